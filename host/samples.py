@@ -48,13 +48,13 @@ class Sample(NamedTuple):
 
 
 class Flags(NamedTuple):
-    """Flags for arrays of samples: `[T, S]`, `[T]` or one for all; None as in `Sample`."""
+    """Flags for arrays of samples: `[T, S]`, `[T]` or one for all; target_valid as in `Sample`."""
 
     valid: ArrayLike = True
     first: ArrayLike = False
     last: ArrayLike = False
     target_valid: ArrayLike | None = None
-    learn: ArrayLike | None = None
+    learn: ArrayLike = False
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,6 @@ def steps_of(
     samples: ArrayLike,
     targets: ArrayLike | None = None,
     flags: Flags | None = None,
-    learn: bool = False,
 ) -> Steps:
     """Check arrays of samples, wholly. Raises BadInput naming the place and what was expected."""
     flags = flags or Flags()
@@ -152,7 +151,6 @@ def steps_of(
     has_target = y is not None
     values = flags._replace(
         target_valid=has_target if flags.target_valid is None else flags.target_valid,
-        learn=learn if flags.learn is None else flags.learn,
     )
     word = np.zeros(shape, dtype=np.int64)
     for name in FLAGS:

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cases of `make verify`: array shapes, schedules, learning, word lengths, filters, depths.
+
+Each case is one comparison of a device with the model (`verify.py`); together they make at least
+10^5 steps, learning on.
+"""
+
+import json
+import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from antevolt.hdl.spec.formats import Formats
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.network import Network, Population
+from antevolt.host.random_samples import random_network
+from antevolt.host.verify import Case, Report
+from antevolt.host.version import version
+
+__all__ = ["campaign", "random_cases", "result", "stress_network"]
+
+SHAPES = ((1, 1), (4, 1), (3, 1), (1, 8), (3, 8))
+
+
+def _network(
+    inputs: int,
+    *sizes: int,
+    schedule: str = "sequential",
+    apply_every: int = 1,
+    gamma: float = 0.1,
+    eta: float = 2.0**-6,
+) -> Network:
+    """Hidden populations of tanh with slow and instantaneous units, a linear output."""
+    populations = []
+    for k, size in enumerate(sizes):
+        slow = tuple(1.0 if i % 3 == 2 else 2.0 + (i % 5) for i in range(size))
+        prospective = tuple(1.0 if i % 3 == 2 else 1.0 + (i % 4) for i in range(size))
+        phi = "linear" if k == len(sizes) - 1 else ("tanh", "sigmoid")[k % 2]
+        populations.append(Population(size, phi, slow, prospective, gamma))
+    return Network(
+        inputs,
+        tuple(populations),
+        schedule=schedule,  # type: ignore[arg-type]
+        apply_every=apply_every,
+        eta=eta,
+        seed=1 + inputs,
+    )
+
+
+def stress_network() -> Network:
+    """A network in which, at full scale, every kind of saturation comes up.
+
+    v saturates only by rounding, at its lower end and with 1/2 < a_r < 1; u by gamma e.
+    """
+    return Network(
+        inputs=5,
+        populations=(
+            Population(7, "relu", 1.5, 1.2, 2.0),
+            Population(6, "linear", 1.3, 1.1, 2.0),
+            Population(4, "linear", 1.1, 1.1, 2.0),
+        ),
+        beta=8.0,
+        eta=2.0**-4,
+        seed=3,
+    )
+
+
+def campaign(seed: int = 0, steps: int = 4000, device: str = "rtl") -> list[Case]:
+    """The cases; `steps` is the length of an ordinary one."""
+    nets = (
+        _network(1, 5, 3),
+        _network(5, 7, 6, 4, schedule="parallel"),
+        _network(3, 10, 8, 7, 2, apply_every=8, eta=2.0**-8),
+        _network(2, 6, 5, 4, 5, 3, schedule="parallel", apply_every=5, eta=2.0**-8),
+    )
+    cases = []
+    for rows, streams in SHAPES:
+        machine = Machine(rows=rows, streams=streams)
+        cases += [Case(net, machine, steps, seed + k, device=device) for k, net in enumerate(nets)]
+    contexts = Machine(rows=2, streams=4, contexts=2)
+    deep = (
+        _network(4, 5, 4, 5, 3, 4, 5, 2),
+        _network(4, 5, 4, 5, 3, 4, 5, 2, schedule="parallel", apply_every=3, eta=2.0**-8),
+    )
+    cases += [Case(net, contexts, steps, seed, device=device) for net in (*nets[:2], *deep)]
+    short = Machine(rows=3, streams=1, formats=Formats(word=16))
+    cases += [Case(net, short, steps, seed, device=device) for net in nets[:3]]
+    wide = Machine(rows=4, streams=1, filters=2, multipliers=5)
+    cases += [Case(net, wide, steps, seed, device=device) for net in (*nets[:2], deep[0])]
+    two = Machine(rows=4, streams=2, filters=1, multipliers=2)
+    cases += [Case(net, two, steps, seed, device=device) for net in nets[1:3]]
+    stress = Case(stress_network(), Machine(rows=3, streams=8), steps, seed, "stress", device=device)
+    return [*cases, stress]
+
+
+def random_cases(
+    count: int, machine: Machine, steps: int, seed: int = 0, device: str = "rtl"
+) -> list[Case]:
+    """Random networks, all on one machine (whose simulator is built once)."""
+    rng = np.random.default_rng(seed)
+    cases = [Case(random_network(rng), machine, steps, seed, device=device) for _ in range(count)]
+    return [replace(case, seed=seed + k) for k, case in enumerate(cases)]
+
+
+def result(reports: list[Report]) -> dict[str, object]:
+    """What a campaign found, for a file: date, commit, versions, every case with its seed."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "version": version(),
+        "steps": sum(r.steps for r in reports),
+        "words_compared": sum(r.words_compared for r in reports),
+        "differing_bits": sum(r.differing_bits for r in reports),
+        "passed": all(r.passed for r in reports),
+        "cases": [r.to_dict() for r in reports],
+    }
+
+
+def write(path: Path, reports: list[Report]) -> None:
+    """Write `result` as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result(reports), indent=2) + "\n")
+
+
+def _commit() -> str:
+    """The commit of the checkout, `+` where files have changed since; empty without git."""
+    folder = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    try:
+        changed = "+" if git("status", "--porcelain", "--untracked-files=no") else ""
+        return git("rev-parse", "HEAD") + changed
+    except (OSError, subprocess.SubprocessError):
+        return ""

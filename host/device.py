@@ -1,0 +1,370 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The device: load a network, stream samples through it, let it learn, keep its state.
+
+    with open("model") as device:
+        device.load(network)
+        for outputs in device.stream(samples, targets, learn=True):
+            ...
+
+All devices behave alike, bit for bit: the numpy model, the simulated core, and boards.
+S is the number of streams, S T of a core with T contexts; stream t S + k lives in column k and
+context t. What is refused and what saturates: `samples.py` says it for samples, `load` for weights.
+After a refused call the state of the device is what it was before.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from antevolt.hdl.spec.errors import BadFile, BadInput, Closed
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.memory_map import KINDS, Region, Register
+from antevolt.hdl.spec.network import Network
+from antevolt.host import checkpoint
+from antevolt.host.backend import Backend, open_backend
+from antevolt.host.checkpoint import State
+from antevolt.host.compile import Image, compile
+from antevolt.host.samples import Batch, Flags, Sample, Sizes, collect, steps_of
+from antevolt.host.state import Memory
+from antevolt.host.words import signed
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["CHUNK", "Device", "Loaded", "Sample", "open"]
+
+CHUNK = 64
+"""Steps that `stream` takes from its source at a time."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What loading a network did.
+
+    saturated_weights  weights and biases that were beyond the format w (+-4)
+    cycles_learning, cycles_plain  cycles of a step that learns and applies, and of one that does
+                       not learn, when no stream makes the core wait
+    """
+
+    saturated_weights: int
+    cycles_learning: int
+    cycles_plain: int
+
+
+def open(
+    name: str = "model", *, machine: Machine | None = None, deadline: float = 60.0
+) -> "Device":
+    """Open a device.
+
+    name      "model": the numpy model; "rtl": the core's netlist in a simulator, which is built
+              on first use
+    machine   the core's parameters; default `Machine()`: one row, one stream
+    deadline  seconds that any one call may wait
+
+    Raises BadInput for a name that does not exist, BuildFailed when the simulator cannot be built.
+    """
+    return Device(name, open_backend(name, machine or Machine(), deadline))
+
+
+class Device:
+    """A core and the network it runs. Made by `open`.
+
+    All methods raise Closed after `close`, BadInput for input they refuse and before a network is
+    loaded, and DeadlineExceeded (after which the device is closed) when the core does not answer.
+    """
+
+    def __init__(self, name: str, backend: Backend):
+        self.name = name
+        self._backend: Backend | None = backend
+        self._image: Image | None = None
+        self._memory: Memory | None = None
+        self._network: Network | None = None
+        self._loads = 0
+        self._saturated = {"inputs": 0, "targets": 0, "weights": 0}
+        self.loaded: Loaded | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        if self._backend is None:
+            return f"<Device {self.name}, closed>"
+        return f"<Device {self.name}, core {self._backend.machine.name}>"
+
+    @property
+    def machine(self) -> Machine:
+        return self.backend.machine
+
+    @property
+    def backend(self) -> Backend:
+        """Raw access, for tools that compare memories; what it changes is not checked."""
+        if self._backend is None:
+            raise Closed(f"device {self.name!r} is closed; open it again")
+        return self._backend
+
+    @property
+    def network(self) -> Network:
+        """The network that is loaded."""
+        self._ready()
+        if self._network is None:
+            raise BadInput("no network is loaded; call load first")
+        return self._network
+
+    @property
+    def image(self) -> Image:
+        """What was loaded: the words, where they lie, and the timetable."""
+        return self._ready()[0]
+
+    @property
+    def sizes(self) -> Sizes:
+        """Streams, inputs, outputs and formats of one step."""
+        network = self.network
+        machine = self.machine
+        return Sizes(machine.total_streams, network.inputs, network.outputs, machine.formats)
+
+    def load(self, network: Network, parameters: Mapping[str, Any] | None = None) -> Loaded:
+        """Compile a network and write it, its weights and the zero state.
+
+        parameters  as `Network.random_parameters` gives them, which is also the default with the
+                    network's own seed
+
+        Finite weights beyond the format w (+-4) saturate; the count is in the result, in `loaded`
+        and in `counters`. Refused: NaN and infinite weights, wrong names and shapes (BadNetwork),
+        networks that the core cannot hold (DoesNotFit) or run (BadNetwork).
+        """
+        backend = self.backend
+        drawn = network.random_parameters(network.seed) if parameters is None else parameters
+        checked = network.check_parameters(drawn)
+        image = compile(network, self.machine)
+        memory = Memory(network, self.machine, image.layout)
+        words, saturated = memory.weight_words(checked)
+        with self._closing():
+            image_write(backend, image)
+            memory.write_words(backend, words)
+            for register in (*range(Register.CYCLES, Register.SLOTS + 1),):
+                backend.write(Region.REGISTERS, 0, register, [0])
+            backend.write(Region.REGISTERS, 0, Register.SATURATED, [0] * len(KINDS))
+        self._image, self._memory, self._network = image, memory, network
+        self._loads += 1
+        self._saturated = {"inputs": 0, "targets": 0, "weights": saturated}
+        self.loaded = Loaded(
+            saturated, image.timetable.cycles_learning, image.timetable.cycles_plain
+        )
+        return self.loaded
+
+    def stream(
+        self,
+        samples: ArrayLike | Iterable[Any],
+        targets: ArrayLike | None = None,
+        learn: ArrayLike = False,
+        *,
+        valid: ArrayLike = True,
+        first: ArrayLike = False,
+        last: ArrayLike = False,
+        target_valid: ArrayLike | None = None,
+        chunk: int = CHUNK,
+    ) -> Iterator[NDArray[np.float64]]:
+        """Stream samples and give the outputs [S, outputs] of each step, as they come.
+
+        samples  an array [T, S, inputs] (see `samples.py` for what may be left out) with `targets`
+                 [T, S, outputs] and flags [T, S], [T] or one; or any iterable of samples
+                 (`Sample`, mapping, tuple, inputs) that carry theirs
+        learn    of an array, a flag like the others; of an iterable, one for all samples that do
+                 not say
+        chunk    steps taken from the source at a time; 1 where the next sample depends on the
+                 output. No more than that is ever in memory.
+
+        Nothing runs before the first output is asked for, and the source is read no more than
+        `chunk` steps ahead of what was asked for. Arrays are checked wholly before anything is
+        sent; of an iterable, the samples before a bad one run, then BadInput is raised. Inputs and
+        targets beyond +-8 saturate (`counters()["saturated_on_host"]`).
+        """
+        if not isinstance(chunk, int) or chunk < 1:
+            raise BadInput(f"chunk is {chunk!r}; it is a number of steps, 1 or more")
+        flags = Flags(valid, first, last, target_valid, learn)
+        sizes = self.sizes
+        if isinstance(samples, Iterable) and not isinstance(samples, list | tuple | np.ndarray):
+            if targets is not None or flags[:4] != Flags()[:4] or not isinstance(learn, bool):
+                raise BadInput(
+                    "samples of an iterable carry their own targets and flags; "
+                    "give Sample(x, y, ...) for each step"
+                )
+            return self._outputs(_chunks(sizes, iter(samples), learn, chunk))
+        steps = steps_of(sizes, samples, targets, flags)  # type: ignore[arg-type]
+        parts = (
+            steps.batch(start, min(start + chunk, len(steps)))
+            for start in range(0, len(steps), chunk)
+        )
+        return self._outputs(parts)
+
+    def predict(
+        self,
+        samples: ArrayLike,
+        *,
+        valid: ArrayLike = True,
+        first: ArrayLike = False,
+        last: ArrayLike = False,
+    ) -> NDArray[np.float64]:
+        """The outputs [T, S, outputs] ([T, outputs] where S was left out), leaving no trace.
+
+        The streams carry on from where they are (or start anew where `first` says so); afterwards
+        all memories and the step counter are put back, bit for bit. Counters of `counters` move.
+        """
+        steps = steps_of(self.sizes, samples, None, Flags(valid, first, last))
+        image, memory = self._ready()
+        with self._closing():
+            snapshot = memory.snapshot(self.backend)
+            parts = (steps.batch(a, a + CHUNK) for a in range(0, len(steps), CHUNK))
+            outputs = [row for part in parts for row in self._run(part)]
+            memory.put_back(self.backend, snapshot)
+        shape = (len(steps), self.machine.total_streams, image.network.outputs)
+        found = np.array(outputs, dtype=np.float64).reshape(shape)
+        return found[:, 0] if steps.flat else found
+
+    def learn_one(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+        """One learning step of all streams: x [S, inputs], y [S, outputs]; the outputs [S, outputs]
+        of the step, computed before the weights change."""
+        batch = collect(self.sizes, [Sample(x, y)], 0, learn=True)
+        with self._closing():
+            found: NDArray[np.float64] = self._run(batch)[0]
+        return found
+
+    def partial_fit(self, samples: ArrayLike, targets: ArrayLike, **flags: ArrayLike) -> Self:
+        """Learn from arrays, [T, S, inputs] and [T, S, outputs]; flags as in `stream`."""
+        for _ in self.stream(samples, targets, True, **flags):  # type: ignore[arg-type]
+            pass
+        return self
+
+    def state_dict(self) -> State:
+        """All learnable words and all states, by name, as copies.
+
+        `projection.k.weight` [target, source], `.bias` [target], `.gradient` [target, columns];
+        `population.l.u`, `.v`, `.e`, `.slope` (r'), `.q`, `.r`, each [S, units]; `output`;
+        as float64, and under the same name with `.raw` the integers they are.
+        `register.step`, `.seed`, `.apply_every`, `.learned`: int64, [1].
+        """
+        _, memory = self._ready()
+        with self._closing():
+            return memory.read(self.backend)
+
+    def load_state_dict(self, state: Mapping[str, ArrayLike]) -> None:
+        """Write a state, bit for bit where it has the `.raw` integers, else rounded and saturated.
+
+        Either of a pair of names will do. Raises BadInput for names, shapes, dtypes or numbers that
+        do not fit, and where both are there and contradict each other; nothing is written then.
+        """
+        _, memory = self._ready()
+        checked = memory.check(state)
+        with self._closing():
+            memory.write(self.backend, checked)
+
+    def save(self, path: str | Path) -> None:
+        """Write the state and the network to one `.safetensors` file."""
+        checkpoint.write(path, self.network, self.machine.formats, self.state_dict())
+
+    def restore(self, path: str | Path) -> None:
+        """Read the state from such a file.
+
+        Raises BadFile for a file that is truncated, foreign, or of another network, core or number
+        of streams; the state is untouched then.
+        """
+        state = checkpoint.read(path, self.network, self.machine.formats)
+        try:
+            self.load_state_dict(state)
+        except BadInput as error:
+            raise BadFile(f"{path} does not fit this device: {error}") from error
+
+    def counters(self) -> dict[str, Any]:
+        """Counters since `load`.
+
+        cycles, busy         clock cycles; those inside steps
+        stalled_input, stalled_output  cycles inside steps spent waiting for input or for the output
+                             to be taken (the numpy model never waits)
+        steps                steps done
+        slots                array slots issued by FORWARD and BACK
+        saturated            by kind (`hdl/spec/roundings.py`), in the core
+        saturated_on_host    inputs, targets and weights beyond their formats
+        """
+        self._ready()
+        with self._closing():
+            words = self.backend.read(Region.REGISTERS, 0, 0, Register.SATURATED + len(KINDS))
+        values = [int(w) for w in words]
+        return {
+            "cycles": values[Register.CYCLES],
+            "busy": values[Register.BUSY],
+            "stalled_input": values[Register.STALLED_INPUT],
+            "stalled_output": values[Register.STALLED_OUTPUT],
+            "steps": values[Register.STEP],
+            "slots": values[Register.SLOTS],
+            "saturated": dict(zip(KINDS, values[Register.SATURATED :], strict=True)),
+            "saturated_on_host": dict(self._saturated),
+        }
+
+    def close(self) -> None:
+        """Let go of the core. Closing twice does no harm."""
+        if self._backend is not None:
+            self._backend.close()
+            self._backend = None
+
+    def _ready(self) -> tuple[Image, Memory]:
+        self.backend  # noqa: B018  raises Closed
+        if self._image is None or self._memory is None:
+            raise BadInput("no network is loaded; call load first")
+        return self._image, self._memory
+
+    def _outputs(self, parts: Iterator[Batch]) -> Iterator[NDArray[np.float64]]:
+        loads = self._loads
+        for part in parts:
+            if loads != self._loads:
+                raise Closed("another network was loaded while this stream was under way")
+            with self._closing():
+                outputs = self._run(part)
+            yield from outputs
+
+    def _run(self, batch: Batch) -> NDArray[np.float64]:
+        """[T, S, outputs] of the steps of a batch."""
+        sizes = self.sizes
+        if not batch.steps:
+            return np.zeros((0, sizes.streams, sizes.outputs))
+        x, y = batch.words(sizes.formats)
+        words = self.backend.run(x, y, batch.steps, sizes.streams * sizes.outputs)
+        self._saturated["inputs"] += batch.saturated_inputs
+        self._saturated["targets"] += batch.saturated_targets
+        raw = signed(words, sizes.formats.word).reshape(batch.steps, sizes.streams, sizes.outputs)
+        return sizes.formats.r.to_real(raw)
+
+    @contextmanager
+    def _closing(self) -> Iterator[None]:
+        """A core that was interrupted or did not answer is in no known state: let go of it."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+
+def _chunks(
+    sizes: Sizes, items: Iterator[Any], learn: bool, chunk: int
+) -> Iterator[Batch]:
+    """Batches of up to `chunk` samples; the good ones before a bad one first."""
+    step = 0
+    while taken := list(islice(items, chunk)):
+        try:
+            batch = collect(sizes, taken, step, learn)
+        except BadInput:
+            for k, item in enumerate(taken):
+                yield collect(sizes, [item], step + k, learn)  # raises at the bad one
+            raise
+        yield batch
+        step += len(taken)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random samples and networks for comparing devices, drawn from a seed.
+
+`normal`: smooth signals of about half the range of phi, so that units work and do not saturate.
+`stress`: full-scale values held for some steps, so that everything saturates.
+"""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antevolt.hdl.spec.flags import Flag
+from antevolt.hdl.spec.formats import QFormat, Raw
+from antevolt.hdl.spec.network import PHI, Network, Parameters, Population
+from antevolt.host.samples import Batch, Sizes
+
+__all__ = ["Profile", "random_batch", "random_network", "weights"]
+
+Profile = Literal["normal", "stress"]
+
+MEMORY = 0.9  # of the smooth signals, per step
+SPREAD = 0.45  # their standard deviation
+LONGEST_HOLD = 24  # steps
+
+CHANCES: dict[str, float] = {
+    "VALID": 0.9,
+    "FIRST": 0.03,
+    "LAST": 0.03,
+    "TARGET_VALID": 0.85,
+    "LEARN": 0.85,
+}
+
+
+def random_batch(sizes: Sizes, steps: int, seed: int, profile: Profile = "normal") -> Batch:
+    """`steps` steps for all streams, with random flags; targets everywhere, used where flagged."""
+    rng = np.random.default_rng(seed)
+    make = _smooth if profile == "normal" else _held
+    fmt = sizes.formats.r
+    x = make(rng, (steps, sizes.streams, sizes.inputs), fmt)
+    y = make(rng, (steps, sizes.streams, sizes.outputs), fmt)
+    flags = np.zeros((steps, sizes.streams), dtype=np.int64)
+    for name, chance in CHANCES.items():
+        flags |= (rng.random(flags.shape) < chance) * int(Flag[name])
+    return Batch(x, y, flags)
+
+
+def weights(network: Network, seed: int, profile: Profile = "normal") -> Parameters:
+    """Weights for a network that has none; under stress half of them at +-4."""
+    drawn = network.random_parameters(seed)
+    if profile == "stress":
+        rng = np.random.default_rng(seed)
+        for name, value in drawn.items():
+            drawn[name] = np.where(rng.random(value.shape) < 0.5, np.sign(value) * 4.0, value)
+    return drawn
+
+
+def random_network(rng: np.random.Generator, largest: int = 13, deepest: int = 6) -> Network:
+    """A network with random sizes, constants and schedule; always one that learns."""
+    depth = int(rng.integers(1, deepest + 1)) + 1
+    populations = []
+    for k in range(depth):
+        size = int(rng.integers(1, largest + 1))
+        phi = "linear" if k == depth - 1 else str(rng.choice(PHI))
+        # time constants of a power-of-two-free spread; instantaneous units among them
+        tau_m = np.where(rng.random(size) < 0.3, 1.0, rng.uniform(1.0, 12.0, size))
+        tau_r = np.where(rng.random(size) < 0.5, tau_m, rng.uniform(1.0, 6.0, size))
+        gamma = float(rng.choice([0.0, 0.1]))
+        populations.append(
+            Population(
+                size,
+                phi,
+                tuple(tau_m.tolist()),
+                tuple(tau_r.tolist()),
+                gamma,
+                bool(rng.random() < 0.8),
+            )
+        )
+    return Network(
+        inputs=int(rng.integers(1, largest + 1)),
+        populations=tuple(populations),
+        beta=1.0,
+        schedule="parallel" if rng.random() < 0.4 else "sequential",
+        eta=2.0**-6,
+        apply_every=int(rng.choice([1, 1, 3, 8])),
+        seed=int(rng.integers(0, 1 << 31)),
+    )
+
+
+def _smooth(rng: np.random.Generator, shape: tuple[int, int, int], fmt: QFormat) -> Raw:
+    noise = rng.standard_normal(shape) * (SPREAD * np.sqrt(1 - MEMORY**2))
+    value: NDArray[np.float64] = rng.standard_normal(shape[1:]) * SPREAD
+    raw = np.empty(shape, dtype=np.int64)
+    for t, change in enumerate(noise):
+        value = MEMORY * value + change
+        raw[t] = fmt.to_raw(value)
+    return raw
+
+
+def _held(rng: np.random.Generator, shape: tuple[int, int, int], fmt: QFormat) -> Raw:
+    raw = np.empty(shape, dtype=np.int64)
+    t = 0
+    while t < len(raw):
+        length = int(rng.integers(1, LONGEST_HOLD + 1))
+        value = rng.integers(fmt.raw_min, fmt.raw_max + 1, shape[1:])
+        kind = rng.integers(0, 3, shape[1:])
+        value = np.where(kind == 0, fmt.raw_min, np.where(kind == 1, fmt.raw_max, value))
+        raw[t : t + length] = value
+        t += length
+    return raw

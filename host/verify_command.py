@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`antevolt verify`: compare a device with the model, and say what was compared."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from antevolt.hdl.spec.errors import BadInput
+from antevolt.hdl.spec.formats import Formats
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.network import read
+from antevolt.host.campaign import campaign, random_cases, result, write
+from antevolt.host.verify import Case, Report, verify
+
+__all__ = ["command", "machine_of", "run_cases"]
+
+
+def machine_of(rows: int, streams: int, contexts: int, filters: int, multipliers: int, word: int,
+               **depths: int) -> Machine:  # fmt: skip
+    """A machine from the options of a command; raises BadInput where there is none."""
+    try:
+        return Machine(
+            rows=rows,
+            streams=streams,
+            contexts=contexts,
+            filters=filters,
+            multipliers=multipliers,
+            formats=Formats(word=word),
+            **depths,
+        )
+    except ValueError as error:
+        raise BadInput(f"no such core: {error}") from error
+
+
+def run_cases(cases: list[Case], quiet: bool) -> list[Report]:
+    """All reports, with a bar of the steps on stderr where that is a terminal."""
+    console = Console(stderr=True)
+    reports = []
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        for k, case in enumerate(cases, 1):
+            task = bar.add_task(f"{k}/{len(cases)} {case.name}", total=case.steps)
+            report = verify(case, lambda steps, task=task: bar.update(task, completed=steps))
+            bar.remove_task(task)
+            reports.append(report)
+            if not quiet:
+                _print(report)
+    return reports
+
+
+def _print(r: Report) -> None:
+    say = click.echo
+    say(f"{r.name}: {'equal' if r.passed else 'NOT PASSED'}")
+    say(
+        f"  {r.steps} steps, {r.words_compared} words compared, {r.differing_bits} differing bits"
+    )
+    say(f"  digest {r.digest}")
+    say(f"  learnable words changed: {r.changed:.1%}")
+    counts = ", ".join(f"{kind} {count}" for kind, count in r.saturations.items() if count)
+    say(f"  saturations: {counts or 'none'} ({r.saturated:.2%} of the words)")
+    per_step = r.cycles / r.steps, r.compiled / r.steps
+    say(f"  cycles per step: {per_step[0]:.2f}, compiler {per_step[1]:.2f}")
+    if r.cycles_differ_at is not None:
+        say(f"  CYCLES DIFFER from the compiler's count, first up to step {r.cycles_differ_at}")
+    if r.difference is not None:
+        say(f"  FIRST DIFFERENCE: {r.difference}")
+    for reason in r.vacuous:
+        say(f"  VACUOUS: {reason}")
+
+
+@click.command("verify")
+@click.option("--device", default="rtl", show_default=True, help="The device to compare.")
+@click.option("--network", type=click.Path(path_type=Path), help="A network's JSON file.")
+@click.option("--steps", default=1000, show_default=True, type=click.IntRange(1))
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--rows", default=1, show_default=True, help="R of the core.")
+@click.option("--streams", default=1, show_default=True, help="S of the core.")
+@click.option("--contexts", default=1, show_default=True, help="T of the core.")
+@click.option("--filters", default=1, show_default=True, help="F, filter units per column.")
+@click.option("--multipliers", default=1, show_default=True, help="M, per filter unit.")
+@click.option("--word", default=18, show_default=True, help="Word length, 18 or 16.")
+@click.option("--w-depth", default=512, show_default=True, help="Weight pairs per row.")
+@click.option("--profile", type=click.Choice(["normal", "stress"]), default="normal",
+              show_default=True, help="Signals that fit, or full scale throughout.")  # fmt: skip
+@click.option("--random", "count", type=click.IntRange(1), help="So many random networks.")
+@click.option("--campaign", "whole", is_flag=True, help="The long run: all shapes of cores.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the result to this JSON file.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(
+    device: str,
+    network: Path | None,
+    steps: int,
+    seed: int,
+    rows: int,
+    streams: int,
+    contexts: int,
+    filters: int,
+    multipliers: int,
+    word: int,
+    w_depth: int,
+    profile: str,
+    count: int | None,
+    whole: bool,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Stream the same random samples through a device and the model, learning on, and compare
+    every output and, in the end, every word of every memory.
+
+    The file's weights are used where it has some, else they are drawn from the seed. Exit status:
+    0 equal, 1 different or a comparison that proves nothing, 2 bad input.
+    """
+    if sum((network is not None, count is not None, whole)) != 1:
+        raise BadInput("give one of --network FILE, --random COUNT and --campaign")
+    machine = machine_of(rows, streams, contexts, filters, multipliers, word, w_depth=w_depth)
+    if whole:
+        cases = campaign(seed, device=device)
+    elif count is not None:
+        cases = random_cases(count, machine, steps, seed, device)
+    else:
+        described, parameters = read(network or Path())
+        cases = [
+            Case(described, machine, steps, seed, profile, parameters, device)  # type: ignore[arg-type]
+        ]
+    reports = run_cases(cases, quiet=as_json)
+    if out is not None:
+        write(out, reports)
+    if as_json:
+        click.echo(json.dumps(result(reports)))
+    elif len(reports) > 1:
+        total = sum(r.steps for r in reports)
+        passed = sum(r.passed for r in reports)
+        click.echo(f"{passed} of {len(reports)} cases passed, {total} steps")
+    if not all(r.passed for r in reports):
+        sys.exit(1)
