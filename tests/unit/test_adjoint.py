@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The exact gradient against central differences, and the local rule against the exact gradient."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from antevolt.hdl.spec.errors import BadInput
+from antevolt.hdl.spec.network import Network, Parameters, Population, Projection
+from antevolt.sim.golden.adjoint import alignment, exact_gradient
+from antevolt.sim.golden.cost import cost
+from antevolt.sim.golden.reference import FloatNetwork
+
+
+def network(cost: Any = "squared_error", depth: int = 2, phi: str = "tanh") -> Network:
+    """Slow, fast and instantaneous neurons in each hidden population."""
+    hidden = Population(3, phi, tau_m=(0.5, 1.0, 0.3), tau_r=(0.1, 1.0, 0.5))
+    output = Population(2, "linear", tau_m=(0.4, 0.2), tau_r=(0.1, 0.2))
+    populations = (*[hidden] * (depth - 1), output)
+    projections = tuple(Projection(k, k + 1, bias=k != 1) for k in range(depth))
+    return Network(2, populations, projections, dt=0.1, beta=0.7, cost=cost)
+
+
+def data(cost: Any, steps: int, streams: int) -> tuple[Any, Any]:
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(steps, streams, 2))
+    if cost == "cross_entropy":
+        return x, rng.integers(2, size=(steps, streams))
+    return x, rng.normal(size=(steps, streams, 2))
+
+
+def summed_cost(
+    net: Network, parameters: Parameters, tau_m: list[Any], x: Any, y: Any, **flags: Any
+) -> float:
+    """Cost of a forward pass, by its definition."""
+    model = FloatNetwork(net, parameters, streams=x.shape[1], tau_m=tau_m)
+    present = flags.pop("target_valid", np.ones(x.shape[:2], bool))
+    out = model.run(x, **flags).out
+    total = 0.0
+    for n in range(x.shape[0]):
+        for stream in range(x.shape[1]):
+            if not present[n, stream] or not flags.get("valid", present | True)[n, stream]:
+                continue
+            r, target = out[n, stream], y[n, stream]
+            if net.cost == "cross_entropy":
+                total -= math.log(math.exp(r[target]) / sum(math.exp(value) for value in r))
+            else:
+                total += 0.5 * sum((a - b) ** 2 for a, b in zip(target, r, strict=True))
+    return net.beta * total
+
+
+def numeric(parameter: Any, evaluate: Any) -> Any:
+    """Minus the derivative with respect to each entry, by central differences."""
+    slope = np.zeros_like(parameter)
+    for index in np.ndindex(parameter.shape):
+        kept, h = parameter[index], 1e-5
+        parameter[index] = kept + h
+        above = evaluate()
+        parameter[index] = kept - h
+        slope[index] = -(above - evaluate()) / (2 * h)
+        parameter[index] = kept
+    return slope
+
+
+def check(net: Network, x: Any, y: Any, **flags: Any) -> None:
+    parameters = net.random_parameters(4, gain=1.5)
+    tau_m = [np.array(p.tau_m) for p in net.populations]
+    exact = exact_gradient(net, parameters, x, y, **flags)
+
+    def evaluate() -> float:
+        return summed_cost(net, parameters, tau_m, x, y, **flags)
+
+    assert exact.cost == pytest.approx(evaluate(), rel=1e-12)
+    pairs: list[tuple[Any, Any]] = []
+    for k in range(len(net.projections)):
+        pairs.append((exact.gradient.weights[k], numeric(parameters[f"{k}.weight"], evaluate)))
+        pairs.append((exact.gradient.tau_m[k], numeric(tau_m[k], evaluate)))
+        if net.projections[k].bias:
+            pairs.append((exact.gradient.biases[k], numeric(parameters[f"{k}.bias"], evaluate)))
+        else:
+            assert exact.gradient.biases[k] is None
+    for mine, wanted in pairs:
+        assert np.abs(mine - wanted).max() < 1e-7 * np.abs(wanted).max()
+        assert np.abs(wanted).max() > 1e-3
+
+
+@pytest.mark.parametrize("cost", ["squared_error", "cross_entropy"])
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_central_differences(cost: str, depth: int) -> None:
+    check(network(cost, depth), *data(cost, 25, 2))
+
+
+@pytest.mark.parametrize("phi", ["sigmoid", "softplus", "linear"])
+def test_central_differences_of_other_functions(phi: str) -> None:
+    check(network(phi=phi), *data("squared_error", 20, 1))
+
+
+def test_central_differences_with_flags() -> None:
+    rng = np.random.default_rng(5)
+    shape = (25, 2)
+    flags = {
+        "valid": rng.random(shape) < 0.8,
+        "first": rng.random(shape) < 0.1,
+        "target_valid": rng.random(shape) < 0.7,
+    }
+    assert all(flag.any(axis=0).all() for flag in flags.values())
+    check(network(), *data("squared_error", 25, 2), **flags)
+
+
+def test_instantaneous_errors_do_not_change_the_exact_gradient() -> None:
+    net = network()
+    plain = net.with_(
+        populations=tuple(
+            Population(p.size, p.phi, p.tau_m, p.tau_r, prospective_errors=False)
+            for p in net.populations
+        )
+    )
+    x, y = data("squared_error", 20, 1)
+    parameters = net.random_parameters(1)
+    one, other = (exact_gradient(n, parameters, x, y).gradient for n in (net, plain))
+    np.testing.assert_array_equal(one.weights[0], other.weights[0])
+
+
+def test_window_starts_from_a_given_state() -> None:
+    net, (x, y) = network(), data("squared_error", 30, 1)
+    parameters = net.random_parameters(1)
+    part = exact_gradient(net, parameters, x, y, learn_from=18)
+    whole = exact_gradient(net, parameters, x, y)
+    for k in range(2):
+        # The recursion runs backwards: within the window the errors are those of the whole run.
+        np.testing.assert_array_equal(part.errors[k][18:], whole.errors[k][18:])
+        assert not part.errors[k][:18].any()
+    run = FloatNetwork(net, parameters).run(x[:, 0])
+    wanted = 0.7 * cost("squared_error", run.out, y[:, 0])[18:].sum()
+    assert part.cost == pytest.approx(wanted, rel=1e-12)
+
+
+def test_what_has_no_exact_gradient_is_refused() -> None:
+    net, (x, y) = network(), data("squared_error", 5, 1)
+    parameters = net.random_parameters(1)
+    with pytest.raises(BadInput, match="sequential"):
+        exact_gradient(net.with_(schedule="parallel"), parameters, x, y)
+    nudged = Population(2, "linear", 0.4, 0.2, gamma=0.1)
+    with pytest.raises(BadInput, match="population 2 has gamma"):
+        exact_gradient(net.with_(populations=(net.populations[0], nudged)), parameters, x, y)
+    with pytest.raises(BadInput, match="learn_from is 6"):
+        exact_gradient(net, parameters, x, y, learn_from=6)
+    with pytest.raises(BadInput, match="x has shape"):
+        alignment(net, parameters, x[..., :1], y)
+
+
+# --- The local rule against the exact gradient (theory: same phase, reciprocal gain). ---
+
+
+def sines(rate: float, steps: int, dt: float) -> Any:
+    """Two inputs, each a sum of three sines; `rate` times 2 is about the highest frequency."""
+    time = np.arange(steps)[:, None] * dt * rate
+    phases = np.array([[0.3, 2.1], [4.0, 0.7], [5.5, 3.3]])
+    frequencies = (0.49, 1.07, 1.98)
+    return sum(np.sin(w * time + phase) for w, phase in zip(frequencies, phases, strict=True))
+
+
+def mixed(prospective_errors: bool = True, tau_r: tuple[float, ...] = (1, 1, 0.1, 0.1)) -> Network:
+    hidden = Population(4, "tanh", 1.0, tau_r, prospective_errors=prospective_errors)
+    output = Population(1, "linear", 1.0, 1.0, prospective_errors=prospective_errors)
+    return Network(2, (hidden, hidden, output), dt=0.05)
+
+
+def aligned(net: Network, rate: float, steps: int = 2500) -> Any:
+    x = sines(rate, steps, net.dt)
+    teacher = FloatNetwork(net, net.random_parameters(11, gain=2.0))
+    return alignment(net, net.random_parameters(2, gain=2.0), x, teacher.run(x).out, learn_from=200)
+
+
+def test_instantaneous_network_is_exact() -> None:
+    result = aligned(mixed(tau_r=(1, 1, 1, 1)), rate=1.0, steps=600)
+    assert result.projections == pytest.approx((1.0, 1.0, 1.0), abs=1e-12)
+    assert result.norm_ratios == pytest.approx((1.0, 1.0, 1.0), abs=1e-12)
+    assert result.whole == pytest.approx(1.0, abs=1e-12)
+
+
+def test_slow_signals_are_aligned_and_fast_ones_less() -> None:
+    slow, fast = aligned(mixed(), rate=0.2), aligned(mixed(), rate=3.0)
+    assert min(slow.projections) > 0.99
+    assert slow.whole > 0.99
+    # The output layer has its error and its rates at first hand.
+    assert slow.projections[-1] == pytest.approx(1.0, abs=1e-12)
+    assert fast.projections[-1] == pytest.approx(1.0, abs=1e-12)
+    assert min(fast.projections) < 0.9
+    # The gain of the local error is too large by 1 + (omega tau_m)^2 and more with each layer.
+    assert fast.norm_ratios[0] > slow.norm_ratios[0] > 0.99
+
+
+def test_lagnet_needs_the_look_ahead() -> None:
+    """Chain of one fast and one slow tanh neuron per layer; weights as in the LagNet task."""
+
+    def lagnet(prospective_errors: bool) -> Network:
+        options: dict[str, Any] = {"prospective_errors": prospective_errors}
+        hidden = Population(2, "tanh", 1.0, (1.0, 0.1), **options)
+        output = Population(1, "linear", 1.0, 1.0, **options)
+        chain = tuple(Projection(k, k + 1, bias=False) for k in range(3))
+        return Network(1, (hidden, hidden, output), chain, dt=0.02)
+
+    teacher: Parameters = {
+        "0.weight": np.array([[-0.5], [1.0]]),
+        "1.weight": np.diag([0.5, 1.0]),
+        "2.weight": np.array([[0.5, 1.0]]),
+    }
+    time = np.arange(3000)[:, None] * 0.02
+    x = sum(np.sin(w * time) for w in (0.49, 1.07, 1.98))
+    y = FloatNetwork(lagnet(True), teacher).run(x).out
+    student = {**teacher, "0.weight": np.array([[0.27], [-0.46]])}
+    gle = alignment(lagnet(True), student, x, y, learn_from=500)
+    instantaneous = alignment(lagnet(False), student, x, y, learn_from=500)
+    assert gle.projections[0] > 0.99
+    # Without it the update of the bottom weights points the wrong way.
+    assert instantaneous.projections[0] < 0.0
+    assert gle.projections[2] == pytest.approx(1.0, abs=1e-12)
+
+
+def test_alignment_without_an_error_is_not_a_number() -> None:
+    net = mixed()
+    x = sines(1.0, 50, net.dt)
+    parameters = net.random_parameters(1)
+    y = FloatNetwork(net, parameters).run(x).out
+    assert all(math.isnan(value) for value in alignment(net, parameters, x, y).projections)
