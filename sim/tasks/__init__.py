@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tasks that a network can be shown to learn."""
