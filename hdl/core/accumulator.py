@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A memory of sums: word[address] += total, one per cycle."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from antevolt.hdl.lib.ram import Ram
+from antevolt.hdl.lib.registers import delay, register
+from antevolt.hdl.lib.skew import LAG, Skew, add
+from antevolt.hdl.spec.timing import LEAD
+
+__all__ = ["Accumulator"]
+
+
+class Accumulator(wiring.Component):
+    """Read, add, write back; the word must be long enough for every sum (it never saturates).
+
+    Members
+    -------
+    address, live, clear : present LEAD cycles before `total.lo`; `clear` overwrites instead of adds
+    word : the word read at `address`, LEAD cycles later
+    done_data, done_address, done_live : the word as it is written back, `latency` cycles later
+
+    A word may be read again `spec.timing.RMW` cycles after its last read, not earlier.
+    """
+
+    latency = LEAD + LAG + 1
+
+    address: Any
+    live: Any
+    clear: Any
+    word: Any
+    done_data: Any
+    done_address: Any
+    done_live: Any
+
+    def __init__(self, width: int, depth: int, total: Skew):
+        self.total, self.ram, self.half = total, Ram(width, depth), width // 2
+        bits = len(self.ram.raddr)
+        super().__init__(
+            {
+                "address": In(bits),
+                "live": In(1),
+                "clear": In(1),
+                "word": Out(width),
+                "done_data": Out(width),
+                "done_address": Out(bits),
+                "done_live": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.ram = self.ram  # its ports are joined by the owner, who shares them
+        half = self.half
+        old = Skew("old", half, half)
+        upper = register("upper", signed(half))
+        with m.If(delay(m, self.clear, LEAD - 1, "clear")):
+            m.d.sync += [old.lo.eq(0), upper.eq(0)]
+        with m.Else():
+            m.d.sync += [old.lo.eq(self.ram.rdata[:half]), upper.eq(self.ram.rdata[half:])]
+        m.d.comb += self.word.eq(Cat(old.lo, upper))
+        delayed = Signal(signed(half))
+        m.d.comb += delayed.eq(delay(m, upper, LAG, "upper"))
+        old.hi = delayed
+        new = add(m, "new", old, self.total, half)
+        # inverted, or synthesis would share these registers with the address chain elsewhere
+        back = ~delay(m, ~Cat(self.address, self.live), self.latency, "back")
+        m.d.comb += [
+            self.done_data.eq(Cat(delay(m, new.lo, LAG, "low"), new.hi)),
+            Cat(self.done_address, self.done_live).eq(back),
+        ]
+        return m

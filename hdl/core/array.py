@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The R x S array with its weight, gradient, activity and q memories."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from antevolt.hdl.core.accumulator import Accumulator
+from antevolt.hdl.core.bundles import Access, Reply, Slot, bits, flags
+from antevolt.hdl.core.element import Element
+from antevolt.hdl.core.tap import Tap
+from antevolt.hdl.lib.ram import Ram
+from antevolt.hdl.lib.registers import delay, hop, hops, register
+from antevolt.hdl.lib.skew import Skew, add, hold, tree
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.memory_map import Region
+from antevolt.hdl.spec.timing import Timing
+
+__all__ = ["Array"]
+
+
+class Array(wiring.Component):
+    """Skewed outer products: weights hop across the streams, activities down the rows.
+
+    Elements stand in tiles; operands, flags and addresses hop from tile to tile through one
+    register, so that tile (t, c) works t + c cycles after the corner and no wire is longer than a
+    tile. Sums over rows (q) and over streams (G) are adder trees inside a tile and chains from tile
+    to tile, hopping in step with the operands.
+
+        slot 0 | address 1 + t | word 3 | half chosen 4 | operand 5 + t + c | product 10 | sum 12
+
+    Members
+    -------
+    slot : one per cycle
+    flags[k] : of stream k, static during a step, one set per context
+    access[k] : the access bus at column k;  access_rows: its head for the rows
+    reply_rows, reply_rates[k] : answers (`tap.Tap`)
+    rates_*[k] : write port of column k's activity memory
+    e_in[k], e_shift[k], d_shift[k] : chains, at column k's time
+    d_lo[k], d_hi[k] : row 0's drained sum
+    q_data[k], q_neuron[k], q_context[k], q_live[k] : finished q words
+    lane_* : per row, what the apply lane needs: gradient word, weight word, and its write port
+    """
+
+    slot: Any
+    flags: Any
+    access: Any
+    access_rows: Any
+    reply_rows: Any
+    rates_data: Any
+    rates_address: Any
+    rates_en: Any
+    e_in: Any
+    e_shift: Any
+    d_shift: Any
+    d_lo: Any
+    d_hi: Any
+    q_data: Any
+    q_neuron: Any
+    q_live: Any
+    q_context: Any
+    lane_gradient: Any
+    lane_weight: Any
+    lane_data: Any
+    lane_address: Any
+    lane_en: Any
+
+    def __init__(
+        self, machine: Machine, bels: dict[tuple[int, int], tuple[str, str]] | None = None
+    ):
+        self.machine, self.timing = machine, Timing(machine)
+        m, f = machine, machine.formats
+        rows, streams, pair = m.rows, m.streams, 2 * f.word
+        super().__init__(
+            {
+                "slot": In(Slot(m)),
+                "flags": In(flags).array(streams, m.contexts),
+                "access": In(Access()).array(streams),
+                "access_rows": In(Access()),
+                "reply_rows": Out(Reply()),
+                "reply_rates": Out(pair).array(streams),
+                "rates_data": In(pair).array(streams),
+                "rates_address": In(bits(m.r_depth)).array(streams),
+                "rates_en": In(1).array(streams),
+                "e_in": In(signed(f.word)).array(streams),
+                "e_shift": In(1).array(streams),
+                "d_shift": In(1).array(streams),
+                "d_lo": Out(f.word).array(streams),
+                "d_hi": Out(signed(f.accumulator - f.word)).array(streams),
+                "q_data": Out(pair).array(streams),
+                "q_neuron": Out(bits(m.state_depth)).array(streams),
+                "q_live": Out(1).array(streams),
+                "q_context": Out(2).array(streams),
+                "lane_gradient": Out(pair).array(rows),
+                "lane_weight": Out(signed(f.word)).array(rows),
+                "lane_data": In(pair).array(rows),
+                "lane_address": In(bits(m.w_depth)).array(rows),
+                "lane_en": In(1).array(rows),
+            }
+        )
+        places = bels or {}
+        self.elements = {
+            (i, k): Element(f, places.get((i, k), (None, None)))
+            for i in range(rows)
+            for k in range(streams)
+        }
+        self.weights = [Ram(pair, m.w_depth) for _ in range(rows)]
+        self.rates = [Ram(pair, m.r_depth) for _ in range(streams)]
+
+    @property
+    def row_tiles(self) -> list[range]:
+        n, rows = self.machine.tile_rows, self.machine.rows
+        return [range(t, min(rows, t + n)) for t in range(0, rows, n)]
+
+    @property
+    def column_tiles(self) -> list[range]:
+        n, streams = self.machine.tile_streams, self.machine.streams
+        return [range(c, min(streams, c + n)) for c in range(0, streams, n)]
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        for (i, k), element in self.elements.items():
+            m.submodules[f"element{i}_{k}"] = element
+        self._operands(m)
+        self._control(m)
+        self._chains(m)
+        self._sum_q(m)
+        self._sum_g(m)
+        return m
+
+    def _operands(self, m: Module) -> None:
+        """Weight and activity words, one register per hop."""
+        slot, word = self.slot, self.machine.formats.word
+        down = hops(m, Cat(slot.weights, slot.back & slot.half, slot.back), self.timing.tiles_down, "w")
+        depth = bits(self.machine.w_depth)
+        for t, rows in enumerate(self.row_tiles):
+            odd = delay(m, down[t][depth], Ram.latency, f"w_odd{t}", keep=True)
+            for i in rows:
+                m.submodules[f"weights{i}"] = ram = self.weights[i]
+                pair, data = register(f"w{i}", 2 * word), ram.rdata
+                m.d.sync += pair.eq(Cat(Mux(odd, data[word:], data[:word]), data[word:]))
+                m.d.comb += self.lane_weight[i].eq(pair[:word])
+                for c, value in enumerate(hops(m, pair, self.timing.tiles_across, f"w{i}")):
+                    for k in self.column_tiles[c]:
+                        m.d.comb += self.elements[i, k].w.eq(value)
+        self._weight_addresses(m, [wires[:depth] for wires in down])
+        across = hops(
+            m,
+            Cat(slot.rates, slot.back, slot.half, slot.mask_low, slot.mask_high, slot.context),
+            self.timing.tiles_across,
+            "r",
+        )
+        depth = bits(self.machine.r_depth)
+        for c, columns in enumerate(self.column_tiles):
+            for k in columns:
+                pair = self._rates(m, k, across[c][:depth], across[c][depth:])
+                for t, value in enumerate(hops(m, pair, self.timing.tiles_down, f"r{k}")):
+                    for i in self.row_tiles[t]:
+                        m.d.comb += self.elements[i, k].r.eq(value)
+
+    def _weight_addresses(self, m: Module, addresses: list[Any]) -> None:
+        """Weight memories between sweeps, apply lanes and the access bus."""
+        self.row_taps: list[Tap] = []
+        access = hops(m, self.access_rows, self.timing.tiles_down, "access")
+        for t, rows in enumerate(self.row_tiles):
+            for i in rows:
+                tap = Tap(m, access[t], i)
+                tap.join(
+                    Region.WEIGHTS,
+                    self.weights[i],
+                    addresses[t],
+                    self.lane_address[i],
+                    self.lane_data[i],
+                    self.lane_en[i],
+                )
+                self.row_taps.append(tap)
+
+    def _rates(self, m: Module, k: int, address: Any, control: Any) -> Any:
+        """Activity pair of column k, masked for a stream that starts or does not learn."""
+        word = self.machine.formats.word
+        back, half, mask_low, mask_high, context = (
+            control[0], control[1], control[2], control[3], control[4:]
+        )
+        m.submodules[f"rates{k}"] = ram = self.rates[k]
+        tap = Tap(m, self.access[k], k)
+        tap.join(
+            Region.RATES,
+            ram,
+            address,
+            self.rates_address[k],
+            self.rates_data[k],
+            self.rates_en[k],
+        )
+        m.d.comb += self.reply_rates[k].eq(tap.answers[0])
+        first, learns = Signal(name=f"first{k}"), Signal(name=f"learns{k}")
+        for n, own in enumerate(self.flags[k]):
+            with m.If(context == n):
+                m.d.comb += [first.eq(own.first), learns.eq(own.learn & own.valid)]
+        clear_low = delay(m, first & mask_low, Ram.latency, f"r_clear_low{k}")
+        clear_high = delay(m, first & mask_high | back & ~learns, Ram.latency, f"r_clear_high{k}")
+        swap = delay(m, back & ~half, Ram.latency, f"r_swap{k}", keep=True)
+        low, high = register(f"r_low{k}", word), register(f"r_high{k}", word)
+        m.d.sync += [
+            low.eq(Mux(clear_low, 0, ram.rdata[:word])),
+            high.eq(Mux(clear_high, 0, Mux(swap, ram.rdata[:word], ram.rdata[word:]))),
+        ]
+        return Cat(low, high)
+
+    def _control(self, m: Module) -> None:
+        """Flags travel with the data: operand flags at 5, clear with the first sum, load after."""
+        slot, down, across = self.slot, self.timing.tiles_down, self.timing.tiles_across
+        forward = slot.en & ~slot.back
+        take = Cat(slot.back, slot.en & (~slot.back | slot.first))
+        last = delay(m, forward & slot.last, 1, "last")
+        operand = hops(m, delay(m, take, 4, "operand"), down, "operand")
+        total = hops(m, delay(m, Cat(forward & slot.first, last), 10, "total"), down, "total")
+        for t, rows in enumerate(self.row_tiles):
+            operands = [operand[t], *hops(m, operand[t], across - 1, f"operand{t}")]
+            totals = [total[t], *hops(m, total[t], across - 1, f"total{t}")]
+            for c, columns in enumerate(self.column_tiles):
+                for element in (self.elements[i, k] for i in rows for k in columns):
+                    m.d.comb += [
+                        Cat(element.back, element.ce).eq(operands[c]),
+                        Cat(element.clear, element.load).eq(totals[c]),
+                    ]
+
+    def _chains(self, m: Module) -> None:
+        """e and drained sums move towards row 0, their enables away from it."""
+        down = self.timing.tiles_down
+        for k in range(self.machine.streams):
+            shift = hop(m, Cat(self.e_shift[k], self.d_shift[k]), f"shift{k}")
+            shifts = [shift, *hops(m, shift, down - 1, f"shift{k}")]
+            entering = hops(m, self.e_in[k], down, f"e{k}")[-1]
+            for t, rows in enumerate(self.row_tiles):
+                for i in rows:
+                    element, below = self.elements[i, k], self.elements.get((i + 1, k))
+                    m.d.comb += Cat(element.e_shift, element.d_shift).eq(shifts[t])
+                    if below is None:
+                        m.d.comb += element.e_in.eq(entering)
+                    else:
+                        m.d.comb += [
+                            element.e_in.eq(below.e),
+                            element.d_in_lo.eq(below.d_lo),
+                            element.d_in_hi.eq(below.d_hi),
+                        ]
+            top = self.elements[0, k]
+            m.d.comb += [self.d_lo[k].eq(top.d_lo), self.d_hi[k].eq(top.d_hi)]
+
+    def _reduce(self, m: Module, name: str, tiles: list[list[Skew]]) -> Skew:
+        """Sum over tiles on the way, each a tree, equally deep so that they stay in step."""
+        levels = max((len(terms) - 1).bit_length() for terms in tiles)
+        total: Skew | None = None
+        for n, terms in enumerate(tiles):
+            part, depth = tree(m, f"{name}_tile{n}", terms)
+            for level in range(depth, levels):
+                part = hold(m, f"{name}_tile{n}_wait{level}", part)
+            high = max(len(part.hi), len(total.hi) if total else 0) + 1
+            limit = self.machine.formats.word
+            total = add(m, f"{name}_chain{n}", total, part, min(high, limit))
+        if total is None:
+            raise RuntimeError("nothing to sum")
+        return total
+
+    def _sum_q(self, m: Module) -> None:
+        slot, machine = self.slot, self.machine
+        command = Cat(slot.q, slot.q_clear, slot.en & slot.q_live, slot.q_done, slot.context)
+        ahead = delay(m, command, self.timing.q_address - 1, "q")
+        at = hops(m, ahead, self.timing.tiles_across, "q")
+        depth = bits(machine.state_depth)
+        for c, columns in enumerate(self.column_tiles):
+            for k in columns:
+                terms = [[self.elements[i, k].q_part for i in rows] for rows in self.row_tiles]
+                total = self._reduce(m, f"q{k}", terms)
+                sums = Accumulator(2 * machine.formats.word, machine.q_depth, total)
+                m.submodules[f"q{k}"] = sums
+                address, clear, live, done = (
+                    at[c][:depth], at[c][depth], at[c][depth + 1], at[c][depth + 2]
+                )
+                context = at[c][depth + 3 :]
+                m.d.comb += [
+                    sums.address.eq(address),
+                    Cat(sums.clear, sums.live).eq(Cat(clear, live)),
+                    sums.ram.raddr.eq(sums.address),
+                    sums.ram.waddr.eq(sums.done_address),
+                    sums.ram.wdata.eq(sums.done_data),
+                    sums.ram.wen.eq(sums.done_live),
+                    self.q_data[k].eq(sums.done_data),
+                    Cat(self.q_neuron[k], self.q_live[k], self.q_context[k]).eq(
+                        ~delay(m, ~Cat(address, live & done, context), sums.latency, f"q_done{k}")
+                    ),
+                ]
+
+    def _sum_g(self, m: Module) -> None:
+        slot, machine = self.slot, self.machine
+        command = Cat(slot.gradients, slot.g_clear, slot.en & slot.g_live)
+        ahead = delay(m, command, self.timing.g_address - 1, "g")
+        at = hops(m, ahead, self.timing.tiles_down, "g")
+        depth = 1 + bits(machine.w_depth)
+        reply: Any = self.reply_rows.shape().const({}).as_value()
+        for t, rows in enumerate(self.row_tiles):
+            answers = []
+            for i in rows:
+                terms = [[self.elements[i, k].g_part for k in cols] for cols in self.column_tiles]
+                total = self._reduce(m, f"g{i}", terms)
+                sums = Accumulator(2 * machine.formats.word, 2 * machine.w_depth, total)
+                m.submodules[f"gradients{i}"] = sums
+                m.d.comb += [
+                    sums.address.eq(at[t][:depth]),
+                    Cat(sums.clear, sums.live).eq(at[t][depth:]),
+                    self.lane_gradient[i].eq(sums.word),
+                ]
+                tap = self.row_taps[i]
+                tap.join(
+                    Region.GRADIENTS,
+                    sums.ram,
+                    sums.address,
+                    sums.done_address,
+                    sums.done_data,
+                    sums.done_live,
+                )
+                answers += tap.answers
+            out = register(f"reply{t}", len(reply))
+            for answer in answers:
+                reply = reply | answer
+            m.d.sync += out.eq(reply)
+            reply = out
+        m.d.comb += self.reply_rows.as_value().eq(reply)

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bundles of signals that travel through the array and its columns, one hop per tile."""
+
+from amaranth.lib import data
+
+from antevolt.hdl.spec.flags import FLAG_BITS
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.memory_map import DATA_BITS, INDEX_BITS, UNIT_BITS
+
+__all__ = [
+    "Access",
+    "ApplyRule",
+    "ApplySlot",
+    "FilterCommand",
+    "Push",
+    "Reply",
+    "Slot",
+    "bits",
+    "coefficient",
+    "flags",
+]
+
+SHIFT_BITS = 6
+
+
+def bits(depth: int) -> int:
+    """Address bits of a memory of `depth` words."""
+    return (depth - 1).bit_length()
+
+
+flags = data.StructLayout({"valid": 1, "first": 1, "last": 1, "target_valid": 1, "learn": 1})
+"""A stream's flags, in the order of `spec.flags.Flag`."""
+if flags.size != FLAG_BITS:
+    raise RuntimeError("flags and spec.flags.Flag disagree")
+
+
+def coefficient(machine: Machine) -> data.StructLayout:
+    """Mantissa and right shift of a filter coefficient."""
+    return data.StructLayout({"mantissa": machine.formats.word, "shift": SHIFT_BITS})
+
+
+class Slot(data.StructLayout):
+    """One cycle of a sweep: a forward slot takes a column pair, a back slot one column."""
+
+    def __init__(self, machine: Machine):
+        super().__init__(
+            {
+                "en": 1,
+                "back": 1,
+                "first": 1,  # of its group
+                "last": 1,  # of its group
+                "half": 1,  # back: the odd column of the pair
+                "mask_low": 1,  # this rate reads as zero for a stream that starts
+                "mask_high": 1,
+                "context": 2,
+                "weights": bits(machine.w_depth),
+                "gradients": 1 + bits(machine.w_depth),
+                "rates": bits(machine.r_depth),
+                "q": bits(machine.state_depth),
+                "q_live": 1,
+                "q_clear": 1,
+                "q_done": 1,  # the last group: q is complete
+                "g_live": 1,
+                "g_clear": 1,
+            }
+        )
+
+
+class ApplySlot(data.StructLayout):
+    """What an APPLY tells the lanes of all rows: a weight's numbers, and when to write a pair."""
+
+    def __init__(self, machine: Machine):
+        super().__init__(
+            {
+                "i": 15,  # of row 0's neuron, for the random bits
+                "j": 13,
+                "live": 1,  # the lane's result is the weight at `weights`, `half`
+                "weights": bits(machine.w_depth),
+                "half": 1,
+            }
+        )
+
+
+class ApplyRule(data.StructLayout):
+    """How an APPLY changes weights; static while it runs."""
+
+    def __init__(self) -> None:
+        super().__init__({"m": 3, "k": 6, "stochastic": 1, "key": 32})
+
+
+class FilterCommand(data.StructLayout):
+    """One neuron of MEMBRANE or ERROR, for all columns."""
+
+    def __init__(self, machine: Machine):
+        super().__init__(
+            {
+                "start": 1,
+                "unit": bits(machine.filters),
+                "error": 1,
+                "neuron": bits(machine.state_depth),
+                "c": data.ArrayLayout(coefficient(machine), 3),
+                "context": 2,
+                "prior": 1,
+                "cost": 1,
+                "output": 1,
+                "table": bits(machine.tables + 1),
+                "rates": bits(machine.r_depth),
+                "odd": 1,  # upper half of its activity pair
+                "last": 1,  # last neuron of the operation
+                "one": 1,  # the constant one follows an odd number of neurons
+                "extra": bits(machine.io_depth),
+            }
+        )
+
+
+class Push(data.StructLayout):
+    """Shift the e of one neuron into the array's e chain."""
+
+    def __init__(self, machine: Machine):
+        super().__init__({"en": 1, "neuron": bits(machine.state_depth)})
+
+
+class Access(data.StructLayout):
+    """A read or write of one memory word; it passes every row and column."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "write": 1,
+                "read": 1,
+                "region": 4,
+                "unit": UNIT_BITS,
+                "index": INDEX_BITS,
+                "data": DATA_BITS,
+            }
+        )
+
+
+class Reply(data.StructLayout):
+    """Answers of read accesses, or-ed from tile to tile."""
+
+    def __init__(self) -> None:
+        super().__init__({"data": DATA_BITS})

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What belongs to one stream column beside the array: its filters, their state, its targets."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from antevolt.hdl.core.bundles import Access, FilterCommand, Push, Reply, bits, flags
+from antevolt.hdl.core.filter import EVENTS, FilterUnit
+from antevolt.hdl.core.held import Pipeline
+from antevolt.hdl.core.tap import Tap
+from antevolt.hdl.lib.ram import Ram
+from antevolt.hdl.lib.registers import delay, register
+from antevolt.hdl.lib.saturate import saturate
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.memory_map import KINDS, Region
+from antevolt.hdl.spec.timing import BASE, DRIVE, FETCH, LAG, filter_schedule
+
+__all__ = ["FLAGS_REGION", "TARGET_REGION", "Column"]
+
+TARGET_REGION, FLAGS_REGION = 14, 15
+"""Regions of the access bus that only the sequencer's own operations write."""
+
+
+class Column(wiring.Component):
+    """Column k: turns drained sums into rates, and q into errors.
+
+    Members
+    -------
+    command, push, access : bundles at this column's hop
+    d_lo, d_hi, d_shift : the drain of the array (d_lo read DRIVE cycles before s is due)
+    q_data, q_neuron, q_context, q_live : finished q words
+    e_in, e_shift : the e chain of the array
+    rates_* : write port of the column's activity memory
+    flags : of its streams, one set per context
+    reply_rates, reply : answers of the activity memory and, with them, of the column
+    saturated : how many saturations of each kind this cycle (0 or 1)
+
+    Golden twin: `sim.golden.filter`, and `sim.golden.cost` for the squared error.
+    """
+
+    command: Any
+    push: Any
+    access: Any
+    d_lo: Any
+    d_hi: Any
+    d_shift: Any
+    q_data: Any
+    q_neuron: Any
+    q_live: Any
+    q_context: Any
+    e_in: Any
+    e_shift: Any
+    rates_data: Any
+    rates_address: Any
+    rates_en: Any
+    flags: Any
+    reply_rates: Any
+    reply_before: Any
+    reply: Any
+    saturated: Any
+
+    def __init__(self, machine: Machine, number: int):
+        self.machine, self.number = machine, number
+        f = machine.formats
+        super().__init__(
+            {
+                "command": In(FilterCommand(machine)),
+                "push": In(Push(machine)),
+                "access": In(Access()),
+                "d_lo": In(f.word),
+                "d_hi": In(signed(f.accumulator - f.word)),
+                "d_shift": Out(1),
+                "q_data": In(2 * f.word),
+                "q_neuron": In(bits(machine.state_depth)),
+                "q_live": In(1),
+                "q_context": In(2),
+                "e_in": Out(signed(f.word)),
+                "e_shift": Out(1),
+                "rates_data": Out(2 * f.word),
+                "rates_address": Out(bits(machine.r_depth)),
+                "rates_en": Out(1),
+                "flags": Out(flags).array(machine.contexts),
+                "reply_rates": In(2 * f.word),
+                "reply_before": In(Reply()),
+                "reply": Out(Reply()),
+                "saturated": Out(len(KINDS)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        machine, f, command = self.machine, self.machine.formats, self.command
+        self.done = filter_schedule(machine).done
+        self.tap = Tap(m, self.access, self.number)
+        self._flags(m)
+        own = Signal(flags, name="own_flags")
+        for n, candidate in enumerate(self.flags):
+            with m.If(command.context == n):
+                m.d.comb += own.eq(candidate)
+        line = Pipeline(m, command.start, machine.interval, self.done)
+        m.d.comb += self.d_shift.eq(
+            line.at(FETCH + BASE - 1 - DRIVE)
+            & ~line.hold("error", command.error, 0, FETCH + BASE - 1 - DRIVE)
+        )
+        results = self._units(m, line, own)
+        state, partner = self._memories(m, line, own, results)
+        q = self._errors_from_above(m, own)
+        drive, drive_saturated = self._drive(m)
+        for unit in self.units:
+            m.d.comb += [
+                unit.state.eq(state),
+                unit.partner.eq(partner),
+                unit.q.eq(q),
+                unit.s.eq(drive),
+            ]
+        counted = line.hold("valid", own.valid & ~command.error, 0, FETCH + BASE - 1)
+        events = {name: Const(0) for name in KINDS}
+        events["drive"] = drive_saturated & line.at(FETCH + BASE - 1) & counted
+        events["q"] = self.q_saturated
+        for n, name in enumerate(EVENTS):
+            events[name] = Cat(unit.events[n] for unit in self.units).any()
+        m.d.sync += self.saturated.eq(Cat(events[name] for name in KINDS))
+        self.tap.answers.append(self.reply_rates)
+        reply = self.tap.reply("reply_register", self.reply_before.as_value())
+        m.d.comb += self.reply.as_value().eq(reply)
+        return m
+
+    def _flags(self, m: Module) -> None:
+        access = self.access
+        for n, own in enumerate(self.flags):
+            latched = register(f"flags{n}", own.as_value().shape())
+            m.d.comb += own.as_value().eq(latched)
+            with m.If(access.write & self.tap.selects(FLAGS_REGION) & (access.index == n)):
+                m.d.sync += latched.eq(access.data)
+
+    def _units(self, m: Module, line: Pipeline, own: Any) -> tuple[Any, Any, Any]:
+        """Filter units take neurons in turn, one per interval."""
+        machine, command = self.machine, self.command
+        self.units = [FilterUnit(machine) for _ in range(machine.filters)]
+        for n, unit in enumerate(self.units):
+            m.submodules[f"filter{n}"] = unit
+            m.d.comb += [
+                unit.start.eq(command.start & (command.unit == n)),
+                unit.error.eq(command.error),
+                unit.valid.eq(own.valid),
+                unit.table.eq(command.table),
+                unit.c.eq(command.c),
+                unit.access.eq(self.access),
+            ]
+        if self.number == 0:
+            self.tap.answers.append(self.units[0].phi_word)
+        results = []
+        for port in ("result", "slope", "state_out"):
+            total: Any = 0
+            for unit in self.units:
+                value = getattr(unit, port)
+                total = total | Mux(unit.done, value, 0)
+            out = Signal(value.shape(), name=f"unit_{port}")
+            m.d.comb += out.eq(total)
+            results.append(out)
+        return results[0], results[1], results[2]
+
+    def _memories(
+        self, m: Module, line: Pipeline, own: Any, results: tuple[Any, Any, Any]
+    ) -> tuple[Any, Any]:
+        """u and v, e and r', the e copy for the array, and the rates; all written at `done`."""
+        machine, f, command = self.machine, self.machine.formats, self.command
+        result, slope, state_out = results
+        depth, done = machine.state_depth, self.done
+        m.submodules.state = state = Ram(f.word + f.guard, 2 * depth)
+        m.submodules.partner = partner = Ram(f.word, 2 * depth)
+        m.submodules.errors = errors = Ram(f.word, depth)
+        neuron = line.hold("neuron", command.neuron, 0, done)
+        error = line.hold("error", command.error, 0, done)
+        write = line.at(done) & line.hold("own_valid", own.valid, 0, done)
+        read_at = Cat(command.error, command.neuron)
+        new = Mux(error, result, slope)
+        self.tap.join(Region.STATE, state, read_at, Cat(error, neuron), state_out, write)
+        # ERROR writes e where MEMBRANE reads it, MEMBRANE writes r' where ERROR reads it
+        self.tap.join(Region.PARTNER, partner, read_at, Cat(~error, neuron), new, write)
+        host_e = self.access.write & self.tap.selects(Region.PARTNER) & ~self.access.index[0]
+        m.d.comb += [
+            errors.raddr.eq(self.push.neuron),
+            errors.waddr.eq(Mux(host_e, self.access.index[1:], neuron)),
+            errors.wdata.eq(Mux(host_e, self.access.data, result)),
+            errors.wen.eq(host_e | write & error),
+            self.e_in.eq(errors.rdata),
+            self.e_shift.eq(delay(m, self.push.en, Ram.latency, "push", init=True)),
+        ]
+        self._rates(m, line, result, write & ~error)
+        fresh = delay(m, own.first, Ram.latency, "first")
+        prior = delay(m, own.first & command.prior, Ram.latency, "prior")
+        state_in = register("state_in", signed(f.word + f.guard))
+        partner_in = register("partner_in", signed(f.word))
+        m.d.sync += [
+            state_in.eq(Mux(fresh, 0, state.rdata)),
+            partner_in.eq(Mux(prior, 0, partner.rdata)),
+        ]
+        return state_in, partner_in
+
+    def _rates(self, m: Module, line: Pipeline, r: Any, write: Any) -> None:
+        """Rates leave in pairs; the constant one follows an odd number of neurons."""
+        command, f, done = self.command, self.machine.formats, self.done
+        odd, last, one, output = (
+            line.hold(name, getattr(command, name), 0, done)
+            for name in ("odd", "last", "one", "output")
+        )
+        even = register("even_rate", f.word)
+        with m.If(line.at(done) & ~odd):
+            m.d.sync += even.eq(r)
+        upper = Mux(odd, r, Mux(one, 1 << f.r.frac, 0))
+        m.d.comb += [
+            self.rates_data.eq(Cat(Mux(odd, even, r)[: f.word], upper[: f.word])),
+            self.rates_address.eq(line.hold("rates", command.rates, 0, done)),
+            self.rates_en.eq(write & (odd | last)),
+        ]
+        m.submodules.outputs = self.outputs = outputs = Ram(f.word, self.machine.io_depth)
+        place = line.hold("extra", command.extra, 0, done)
+        self.tap.join(Region.OUTPUT, outputs, command.extra, place, r, write & output)
+
+    def _errors_from_above(self, m: Module, own: Any) -> Any:
+        """q, or at the output the squared error's y - r; at FETCH."""
+        machine, f, command = self.machine, self.machine.formats, self.command
+        m.submodules.q = q = Ram(f.word, machine.state_depth)
+        m.submodules.targets = targets = Ram(f.word, machine.io_depth)
+        narrow, changed = self._round_q(m)
+        where = delay(m, Cat(self.q_neuron, self.q_live), 3, "q_place")
+        live = where[-1] & delay(m, self._q_valid(m), 3, "q_valid")
+        self.tap.join(Region.Q, q, command.neuron, where[:-1], narrow, live)
+        self.q_saturated = changed & live
+        access = self.access
+        m.d.comb += [
+            targets.raddr.eq(command.extra),
+            targets.waddr.eq(access.index),
+            targets.wdata.eq(access.data),
+            targets.wen.eq(access.write & self.tap.selects(TARGET_REGION)),
+        ]
+        prior = delay(m, own.first & command.prior, Ram.latency, "q_prior")
+        wanted = delay(m, own.target_valid, Ram.latency, "q_wanted")
+        drop = f.r.frac - f.e.frac
+        y, r = targets.rdata.as_signed(), Mux(prior, 0, self.outputs.rdata.as_signed())
+        difference = register("y_minus_r", signed(f.word + 1))
+        rounded = register("cost_error", signed(f.word))
+        m.d.sync += [
+            difference.eq(Mux(wanted, y - r, 0)),
+            rounded.eq(((difference >> (drop - 1)) + 1) >> 1),
+        ]
+        hidden = register("q_in", signed(f.word))
+        m.d.sync += hidden.eq(Mux(prior, 0, q.rdata.as_signed()))
+        hidden = delay(m, hidden, 1, "q_in")
+        chosen = register("q_chosen", signed(f.word))
+        cost = delay(m, command.cost, FETCH - 1, "cost")
+        m.d.sync += chosen.eq(Mux(cost, rounded, hidden))
+        return chosen
+
+    def _round_q(self, m: Module) -> tuple[Any, Any]:
+        """Finished q words, rounded and saturated; 3 cycles."""
+        f = self.machine.formats
+        drop = f.q.frac - f.e.frac
+        rounded = register("q_rounded", signed(2 * f.word - drop + 1))
+        m.d.sync += rounded.eq(((self.q_data.as_signed() >> (drop - 1)) + 1) >> 1)
+        return saturate(m, rounded, f.word, "q_narrow")
+
+    def _q_valid(self, m: Module) -> Any:
+        """The stream of the context that q words come from is valid."""
+        valid = Signal(name="q_of_valid")
+        for n, own in enumerate(self.flags):
+            with m.If(self.q_context == n):
+                m.d.comb += valid.eq(own.valid)
+        return valid
+
+    def _drive(self, m: Module) -> tuple[Any, Any]:
+        """s from the drained sum: DRIVE cycles."""
+        f = self.machine.formats
+        drop = f.drive.frac - f.u.frac
+        low = delay(m, self.d_lo, LAG, "drain_low")
+        total = Signal(signed(f.accumulator), name="drained")
+        m.d.comb += total.eq(Cat(low, self.d_hi))
+        rounded = register("drive_rounded", signed(f.accumulator - drop + 1))
+        m.d.sync += rounded.eq(((total >> (drop - 1)) + 1) >> 1)
+        return saturate(m, rounded, f.word + f.guard, "drive")
+

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The core: array, columns, apply lanes and the sequencer that plays the program."""
+
+from typing import Any
+
+from amaranth.hdl import Const, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from antevolt.hdl.core.apply import ApplyLane
+from antevolt.hdl.core.array import Array
+from antevolt.hdl.core.bundles import Access, ApplyRule, flags
+from antevolt.hdl.core.column import Column
+from antevolt.hdl.core.gate import Gate, request
+from antevolt.hdl.core.intake import Intake
+from antevolt.hdl.core.key import KeyMixer
+from antevolt.hdl.core.neurons import Neurons
+from antevolt.hdl.core.outlet import Outlet
+from antevolt.hdl.core.registers import EVENT_BITS, Registers
+from antevolt.hdl.core.sequencer import Sequencer
+from antevolt.hdl.core.sweeps import Sweeps
+from antevolt.hdl.core.tap import REPLY_LATENCY
+from antevolt.hdl.lib.registers import delay, hops, register
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.memory_map import DATA_BITS, KINDS
+from antevolt.hdl.spec.program import Kind
+from antevolt.hdl.spec.timing import Timing
+
+__all__ = ["Core"]
+
+W = KINDS.index("w")  # counted in the rows, all others in the columns
+
+
+class Core(wiring.Component):
+    """Runs any network that fits, and learns; `docs/ports.md` lists the ports.
+
+    Members
+    -------
+    x : inputs with flags, per step in the order context, column, unit
+    y : targets, in the same order, for streams whose flags are VALID and TARGET_VALID
+    out : outputs with their stream's flags, for every stream
+    access, answer : read and write memories between steps (`spec.memory_map`)
+    busy : inside a step
+    """
+
+    x: Any
+    y: Any
+    out: Any
+    access: Any
+    answer: Any
+    busy: Any
+
+    def __init__(
+        self, machine: Machine, bels: dict[tuple[int, int], tuple[str, str]] | None = None
+    ):
+        self.machine, self.timing, self.bels = machine, Timing(machine), bels
+        word = machine.formats.word
+        super().__init__(
+            {
+                "x": In(stream.Signature(word + flags.size)),
+                "y": In(stream.Signature(word)),
+                "out": Out(stream.Signature(word + flags.size)),
+                "access": In(stream.Signature(request)),
+                "answer": Out(stream.Signature(DATA_BITS)),
+                "busy": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        machine, timing = self.machine, self.timing
+        # a read returns after the head's register, the tiles, and the register that joins both ways
+        self.reach = max(timing.tiles_across, timing.tiles_down) + REPLY_LATENCY
+        m.submodules.array = self.array = Array(machine, self.bels)
+        m.submodules.sequencer = self.sequencer = Sequencer(machine)
+        m.submodules.sweeps = self.sweeps = Sweeps(machine)
+        m.submodules.neurons = self.neurons = Neurons(machine)
+        m.submodules.registers = self.registers = Registers(machine)
+        m.submodules.intake = self.intake = Intake(machine)
+        m.submodules.outlet = self.outlet = Outlet(machine, self.reach + 2)
+        m.submodules.gate = self.gate = Gate(self.reach + 2)
+        for inner, outer in (
+            (self.intake.x, self.x),
+            (self.intake.y, self.y),
+            (self.outlet.o, self.out),
+            (self.gate.i, self.access),
+            (self.gate.o, self.answer),
+        ):
+            connect(m, inner, flipped(outer))
+        self.row_count = Signal(EVENT_BITS)
+        self._issue(m)
+        bus = self._bus(m)
+        rows = self._columns(m, bus)
+        self._lanes(m)
+        reply = Signal(DATA_BITS)
+        m.d.sync += reply.eq(rows)
+        m.d.comb += [self.gate.reply.eq(reply), self.outlet.reply.eq(reply)]
+        return m
+
+    def _issue(self, m: Module) -> None:
+        """Who starts when, and what the registers count."""
+        sequencer, sweeps, neurons = self.sequencer, self.sweeps, self.neurons
+        intake, outlet, registers = self.intake, self.outlet, self.registers
+        op, issue = sequencer.op, {kind: sequencer.issue[kind] for kind in Kind}
+        start = Signal()
+        m.d.comb += [
+            start.eq(~sequencer.busy & self.x.valid & ~self.gate.wants),
+            *(sequencer.go.eq(start), intake.new_step.eq(start), neurons.step.eq(start)),
+            *(self.busy.eq(sequencer.busy), self.gate.idle.eq(~sequencer.busy)),
+            *(sequencer.due.eq(registers.due), sequencer.done.eq(intake.done | outlet.done)),
+            *(sweeps.op.eq(op), sweeps.fresh.eq(registers.fresh)),
+            *(sweeps.forward.eq(issue[Kind.FORWARD]), sweeps.back.eq(issue[Kind.BACK])),
+            sweeps.apply.eq(issue[Kind.APPLY]),
+            neurons.op.eq(op),
+            *(neurons.membrane.eq(issue[Kind.MEMBRANE]), neurons.error.eq(issue[Kind.ERROR])),
+            intake.start.eq(issue[Kind.INPUT] | issue[Kind.TARGET]),
+            *(intake.target.eq(op.kind == Kind.TARGET), intake.n.eq(op.n)),
+            intake.address.eq(Mux(intake.target, op.extra, op.rates)),
+            *(intake.context.eq(op.context), intake.bias.eq(op.bias)),
+            *(outlet.start.eq(issue[Kind.OUTPUT]), outlet.n.eq(op.n), outlet.address.eq(op.extra)),
+            *(outlet.context.eq(op.context), outlet.prior.eq(op.prior)),
+            *(intake.flags_index.eq(outlet.flags_index), outlet.flags.eq(intake.flags)),
+            *(registers.learns.eq(intake.learns), registers.ended.eq(sequencer.ended)),
+            *(registers.busy.eq(sequencer.busy), registers.stalled_input.eq(intake.waiting)),
+            *(registers.stalled_output.eq(outlet.waiting), registers.slot.eq(sweeps.slot.en)),
+            self.array.slot.eq(sweeps.slot),
+        ]
+
+    def _bus(self, m: Module) -> Any:
+        """The access bus at its head: never more than one source at a time."""
+        head = Signal(Access(), name="head")
+        total: Any = 0
+        for source in (self.gate, self.intake, self.outlet):
+            access = source.access
+            total = total | Mux(access.read | access.write, access.as_value(), 0)
+        m.d.sync += head.as_value().eq(total)
+        for part in (self.sequencer, self.neurons, self.registers):
+            m.d.comb += part.access.eq(head)
+        m.d.comb += self.array.access_rows.eq(head)
+        return head
+
+    def _columns(self, m: Module, bus: Any) -> Any:
+        """Columns behind their hops; returns what came back over the bus."""
+        machine, array, tiles = self.machine, self.array, self.timing.tiles_across
+        accesses = hops(m, bus, tiles, "access")
+        commands = hops(m, self.neurons.command, tiles, "command")
+        pushes = hops(m, self.sweeps.push, tiles, "push")
+        heads = (self.sequencer, self.neurons, self.registers)
+        reply: Any = heads[0].reply.data | heads[1].reply.data | heads[2].reply.data
+        counts: list[Any] = [Const(0, EVENT_BITS) for _ in KINDS]
+        for c, columns in enumerate(array.column_tiles):
+            members = []
+            for k in columns:
+                m.submodules[f"column{k}"] = column = Column(machine, k)
+                members.append(column)
+                m.d.comb += [
+                    *(column.command.eq(commands[c]), column.push.eq(pushes[c])),
+                    *(column.access.eq(accesses[c]), array.access[k].eq(accesses[c])),
+                    *(column.d_lo.eq(array.d_lo[k]), column.d_hi.eq(array.d_hi[k])),
+                    *(array.d_shift[k].eq(column.d_shift), array.e_shift[k].eq(column.e_shift)),
+                    *(array.e_in[k].eq(column.e_in), column.q_data.eq(array.q_data[k])),
+                    *(column.q_neuron.eq(array.q_neuron[k]), column.q_live.eq(array.q_live[k])),
+                    column.q_context.eq(array.q_context[k]),
+                    array.rates_data[k].eq(column.rates_data),
+                    array.rates_address[k].eq(column.rates_address),
+                    array.rates_en[k].eq(column.rates_en),
+                    column.reply_rates.eq(array.reply_rates[k]),
+                    column.reply_before.data.eq(reply if k == columns[0] else 0),
+                    *(a.eq(b) for a, b in zip(array.flags[k], column.flags, strict=True)),
+                ]
+            reply = Const(0, DATA_BITS)
+            for column in members:
+                reply = reply | column.reply.data
+            counts = [self._count(m, n, c, counts[n], members) for n in range(len(KINDS))]
+        for n, count in enumerate(counts):
+            m.d.comb += self.registers.saturated[n].eq(count + (self.row_count if n == W else 0))
+        across = delay(m, reply, self.reach - REPLY_LATENCY - tiles, "reply")
+        down = self.reach - REPLY_LATENCY - self.timing.tiles_down
+        return across | delay(m, array.reply_rows.data, down, "reply_rows")
+
+    def _count(self, m: Module, n: int, c: int, before: Any, members: list[Column]) -> Any:
+        """Saturations of kind n up to this tile."""
+        total: Any = before
+        for column in members:
+            total = total + column.saturated[n]
+        out = register(f"count{n}_{c}", EVENT_BITS)
+        m.d.sync += out.eq(total)
+        return out
+
+    def _lanes(self, m: Module) -> None:
+        """Apply lanes behind their hops, one per row."""
+        machine, array, op = self.machine, self.array, self.sequencer.op
+        m.submodules.key = key = KeyMixer()
+        rule = Signal(ApplyRule())
+        m.d.comb += [
+            key.start.eq(self.sweeps.apply),
+            *(key.seed.eq(self.registers.seed), key.step.eq(self.registers.step)),
+            key.projection.eq(op.n),
+            *(rule.m.eq(op.interval[:3]), rule.k.eq(op.interval[3:])),
+            *(rule.stochastic.eq(op.output), rule.key.eq(key.key)),
+        ]
+        rules = hops(m, rule, self.timing.tiles_down, "rule")
+        slots = hops(m, self.sweeps.lane, self.timing.tiles_down, "lane")
+        count: Any = Const(0, EVENT_BITS)
+        for t, rows in enumerate(array.row_tiles):
+            for i in rows:
+                m.submodules[f"apply{i}"] = lane = ApplyLane(machine, i)
+                m.d.comb += [
+                    *(lane.rule.eq(rules[t]), lane.slot.eq(slots[t])),
+                    lane.gradient.eq(array.lane_gradient[i]),
+                    *(lane.weight.eq(array.lane_weight[i]), array.lane_data[i].eq(lane.data)),
+                    *(array.lane_address[i].eq(lane.address), array.lane_en[i].eq(lane.en)),
+                ]
+                count = count + lane.saturated
+            summed = register(f"row_count{t}", EVENT_BITS)
+            m.d.sync += summed.eq(count)
+            count = summed
+        m.d.comb += self.row_count.eq(count)

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One element of the array: two multipliers, their operands, e, an accumulator and its drain."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from antevolt.hdl.lib.mask_add import MaskAdd
+from antevolt.hdl.lib.multiplier import Multiplier
+from antevolt.hdl.lib.registers import KEEP, delay, register
+from antevolt.hdl.lib.skew import LAG, Skew, add, take_product
+from antevolt.hdl.spec.formats import Formats
+
+__all__ = ["Element"]
+
+
+class Element(wiring.Component):
+    """Element (i, k): weights of row i meet activities of stream k.
+
+    A forward slot makes w0 r0 + w1 r1 and adds it to the accumulator, exactly; a back slot makes
+    w e (towards q) and e r (towards G), each rounded half up to its word.
+
+    Members
+    -------
+    w, r : pairs; in a back slot w holds the column's weight low, r its rate high
+    back, ce : with the operands: which sweep, and take new operands (a back sweep holds e)
+    clear, load : start a sum; copy the finished sum to the drain register
+    e_in, e, e_shift : the e chain, towards row 0
+    d_in_*, d_*, d_shift : the drain chain, towards row 0, low part LAG cycles ahead
+
+    Latency: operands at cycle 0, products at 5, accumulator at 7.
+    """
+
+    w: Any
+    r: Any
+    back: Any
+    ce: Any
+    clear: Any
+    load: Any
+    e_in: Any
+    e: Any
+    e_shift: Any
+    d_in_lo: Any
+    d_in_hi: Any
+    d_lo: Any
+    d_hi: Any
+    d_shift: Any
+
+    def __init__(self, formats: Formats, bels: tuple[str | None, str | None] = (None, None)):
+        self.formats, self.bels = formats, bels
+        word, high = formats.word, formats.accumulator - formats.word
+        super().__init__(
+            {
+                "w": In(2 * word),
+                "r": In(2 * word),
+                "back": In(1),
+                "ce": In(1),
+                "clear": In(1),
+                "load": In(1),
+                "e_in": In(signed(word)),
+                "e": Out(signed(word)),
+                "e_shift": In(1),
+                "d_in_lo": In(word),
+                "d_in_hi": In(signed(high)),
+                "d_lo": Out(word),
+                "d_hi": Out(signed(high)),
+                "d_shift": In(1),
+            }
+        )
+        self.q_part = Skew("q", word, word - formats.q_drop, pending=True)
+        self.g_part = Skew("g", word, word - formats.g_drop, pending=True)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        word = self.formats.word
+        mults = [Multiplier(word, bel) for bel in self.bels]
+        m.submodules.mult0, m.submodules.mult1 = mults
+        a0, b0, a1, b1 = (register(n, signed(word), keep=True) for n in ("a0", "b0", "a1", "b1"))
+        m.d.sync += [a0.eq(self.w[:word]), b1.eq(self.r[word:])]
+        with m.If(self.ce):  # a back sweep keeps the e of its first slot
+            m.d.sync += b0.eq(Mux(self.back, self.e, self.r[:word].as_signed()))
+            m.d.sync += a1.eq(Mux(self.back, self.e, self.w[word:].as_signed()))
+        m.d.comb += [mults[0].a.eq(a0), mults[0].b.eq(b0), mults[1].a.eq(a1), mults[1].b.eq(b1)]
+        e = register("e_register", signed(word))
+        m.d.comb += self.e.eq(e)
+        with m.If(self.e_shift):
+            m.d.sync += e.eq(self.e_in)
+        take_product(m, self.q_part, mults[0].p, self.formats.q_drop)
+        take_product(m, self.g_part, mults[1].p, self.formats.g_drop)
+        self._accumulate(m, mults)
+        return m
+
+    def _accumulate(self, m: Module, mults: list[Multiplier]) -> None:
+        word, high = self.formats.word, self.formats.accumulator - self.formats.word
+        p0, p1 = Skew("p0", word, word), Skew("p1", word, word)
+        take_product(m, p0, mults[0].p, 0)
+        take_product(m, p1, mults[1].p, 0)
+        s = add(m, "s", p0, p1, word + 1)
+        m.submodules.lo = lo = MaskAdd(word)
+        m.submodules.hi = hi = MaskAdd(high, carry_in=True)
+        acc_lo, acc_hi = register("acc_lo", word), register("acc_hi", signed(high))
+        extended = Signal(signed(high))
+        clear = delay(m, self.clear, LAG, "clear", keep=True)
+        m.d.comb += [
+            extended.eq(s.hi),
+            *(lo.a.eq(acc_lo), lo.b.eq(s.lo), lo.clear.eq(self.clear)),
+            *(hi.a.eq(acc_hi), hi.b.eq(extended), hi.clear.eq(clear)),
+            hi.cin.eq(delay(m, lo.cout, LAG, "carry")),
+        ]
+        m.d.sync += [acc_lo.eq(lo.total), acc_hi.eq(hi.total)]
+        load = delay(m, self.load, LAG, "load", keep=True)
+        shift = delay(m, self.d_shift, LAG, "shift", keep=True)
+        for out, acc, before, copy, move in (
+            (self.d_lo, acc_lo, self.d_in_lo, self.load, self.d_shift),
+            (self.d_hi, acc_hi, self.d_in_hi, load, shift),
+        ):
+            drain = Signal(out.shape(), name=f"{out.name}_drain", reset_less=True, attrs=dict(KEEP))
+            m.d.comb += out.eq(drain)
+            with m.If(copy | move):
+                m.d.sync += drain.eq(Mux(copy, acc, before))

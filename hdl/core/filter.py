@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A filter unit: membrane and error neuron are one datapath with their coefficients swapped."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from antevolt.hdl.core.bundles import Access, bits, coefficient
+from antevolt.hdl.core.held import Pipeline
+from antevolt.hdl.core.product import Product
+from antevolt.hdl.core.tap import Tap
+from antevolt.hdl.lib.ram import Ram
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.memory_map import Region
+from antevolt.hdl.spec.roundings import PRE
+from antevolt.hdl.spec.timing import BASE, FETCH, NARROW, STATE, WIDE, filter_schedule
+
+__all__ = ["EVENTS", "FilterUnit"]
+
+EVENTS = ("d", "u", "p", "beta", "delta", "v", "e")
+"""Saturations a unit reports, names of `spec.memory_map.KINDS`."""
+
+
+class FilterUnit(wiring.Component):
+    """Five products per neuron on `multipliers` multipliers, a new neuron every period.
+
+        MEMBRANE  d = s + c0 e - u      p = u + c2 d    r, r' = phi(p), phi'(p)    u <- u + c1 d
+        ERROR     delta = r' (c0 q) - v e = v + c2 delta                           v <- v + c1 delta
+
+    with c = (gamma, a_m, rho) and (beta or 1, a_r, kappa). Times count from `start`.
+
+    Members
+    -------
+    start, error, valid, table, c : at 0; `valid`: count saturations
+    state, partner : u and e, or v and r', at STATE
+    q : at FETCH;  s : at FETCH + BASE - 1
+    done : 1 at `schedule.done`, with `result` (r or e), `slope` (r') and `state_out` (u or v)
+    events : a pulse per saturation, in the order of EVENTS
+    access, phi_word : loads and reads the tables
+
+    Golden twin: `sim.golden.filter`.
+    """
+
+    start: Any
+    error: Any
+    valid: Any
+    table: Any
+    c: Any
+    state: Any
+    partner: Any
+    q: Any
+    s: Any
+    done: Any
+    result: Any
+    slope: Any
+    state_out: Any
+    events: Any
+    access: Any
+    phi_word: Any
+
+    def __init__(self, machine: Machine):
+        self.machine, self.schedule = machine, filter_schedule(machine)
+        f = machine.formats
+        word, wide = f.word, f.word + f.guard
+        super().__init__(
+            {
+                "start": In(1),
+                "error": In(1),
+                "valid": In(1),
+                "table": In(bits(machine.tables + 1)),
+                "c": In(data.ArrayLayout(coefficient(machine), 3)),
+                "state": In(signed(wide)),
+                "partner": In(signed(word)),
+                "q": In(signed(word)),
+                "s": In(signed(wide)),
+                "done": Out(1),
+                "result": Out(signed(word)),
+                "slope": Out(signed(word)),
+                "state_out": Out(signed(wide)),
+                "events": Out(len(EVENTS)),
+                "access": In(Access()),
+                "phi_word": Out(2 * word),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        f, schedule = self.machine.formats, self.schedule
+        units = [Product(f) for _ in range(self.machine.multipliers)]
+        for n, unit in enumerate(units):
+            m.submodules[f"product{n}"] = unit
+        line = Pipeline(m, self.start, schedule.period, schedule.done)
+        on = [units[n] for n in schedule.multipliers]
+        t = schedule.starts
+        narrow = [on[n].narrow for n in range(5)]
+
+        def coefficient_at(n: int, time: int) -> tuple[Any, Any]:
+            c = self.c[n]
+            mantissa = line.hold(f"c{n}", c.mantissa, 0, time)
+            return mantissa.as_signed(), line.hold(f"c{n}_shift", c.shift, 0, time)
+
+        def state_at(time: int) -> Any:
+            return line.hold("state", self.state, STATE, time)
+
+        def partner_at(time: int) -> Any:
+            return line.hold("partner", self.partner, STATE, time)
+
+        value, slope, fraction = self._lookup(m, line, narrow[1])
+        interpolate = Const(PRE + f.word - 2 - f.guard, 6)
+        difference = Const(PRE + f.r.frac - f.guard, 6)
+        d = [line.hold("d", narrow[0], t[0] + NARROW, t[n]) for n in (1, 4)]
+        delta = [line.hold("p", narrow[1], t[1] + NARROW, t[n]) for n in (2, 3)]
+        membrane = [
+            (partner_at(t[0]), *coefficient_at(0, t[0]), self._base(m, line)),
+            (d[0], *coefficient_at(2, t[1]), state_at(t[1] + BASE)),
+            (fraction(t[2]), slope(0, t[2]), interpolate, value(0, t[2] + BASE)),
+            (fraction(t[3]), slope(1, t[3]), interpolate, value(1, t[3] + BASE)),
+            (d[1], *coefficient_at(1, t[4]), state_at(t[4] + BASE)),
+        ]
+        error = [
+            (line.hold("q", self.q, FETCH, t[0]), *coefficient_at(0, t[0]), Const(0)),
+            (partner_at(t[1]), d[0], difference, -state_at(t[1] + BASE)),
+            (delta[0], *coefficient_at(2, t[2]), state_at(t[2] + BASE)),
+            (delta[1], *coefficient_at(1, t[3]), state_at(t[3] + BASE)),
+        ]
+        for n, unit in enumerate(on):
+            # d and q share a register, p and delta another: both modes start at the same times
+            choices = [(0, membrane[n])] + ([(1, error[n])] if n < len(error) else [])
+            for mode, (a, b, shift, base) in choices:
+                for port, wanted, time in (
+                    (unit.a, a, t[n]),
+                    (unit.b, b, t[n]),
+                    (unit.shift, shift, t[n]),
+                    (unit.base, base, t[n] + BASE),
+                ):
+                    chosen = line.hold("error", self.error, 0, time) == mode
+                    alone = schedule.multipliers.count(schedule.multipliers[n]) == 1
+                    with m.If(chosen if alone else chosen & line.at(time)):
+                        m.d.comb += port.eq(wanted)
+        self._results(m, line, on)
+        return m
+
+    def _base(self, m: Module, line: Pipeline) -> Any:
+        """s - u, when the first product wants it."""
+        time = FETCH + BASE - 1
+        difference = (self.s - line.hold("state", self.state, STATE, time)).as_signed()
+        held = Signal(difference.shape(), name="s_minus_u")
+        m.d.comb += held.eq(difference)
+        return line.hold("base", held, time, self.schedule.starts[0] + BASE)
+
+    def _lookup(self, m: Module, line: Pipeline, p: Any) -> tuple[Any, Any, Any]:
+        """Intervals of phi and, one cycle later, phi'."""
+        word, log2 = self.machine.formats.word, self.machine.phi_log2
+        guard = self.machine.formats.guard
+        m.submodules.phi = ram = Ram(2 * word, 2 * self.machine.tables << log2)
+        time = self.schedule.starts[1] + NARROW
+        tap = Tap(m, self.access, None)
+        which = line.at(time + 1)
+        held = line.hold("p", p, time, time + 1)
+        place = Mux(which, held, p)
+        index = Cat(place[word - log2 : word - 1], ~place[word - 1])
+        table = line.hold("table", self.table, 0, time)
+        table_then = line.hold("table", self.table, 0, time + 1)
+        number = (Mux(which, table_then, table) - 1)[: bits(self.machine.tables)]
+        tap.join(Region.PHI, ram, Cat(index, which, number), 0, 0, 0)
+        m.d.comb += self.phi_word.eq(tap.answers[0])
+        ready = (time + Ram.latency, time + 1 + Ram.latency)
+
+        def value(n: int, need: int) -> Any:
+            entry = line.hold(f"value{n}", ram.rdata[:word], ready[n], need)
+            return Cat(Const(0, guard), entry).as_signed()
+
+        def slope(n: int, need: int) -> Any:
+            return line.hold(f"slope{n}", ram.rdata[word:], ready[n], need).as_signed()
+
+        def fraction(need: int) -> Any:
+            return line.hold("p", p, time, need)[: word - log2]
+
+        return value, slope, fraction
+
+    def _results(self, m: Module, line: Pipeline, on: list[Product]) -> None:
+        schedule, t = self.schedule, self.schedule.starts
+        done = schedule.done
+        one = 1 << self.machine.formats.r.frac
+
+        def result(name: str, value: Any, n: int, latency: int) -> Any:
+            return line.hold(name, value, t[n] + latency, done)
+
+        is_error = line.hold("error", self.error, 0, done)
+        linear = line.hold("table", self.table, 0, done) == 0
+        p = line.hold("p", on[1].narrow, t[1] + NARROW, done)
+        main = result("main", on[2].narrow, 2, NARROW)
+        v, u = (result(name, on[n].wide, n, WIDE) for name, n in (("v", 3), ("u", 4)))
+        m.d.comb += [
+            self.done.eq(line.at(done)),
+            self.result.eq(Mux(~is_error & linear, p, main)),
+            self.slope.eq(Mux(linear, one, result("slope", on[3].narrow, 3, NARROW))),
+            self.state_out.eq(Mux(is_error, v, u)),
+        ]
+        kinds = {
+            "d": (0, 0, NARROW),
+            "u": (0, 4, WIDE),
+            "p": (0, 1, NARROW),
+            "beta": (1, 0, NARROW),
+            "delta": (1, 1, NARROW),
+            "v": (1, 3, WIDE),
+            "e": (1, 2, NARROW),
+        }
+        for name, (mode, n, latency) in kinds.items():
+            time = t[n] + latency
+            happened = on[n].saturated if latency == NARROW else on[n].wide_saturated
+            counted = line.at(time) & line.hold("valid", self.valid, 0, time)
+            of_mode = line.hold("error", self.error, 0, time) == mode
+            m.d.sync += self.events[EVENTS.index(name)].eq(happened & counted & of_mode)

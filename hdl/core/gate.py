@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The access port: a host's reads and writes of the core's memories, between steps."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from antevolt.hdl.core.bundles import Access
+from antevolt.hdl.spec.memory_map import DATA_BITS, INDEX_BITS, UNIT_BITS
+
+__all__ = ["Gate", "request"]
+
+request = data.StructLayout(
+    {"write": 1, "region": 4, "unit": UNIT_BITS, "index": INDEX_BITS, "data": DATA_BITS}
+)
+
+
+class Gate(wiring.Component):
+    """Serves one request at a time.
+
+    Members
+    -------
+    i : requests;  o : one word per read
+    idle : no step runs;  wants : a request is there or at work, so that no step may start
+    access : onto the bus;  reply : the word, `latency` cycles after its read
+    """
+
+    i: Any
+    o: Any
+    idle: Any
+    wants: Any
+    access: Any
+    reply: Any
+
+    def __init__(self, latency: int):
+        self.latency = latency
+        super().__init__(
+            {
+                "i": In(stream.Signature(request)),
+                "o": Out(stream.Signature(DATA_BITS)),
+                "idle": In(1),
+                "wants": Out(1),
+                "access": Out(Access()),
+                "reply": In(DATA_BITS),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        timer, wanted = Signal(range(self.latency + 1)), self.i.payload
+        m.d.comb += [
+            *(self.access.region.eq(wanted.region), self.access.unit.eq(wanted.unit)),
+            *(self.access.index.eq(wanted.index), self.access.data.eq(wanted.data)),
+        ]
+        with m.FSM():
+            with m.State("READY"):
+                m.d.comb += self.wants.eq(self.i.valid)
+                with m.If(self.i.valid & self.idle):
+                    m.d.comb += [
+                        self.i.ready.eq(1),
+                        self.access.write.eq(wanted.write),
+                        self.access.read.eq(~wanted.write),
+                    ]
+                    m.d.sync += timer.eq(self.latency - 1)
+                    m.next = "SETTLE"
+                    with m.If(~wanted.write):
+                        m.next = "READ"
+            with m.State("SETTLE"):  # a write is on its way to the last tile
+                m.d.comb += self.wants.eq(1)
+                m.d.sync += timer.eq(timer - 1)
+                with m.If(self.i.valid & self.i.payload.write):
+                    m.next = "READY"
+                with m.Elif(timer == 0):
+                    m.next = "READY"
+            with m.State("READ"):
+                m.d.comb += self.wants.eq(1)
+                m.d.sync += timer.eq(timer - 1)
+                with m.If(timer == 0):
+                    m.d.sync += self.o.payload.eq(self.reply)
+                    m.next = "ANSWER"
+            with m.State("ANSWER"):
+                m.d.comb += [self.wants.eq(1), self.o.valid.eq(1)]
+                with m.If(self.o.ready):
+                    m.next = "READY"
+        return m

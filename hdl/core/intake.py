@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""INPUT and TARGET: words from the streams to the columns' memories, over the access bus."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from antevolt.hdl.core.bundles import Access, bits, flags
+from antevolt.hdl.core.column import FLAGS_REGION, TARGET_REGION
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.memory_map import Region
+from antevolt.hdl.spec.program import Bias
+
+__all__ = ["Intake"]
+
+
+class Intake(wiring.Component):
+    """Latches a context's flags and inputs, or its targets.
+
+    Members
+    -------
+    x : words with flags;  y : words;  both in the order context, column, unit
+    start, target, n, address, context, bias : the operation; `done` in its last cycle
+    access : writes to the columns
+    flags_index, flags : flags of any stream, for the outlet
+    learns : a valid stream learns in this step;  new_step clears it
+    waiting : at work, and no word to take
+
+    A stream costs 1 + n cycles, a target stream that is not flagged 1.
+    """
+
+    x: Any
+    y: Any
+    start: Any
+    target: Any
+    n: Any
+    address: Any
+    context: Any
+    bias: Any
+    done: Any
+    access: Any
+    flags_index: Any
+    flags: Any
+    learns: Any
+    new_step: Any
+    waiting: Any
+
+    def __init__(self, machine: Machine):
+        self.machine = machine
+        word = machine.formats.word
+        self.index_bits = max(1, bits(machine.total_streams))
+        super().__init__(
+            {
+                "x": In(stream.Signature(word + flags.size)),
+                "y": In(stream.Signature(word)),
+                "start": In(1),
+                "target": In(1),
+                "n": In(12),
+                "address": In(14),
+                "context": In(2),
+                "bias": In(2),
+                "done": Out(1),
+                "access": Out(Access()),
+                "flags_index": In(self.index_bits),
+                "flags": Out(flags),
+                "learns": Out(1),
+                "new_step": In(1),
+                "waiting": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        machine, word, access = self.machine, self.machine.formats.word, self.access
+        column, j = Signal(range(machine.streams)), Signal(12)
+        index = Signal(self.index_bits)
+        arriving = Signal(flags)
+        m.submodules.flags = memory = Memory(
+            shape=flags.size, depth=max(2, machine.total_streams), init=[]
+        )
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        own = Signal(flags)
+        m.d.comb += [
+            index.eq(self.context * machine.streams + column),
+            arriving.as_value().eq(self.x.payload[word:]),
+            *(write.addr.eq(index), write.data.eq(arriving.as_value())),
+            read.addr.eq(self.flags_index),
+            self.flags.as_value().eq(read.data),
+        ]
+        known = memory.read_port(domain="comb")
+        m.d.comb += known.addr.eq(index)
+        with m.If(self.new_step):
+            m.d.sync += self.learns.eq(0)
+
+        def next_stream() -> None:
+            m.d.sync += [column.eq(column + 1), j.eq(0)]
+            with m.If(column == machine.streams - 1):
+                m.d.comb += self.done.eq(1)
+                m.d.sync += column.eq(0)
+                m.next = "IDLE"
+
+        low = Signal(word)
+        last = j + 1 == self.n
+        with m.FSM():
+            with m.State("IDLE"):
+                m.d.sync += [column.eq(0), j.eq(0)]
+                with m.If(self.start):
+                    m.next = "CHECK"
+                    with m.If(~self.target):
+                        m.next = "FLAGS"
+            with m.State("FLAGS"):
+                m.d.comb += self.waiting.eq(~self.x.valid)
+                m.d.comb += [
+                    *(access.write.eq(self.x.valid), access.region.eq(FLAGS_REGION)),
+                    *(access.unit.eq(column), access.index.eq(self.context)),
+                    *(access.data.eq(arriving.as_value()), write.en.eq(self.x.valid)),
+                ]
+                with m.If(self.x.valid):
+                    m.d.sync += own.eq(arriving)
+                    m.d.sync += self.learns.eq(self.learns | arriving.valid & arriving.learn)
+                    m.next = "INPUTS"
+            with m.State("INPUTS"):
+                m.d.comb += [self.x.ready.eq(1), self.waiting.eq(~self.x.valid)]
+                one = Mux(self.bias == Bias.HIGH, 1 << self.machine.formats.r.frac, 0)
+                data = self.x.payload[:word]
+                pair = Mux(j[0], Cat(low, data), Cat(data, one[:word]))
+                m.d.comb += [
+                    *(access.region.eq(Region.RATES), access.unit.eq(column)),
+                    *(access.index.eq(self.address + (j >> 1)), access.data.eq(pair)),
+                ]
+                with m.If(self.x.valid):
+                    m.d.sync += [low.eq(data), j.eq(j + 1)]
+                    m.d.comb += access.write.eq(own.valid & (j[0] | last))
+                    with m.If(last):
+                        m.next = "FLAGS"
+                        next_stream()
+            with m.State("CHECK"):
+                m.d.sync += own.as_value().eq(known.data)
+                there = flags(known.data)
+                with m.If(there.valid & there.target_valid):
+                    m.next = "TARGETS"
+                with m.Else():
+                    next_stream()
+            with m.State("TARGETS"):
+                m.d.comb += [self.y.ready.eq(1), self.waiting.eq(~self.y.valid)]
+                m.d.comb += [
+                    *(access.write.eq(self.y.valid), access.region.eq(TARGET_REGION)),
+                    *(access.unit.eq(column), access.index.eq(self.address + j)),
+                    access.data.eq(self.y.payload),
+                ]
+                with m.If(self.y.valid):
+                    m.d.sync += j.eq(j + 1)
+                    with m.If(last):
+                        m.next = "CHECK"
+                        next_stream()
+        return m

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MEMBRANE and ERROR: from an operation to the filters' commands, with their coefficients."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from antevolt.hdl.core.bundles import Access, FilterCommand, Reply, bits, coefficient
+from antevolt.hdl.core.sequencer import operation
+from antevolt.hdl.core.tap import Tap
+from antevolt.hdl.core.walker import NeuronWalker
+from antevolt.hdl.lib.ram import Ram
+from antevolt.hdl.lib.registers import delay
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.memory_map import Region
+from antevolt.hdl.spec.program import Bias
+from antevolt.hdl.spec.timing import COEFFICIENTS
+
+__all__ = ["Neurons"]
+
+
+class Neurons(wiring.Component):
+    """One command per neuron, the first WALKER + COEFFICIENTS cycles after the issue.
+
+    Members
+    -------
+    op, membrane, error : the operation, and its issue;  step : a pulse at the start of a step
+    command : to the columns
+    access, reply : the coefficient memory on the access bus
+    """
+
+    op: Any
+    membrane: Any
+    error: Any
+    step: Any
+    command: Any
+    access: Any
+    reply: Any
+
+    def __init__(self, machine: Machine):
+        self.machine = machine
+        super().__init__(
+            {
+                "op": In(operation),
+                "membrane": In(1),
+                "error": In(1),
+                "step": In(1),
+                "command": Out(FilterCommand(machine)),
+                "access": In(Access()),
+                "reply": Out(Reply()),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        machine, op = self.machine, self.op
+        spacing = machine.interval
+        m.submodules.walker = walker = NeuronWalker(machine.rows, spacing)
+        own, is_error = Signal(operation), Signal()
+        starts = self.membrane | self.error
+        with m.If(starts):
+            m.d.sync += [own.eq(op), is_error.eq(self.error)]
+        whole = machine.rows * spacing
+        m.d.comb += [
+            *(walker.start.eq(starts), walker.n.eq(op.n)),
+            walker.interval.eq(Mux(self.error, whole, op.interval)),
+        ]
+        command = Signal(FilterCommand(machine), name="bare")
+        m.d.sync += [
+            *(command.start.eq(walker.en), command.error.eq(is_error)),
+            *(command.unit.eq(self._unit(m)), command.neuron.eq(own.neurons + walker.number)),
+            *(command.context.eq(own.context), command.prior.eq(own.prior)),
+            *(command.cost.eq(own.cost), command.output.eq(own.output), command.table.eq(own.table)),
+            command.rates.eq(own.rates + (walker.number >> 1)),
+            *(command.odd.eq(walker.number[0]), command.last.eq(walker.last)),
+            *(command.one.eq(own.bias == Bias.HIGH), command.extra.eq(own.extra + walker.number)),
+        ]
+        place = Signal(1 + bits(machine.state_depth))
+        m.d.sync += place.eq(Cat(is_error, own.weights + walker.number))
+        coefficients = self._coefficients(m, place)
+        bare = delay(m, command.as_value(), COEFFICIENTS - 1, "bare")
+        complete = FilterCommand(machine)(bare)
+        m.d.sync += self.command.eq(complete)
+        for n, value in enumerate(coefficients):
+            m.d.sync += self.command.c[n].as_value().eq(value)
+        running = Signal()
+        m.d.comb += running.eq(delay(m, command.start, COEFFICIENTS - 1, "start", init=True))
+        m.d.sync += self.command.start.eq(running)
+        return m
+
+    def _unit(self, m: Module) -> Any:
+        """Units take turns, slot of `interval` cycles by slot, whether or not a neuron comes."""
+        spacing, filters = self.machine.interval, self.machine.filters
+        phase, unit = Signal(range(spacing)), Signal(range(filters))
+        m.d.sync += phase.eq(Mux(phase == spacing - 1, 0, phase + 1))
+        with m.If(phase == spacing - 1):
+            m.d.sync += unit.eq(Mux(unit == filters - 1, 0, unit + 1))
+        with m.If(self.step):
+            m.d.sync += [phase.eq(0), unit.eq(0)]
+        return unit
+
+    def _coefficients(self, m: Module, place: Signal) -> list[Any]:
+        width = coefficient(self.machine).size
+        tap, words = Tap(m, self.access, None), []
+        for n in range(3):
+            m.submodules[f"coefficients{n}"] = ram = Ram(width, 2 * self.machine.state_depth)
+            tap.join(Region.COEFFICIENTS, ram, place, 0, 0, 0, way=(2, n))
+            words.append(ram.rdata)
+        m.d.comb += self.reply.as_value().eq(tap.reply("reply_register", Reply().const({}).as_value()))
+        return words

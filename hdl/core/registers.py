@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The registers of a core: what a step needs to know, and what it counts."""
+
+from typing import Any
+
+from amaranth.hdl import Array, Const, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from antevolt.hdl.core.bundles import Access, Reply
+from antevolt.hdl.core.tap import Tap
+from antevolt.hdl.lib.registers import register
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.memory_map import DATA_BITS, KINDS, Region, Register
+
+__all__ = ["Registers"]
+
+EVENT_BITS = 8
+
+
+class Registers(wiring.Component):
+    """Steps, learning steps and the random seed; counters, cleared by any write.
+
+    Members
+    -------
+    step, seed : for the random bits;  fresh : no learning step since the last APPLY
+    learns, due : this step learns; it completes `apply_every` learning steps
+    ended : the step ends
+    busy, stalled_input, stalled_output, slot : counted per cycle
+    saturated[kind] : how many saturations this cycle
+    access, reply : the registers on the access bus
+    """
+
+    step: Any
+    seed: Any
+    fresh: Any
+    learns: Any
+    due: Any
+    ended: Any
+    busy: Any
+    stalled_input: Any
+    stalled_output: Any
+    slot: Any
+    saturated: Any
+    access: Any
+    reply: Any
+
+    def __init__(self, machine: Machine):
+        self.machine = machine
+        super().__init__(
+            {
+                "step": Out(32),
+                "seed": Out(32),
+                "fresh": Out(1),
+                "learns": In(1),
+                "due": Out(1),
+                "ended": In(1),
+                "busy": In(1),
+                "stalled_input": In(1),
+                "stalled_output": In(1),
+                "slot": In(1),
+                "saturated": In(EVENT_BITS).array(len(KINDS)),
+                "access": In(Access()),
+                "reply": Out(Reply()),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        size = Register.SATURATED + len(KINDS)
+        words: list[Any] = [Const(0, DATA_BITS)] * size
+        learned, apply_every = Signal(32), Signal(32, init=1)
+        including = Signal(32)
+        m.d.comb += [
+            including.eq(learned + self.learns),
+            self.due.eq(including >= apply_every),
+            self.fresh.eq(learned == 0),
+        ]
+        with m.If(self.ended):
+            m.d.sync += self.step.eq(self.step + 1)
+            with m.If(self.due):
+                m.d.sync += learned.eq(0)
+            with m.Else():
+                m.d.sync += learned.eq(including)
+        events: dict[int, Any] = {
+            Register.CYCLES: 1,
+            Register.BUSY: self.busy,
+            Register.STALLED_INPUT: self.stalled_input,
+            Register.STALLED_OUTPUT: self.stalled_output,
+            Register.SLOTS: self.slot,
+        }
+        events |= {Register.SATURATED + n: self.saturated[n] for n in range(len(KINDS))}
+        for number, event in events.items():
+            words[number] = counter = Signal(DATA_BITS, name=f"counter{number}")
+            m.d.sync += counter.eq(counter + event)
+        words[Register.STEP], words[Register.SEED] = self.step, self.seed
+        words[Register.APPLY_EVERY], words[Register.LEARNED] = apply_every, learned
+        tap = Tap(m, self.access, None)
+        selects = tap.selects(Region.REGISTERS)
+        with m.If(self.access.write & selects), m.Switch(self.access.index):
+            for number, word in enumerate(words):
+                if isinstance(word, Signal):
+                    with m.Case(number):
+                        m.d.sync += word.eq(0 if number in events else self.access.data)
+        chosen, again = register("chosen", DATA_BITS), register("again", DATA_BITS)
+        m.d.sync += [chosen.eq(Array(words)[self.access.index]), again.eq(chosen)]
+        tap.answer(selects, again)
+        m.d.comb += self.reply.as_value().eq(tap.reply("reply_register", Reply().const({}).as_value()))
+        return m

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""FORWARD, BACK and APPLY: from an operation to the array's slots."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from antevolt.hdl.core.bundles import ApplySlot, Push, Slot
+from antevolt.hdl.core.sequencer import operation
+from antevolt.hdl.core.walker import Walker
+from antevolt.hdl.lib.registers import delay
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.program import Bias
+from antevolt.hdl.spec.timing import KEY, RESULT, WALKER, Timing
+
+__all__ = ["Sweeps"]
+
+
+class Sweeps(wiring.Component):
+    """Walks the array.
+
+        FORWARD  one activity pair per slot, the first WALKER cycles after its issue
+        BACK     R neurons of e pushed every second cycle, then one column per slot
+        APPLY    one column per cycle: gradient read, numbers, weight read, pair written
+
+    Members
+    -------
+    op, forward, back, apply : the operation, and its issue
+    fresh : the gradient sums start anew
+    slot, push, lane : to the array, the columns, the apply lanes
+    """
+
+    op: Any
+    forward: Any
+    back: Any
+    apply: Any
+    fresh: Any
+    slot: Any
+    push: Any
+    lane: Any
+
+    def __init__(self, machine: Machine):
+        self.machine, self.timing = machine, Timing(machine)
+        super().__init__(
+            {
+                "op": In(operation),
+                "forward": In(1),
+                "back": In(1),
+                "apply": In(1),
+                "fresh": In(1),
+                "slot": Out(Slot(machine)),
+                "push": Out(Push(machine)),
+                "lane": Out(ApplySlot(machine)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        op, rows = self.op, self.machine.rows
+        self.own = own = Signal(operation)
+        applying, backing, fresh = Signal(), Signal(), Signal()
+        starts = self.forward | self.back | self.apply
+        with m.If(starts):
+            m.d.sync += [
+                own.eq(op),
+                *(applying.eq(self.apply), backing.eq(self.back)),
+                fresh.eq(self.fresh & (op.context == 0)),
+            ]
+        every = op.words << 1
+        count = Mux(self.apply, every, op.words)
+        interval = Mux(self.apply, every, op.interval)
+        weight_lead = KEY - WALKER + self.timing.apply_weight
+        lead = Mux(self.apply, weight_lead, Mux(self.back, 2 * (rows - 1), 0))
+        main = self._walk(m, "main", starts, lead, count, interval)
+        self._slot(m, main, applying, backing, fresh)
+        pushes = self._walk(m, "pushes", self.back, 0, 2 * rows - 1, op.interval)
+        numbers_lead = KEY - WALKER + self.timing.gradient
+        gradients = self._walk(m, "gradients", self.apply, KEY - WALKER, every, every)
+        numbers = self._walk(m, "numbers", self.apply, numbers_lead, every, every)
+        self._push(m, pushes)
+        self._gradients(m, gradients, applying)
+        self._numbers(m, numbers)
+        return m
+
+    def _walk(self, m: Module, name: str, start: Any, lead: Any, count: Any, interval: Any) -> Walker:
+        m.submodules[name] = walker = Walker()
+        m.d.comb += [
+            *(walker.start.eq(start), walker.lead.eq(lead), walker.count.eq(count)),
+            *(walker.groups.eq(self.op.groups), walker.interval.eq(interval)),
+        ]
+        return walker
+
+    def _slot(self, m: Module, walker: Walker, applying: Any, backing: Any, fresh: Any) -> None:
+        own, slot = self.own, self.slot
+        single = applying | backing  # one column per cycle
+        half = walker.index[0]
+        pair = Signal(len(slot.weights))
+        next_pair = walker.en & (~single | half | walker.last)
+        with m.If(self.forward | self.back | self.apply):
+            m.d.sync += pair.eq(self.op.weights)
+        with m.Elif(next_pair):
+            m.d.sync += pair.eq(pair + 1)
+        last_low = walker.last & (own.bias == Bias.LOW)
+        last_high = walker.last & Mux(backing, own.bias != Bias.NONE, own.bias == Bias.HIGH)
+        m.d.sync += [
+            slot.en.eq(walker.en & ~applying),
+            *(slot.back.eq(single), slot.first.eq(walker.first), slot.last.eq(walker.last)),
+            *(slot.half.eq(single & half), slot.weights.eq(pair), slot.context.eq(own.context)),
+            *(slot.mask_low.eq(own.prior & ~last_low), slot.mask_high.eq(own.prior & ~last_high)),
+            slot.rates.eq(own.rates + Mux(backing, walker.index >> 1, walker.index)),
+            slot.q.eq(own.extra + walker.index),
+            slot.q_live.eq(backing & own.q & (walker.index < own.n)),
+            *(slot.q_clear.eq(walker.group_first), slot.q_done.eq(walker.group_last)),
+            *(slot.g_live.eq(backing & own.g), slot.g_clear.eq(backing & fresh)),
+        ]
+        written = delay(
+            m,
+            Cat(slot.weights, slot.half, self.visited(m, walker, applying)),
+            RESULT - 1 - (self.timing.apply_weight - self.timing.gradient),
+            "written",
+        )
+        m.d.comb += Cat(self.lane.weights, self.lane.half, self.lane.live).eq(written)
+
+    def visited(self, m: Module, walker: Walker, applying: Any) -> Any:
+        """The slot reads the weight that an APPLY changes."""
+        visit = Signal()
+        m.d.sync += visit.eq(walker.en & applying)
+        return visit
+
+    def _push(self, m: Module, walker: Walker) -> None:
+        neuron = Signal(len(self.push.neuron))
+        push = walker.en & ~walker.index[0]
+        with m.If(self.back):
+            m.d.sync += neuron.eq(self.op.neurons)
+        with m.Elif(push):
+            m.d.sync += neuron.eq(neuron + 1)
+        m.d.sync += [self.push.en.eq(push), self.push.neuron.eq(neuron)]
+
+    def _gradients(self, m: Module, walker: Walker, applying: Any) -> None:
+        """Addresses of gradient words: those of the weights, one word per weight."""
+        place = Signal(len(self.slot.gradients))
+        with m.If(self.apply):
+            m.d.sync += place.eq(self.op.weights << 1)
+        with m.Elif(walker.en):
+            m.d.sync += place.eq(place + 1)
+        reading = Signal(len(self.slot.gradients))
+        m.d.sync += reading.eq(place)
+        own = Cat(self.slot.half, self.slot.weights)
+        m.d.comb += self.slot.gradients.eq(Mux(applying, reading, own))
+
+    def _numbers(self, m: Module, walker: Walker) -> None:
+        neuron = Signal(len(self.lane.i))
+        with m.If(self.apply):
+            m.d.sync += neuron.eq(0)
+        with m.Elif(walker.last):
+            m.d.sync += neuron.eq(neuron + self.machine.rows)
+        m.d.sync += [self.lane.i.eq(neuron), self.lane.j.eq(walker.index)]

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Memories on the access bus: a read takes the memory's address, a write its write port."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux
+
+from antevolt.hdl.lib.ram import Ram
+from antevolt.hdl.lib.registers import delay, register
+from antevolt.hdl.spec.memory_map import Region
+
+__all__ = ["REPLY_LATENCY", "Tap"]
+
+REPLY_LATENCY = 3  # cycles from an access at a tile to its word in the tile's reply
+
+
+class Tap:
+    """Joins the memories of one tile to the access bus at that tile.
+
+    Accesses come only while no operation runs, so a memory's own traffic never competes.
+    """
+
+    def __init__(self, m: Module, access: Any, unit: int | None):
+        self.m, self.access, self.unit = m, access, unit
+        self.answers: list[Any] = []
+
+    def selects(self, region: Region) -> Any:
+        """The access at hand is for this region and unit."""
+        match = self.access.region == region
+        return match if self.unit is None else match & (self.access.unit == self.unit)
+
+    def join(
+        self,
+        region: Region,
+        ram: Ram,
+        raddr: Any,
+        waddr: Any,
+        wdata: Any,
+        wen: Any,
+        way: tuple[int, int] = (0, 0),
+    ) -> None:
+        """Share `ram` between its own ports, given, and the bus.
+
+        `way` = (bits, n): the region interleaves 2^bits memories, this is number n of them. A read
+        of another region disturbs only memories that are idle then: all but the program.
+        """
+        access, (low, n) = self.access, way
+        selects = self.selects(region)
+        if low:
+            selects = selects & (access.index[:low] == n)
+        write = access.write & selects
+        reads = access.read & selects if region == Region.PROGRAM else access.read
+        index = access.index[low : low + len(ram.raddr)]
+        self.m.d.comb += [
+            ram.raddr.eq(Mux(reads, index, raddr)),
+            ram.waddr.eq(Mux(write, index, waddr)),
+            ram.wdata.eq(Mux(write, access.data[: ram.width], wdata)),
+            ram.wen.eq(write | wen),
+        ]
+        self.answer(selects, ram.rdata)
+
+    def answer(self, selects: Any, rdata: Any) -> None:
+        """Reply to a selected read with `rdata`, valid 2 cycles after the access."""
+        name = f"tap{len(self.answers)}"
+        chosen = delay(self.m, self.access.read & selects, 2, f"{name}_chosen")
+        self.answers.append(Mux(chosen, rdata, 0))
+
+    def reply(self, name: str, before: Any) -> Any:
+        """The or of this tile's answers, and of the tile before it (one cycle earlier)."""
+        out = register(name, before.shape())
+        total = before
+        for answer in self.answers:
+            total = total | answer
+        self.m.d.sync += out.eq(total)
+        return out

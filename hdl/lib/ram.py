@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A memory with one read and one write port and a read latency of two cycles."""
+
+from typing import Any
+
+from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory, MemoryData
+from amaranth.lib.wiring import In, Out
+
+from antevolt.hdl.lib.family import family
+from antevolt.hdl.lib.registers import delay
+
+__all__ = ["Ram"]
+
+SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+"""Depth and width of one DP16KD; a deep memory is cut into slices of its width, which needs no
+multiplexer behind the blocks."""
+
+
+class Ram(wiring.Component):
+    """Words of `width` bits, `depth` a power of two.
+
+    Members
+    -------
+    raddr, rdata : read; rdata follows raddr by `latency` cycles (address and output register)
+    waddr, wdata, wen : write
+
+    A word must not be read in the cycle in which it is written: the result is undefined on ECP5.
+    """
+
+    latency = 2
+
+    def __init__(self, width: int, depth: int):
+        self.width, self.depth = width, depth
+        self.data = MemoryData(shape=width, depth=depth, init=[])
+        bits = (depth - 1).bit_length()
+        super().__init__(
+            {
+                "raddr": In(bits),
+                "rdata": Out(width),
+                "waddr": In(bits),
+                "wdata": In(width),
+                "wen": In(1),
+            }
+        )
+
+    @property
+    def blocks(self) -> int:
+        """DP16KD blocks on ECP5."""
+        return -(-self.width // self._shape()[1])
+
+    def _shape(self) -> tuple[int, int]:
+        return next(shape for shape in SHAPES if shape[0] >= self.depth)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        if family(platform) == "ecp5":
+            for n in range(self.blocks):
+                m.submodules[f"block{n}"] = self._ecp5(n)
+            return m
+        m.submodules.memory = memory = Memory(self.data)
+        read, write = memory.read_port(), memory.write_port()
+        m.d.comb += [
+            read.addr.eq(self.raddr),
+            write.addr.eq(self.waddr),
+            write.data.eq(self.wdata),
+            write.en.eq(self.wen),
+            self.rdata.eq(delay(m, read.data, 1, "output")),
+        ]
+        return m
+
+    def _ecp5(self, n: int) -> Instance:
+        depth, width = self._shape()
+        clk, one, zero = ClockSignal(), Const(1), Const(0)
+        low, high = n * width, min(self.width, n * width + width)
+        wdata = [self.wdata[i] if i < high else zero for i in range(low, low + width)]
+        rdata: list[Any] = [self.rdata[i] for i in range(low, high)]
+        rdata += [Signal(name=f"unused{n}_{i}") for i in range(width - len(rdata))]
+        ports: dict[str, Any] = {
+            "p_DATA_WIDTH_A": width,
+            "p_DATA_WIDTH_B": width,
+            "p_REGMODE_A": "OUTREG",
+            "p_REGMODE_B": "OUTREG",
+            "p_WRITEMODE_A": "READBEFOREWRITE",
+            "p_WRITEMODE_B": "READBEFOREWRITE",
+            "p_CSDECODE_A": "0b000",
+            "p_CSDECODE_B": "0b000",
+            "p_GSR": "DISABLED",
+            "p_RESETMODE": "SYNC",
+            "p_CLKAMUX": "CLKA",
+            "p_CLKBMUX": "CLKB",
+        }
+        ports |= {f"i_{p}{x}": one for p in ("CE", "OCE") for x in "AB"}
+        ports |= {"i_CLKA": clk, "i_CLKB": clk, "i_WEB": zero, "i_RSTA": zero, "i_RSTB": zero}
+        ports |= {f"i_CS{x}{i}": zero for x in "AB" for i in range(3)}
+        # 36 bits: byte enables sit in address bits 0..3 and the upper half is on port B's pins
+        enables, shift = {36: (4, 5), 18: (2, 4), 9: (0, 3), 4: (0, 2), 2: (0, 1), 1: (0, 0)}[width]
+        ports["i_WEA"] = one if enables else self.wen
+        bits = len(self.raddr)
+        for i in range(14):
+            inside = shift <= i < shift + bits
+            ports[f"i_ADB{i}"] = self.raddr[i - shift] if inside else zero
+            ports[f"i_ADA{i}"] = self.waddr[i - shift] if inside else zero
+            if i < enables:
+                ports[f"i_ADA{i}"] = self.wen
+        for i in range(width):
+            ports[f"i_DI{'AB'[i // 18]}{i % 18}"] = wdata[i]
+            if width == 36:
+                ports[f"o_DO{'AB'[i // 18]}{i % 18}"] = rdata[i]
+            else:
+                ports[f"o_DOB{i}"] = rdata[i]
+        return Instance("DP16KD", **ports)

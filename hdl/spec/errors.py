@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Errors that a user can act on: what was wrong, where, and what to do about it."""
+
+__all__ = [
+    "AntevoltError",
+    "BadFile",
+    "BadInput",
+    "BadNetwork",
+    "BuildFailed",
+    "Closed",
+    "DeadlineExceeded",
+    "DoesNotFit",
+]
+
+
+class AntevoltError(Exception):
+    """Base of all errors that are raised on purpose."""
+
+
+class BadNetwork(AntevoltError, ValueError):
+    """A network description contradicts itself or asks for something no core has."""
+
+
+class BadInput(AntevoltError, ValueError):
+    """Data with a wrong shape or type, or numbers that are not finite."""
+
+
+class BadFile(AntevoltError, ValueError):
+    """A file that is truncated, foreign or does not belong to the network."""
+
+
+class DoesNotFit(AntevoltError):
+    """A network that a core cannot hold. `resource`, `need` and `limit` say which and by how much."""
+
+    def __init__(self, resource: str, need: int, limit: int, remedy: str):
+        self.resource, self.need, self.limit = resource, need, limit
+        super().__init__(f"does not fit: {resource} needs {need}, the core has {limit}; {remedy}")
+
+
+class Closed(AntevoltError):
+    """The device was closed."""
+
+
+class DeadlineExceeded(AntevoltError, TimeoutError):
+    """A wait took longer than its deadline. The device is left closed."""
+
+
+class BuildFailed(AntevoltError):
+    """A tool that the device is built with failed; the message ends with what it printed."""

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a core is built with: the parameters of the array, its filters and its memories."""
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+
+from antevolt.hdl.spec.formats import Formats
+
+__all__ = ["Machine"]
+
+PRODUCTS = 5  # products per neuron in a MEMBRANE operation, the longer of the two filter modes
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Elaboration parameters of a core.
+
+    rows          R, target neurons that a sweep works on at once (one weight bank each)
+    streams       S, columns: independent streams sharing the weights
+    contexts      T, streams that take turns on one column; the core serves S T streams
+    filters       F, filter units per column
+    multipliers   M, multipliers per filter unit, 1..5
+    tile_rows, tile_streams  elements that share one register hop
+    w_depth       weight pairs per row bank
+    r_depth       activity pairs per column, all contexts together
+    state_depth   neurons per column, all contexts together
+    q_depth       columns of the widest projection
+    io_depth      outputs per column, all contexts together
+    program_depth program words
+    tables        non-linear activation functions that can be loaded at once
+    phi_log2      log2 of the intervals of one table
+    """
+
+    rows: int = 1
+    streams: int = 1
+    contexts: int = 1
+    filters: int = 1
+    multipliers: int = 1
+    tile_rows: int = 1
+    tile_streams: int = 1
+    w_depth: int = 512
+    r_depth: int = 512
+    state_depth: int = 512
+    q_depth: int = 512
+    io_depth: int = 64
+    program_depth: int = 128
+    tables: int = 2
+    phi_log2: int = 8
+    formats: Formats = field(default_factory=Formats)
+
+    def __post_init__(self) -> None:
+        for name in ("rows", "streams", "contexts", "filters", "tables"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; a core has at least 1")
+        if not 1 <= self.multipliers <= PRODUCTS:
+            raise ValueError(f"multipliers is {self.multipliers}; a filter unit has 1..{PRODUCTS}")
+        if self.contexts > 4:
+            raise ValueError(f"contexts is {self.contexts}; the program has room for 4")
+        for name in ("w_depth", "r_depth", "state_depth", "q_depth", "io_depth", "program_depth"):
+            depth = getattr(self, name)
+            if depth < 16 or depth & (depth - 1) or depth > 1 << 14:
+                raise ValueError(f"{name} is {depth}; a memory has a power of two, 16..16384 words")
+        if not 4 <= self.phi_log2 <= 10:
+            raise ValueError(f"phi_log2 is {self.phi_log2}; a table has 2^4..2^10 intervals")
+
+    @property
+    def total_streams(self) -> int:
+        return self.streams * self.contexts
+
+    @property
+    def interval(self) -> int:
+        """D: cycles from one neuron to the next in a filter; the drain shifts every 2 at most."""
+        per_unit = -(-PRODUCTS // self.multipliers)
+        return max(2, -(-per_unit // self.filters))
+
+    @property
+    def name(self) -> str:
+        """`R x S`, and the contexts where there are several."""
+        contexts = f"x{self.contexts}" if self.contexts > 1 else ""
+        return f"{self.rows}x{self.streams}{contexts}w{self.formats.word}"
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Machine":
+        """Raises ValueError for unknown or missing keys and for values out of range."""
+        values = json.loads(text)
+        known = {f.name for f in fields(cls)}
+        if not isinstance(values, dict) or set(values) != known:
+            raise ValueError(f"a core description has the keys {sorted(known)}")
+        return cls(**{**values, "formats": Formats(**values["formats"])})

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The memories a host can read and write through the core's access port, and the registers."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from antevolt.hdl.spec.machine import Machine
+
+__all__ = ["DATA_BITS", "INDEX_BITS", "KINDS", "UNIT_BITS", "Address", "Region", "Register"]
+
+DATA_BITS = 36
+INDEX_BITS = 16
+UNIT_BITS = 8
+
+KINDS = ("drive", "d", "u", "p", "q", "beta", "delta", "v", "e", "w")
+"""Saturations that are counted, in the order of their registers (see `roundings.TABLE`)."""
+
+
+class Region(IntEnum):
+    """A memory. `unit` is a row, a column or 0; `index` counts words within it."""
+
+    PROGRAM = 0  # index = operation * 4 + chunk
+    WEIGHTS = 1  # unit = row; a pair of weights, the even column low
+    GRADIENTS = 2  # unit = row; index = 2 * pair + half
+    COEFFICIENTS = 3  # index = (neuron * 2 + mode) * 4 + which; mantissa, shift above it
+    RATES = 4  # unit = column; a pair of rates
+    STATE = 5  # unit = column; index = neuron * 2 + mode: u, v
+    PARTNER = 6  # unit = column; index = neuron * 2 + mode: e (MEMBRANE reads it), r' (ERROR does)
+    Q = 7  # unit = column; index = neuron
+    OUTPUT = 8  # unit = column; index = output
+    PHI = 9  # index = (table * 2 + which) << phi_log2 | interval; value low, slope high
+    REGISTERS = 10  # index = Register
+
+
+class Register(IntEnum):
+    """Registers; counters hold 36 bits and are cleared by writing anything to them."""
+
+    STEP = 0  # steps done: feeds the random bits of stochastic rounding; writable
+    SEED = 1  # of the random bits; writable
+    APPLY_EVERY = 2  # learning steps from one APPLY to the next; writable
+    LEARNED = 3  # learning steps since the last APPLY; writable
+    CYCLES = 4  # clock cycles since reset or since cleared
+    BUSY = 5  # cycles inside a step, stalls included
+    STALLED_INPUT = 6  # cycles inside a step spent waiting for an input or a target
+    STALLED_OUTPUT = 7  # cycles inside a step spent waiting for the output to be taken
+    SLOTS = 8  # array slots issued by FORWARD and BACK
+    SATURATED = 16  # + index in KINDS: saturations
+
+
+@dataclass(frozen=True)
+class Address:
+    """A word of a region."""
+
+    region: Region
+    unit: int
+    index: int
+
+    def encode(self) -> int:
+        return (int(self.region) << UNIT_BITS | self.unit) << INDEX_BITS | self.index
+
+
+def size(machine: Machine, region: Region) -> tuple[int, int]:
+    """How many units and words per unit a region of this core has."""
+    m, one = machine, 1
+    return {
+        Region.PROGRAM: (one, m.program_depth * 4),
+        Region.WEIGHTS: (m.rows, m.w_depth),
+        Region.GRADIENTS: (m.rows, 2 * m.w_depth),
+        Region.COEFFICIENTS: (one, 2 * m.state_depth * 4),
+        Region.RATES: (m.streams, m.r_depth),
+        Region.STATE: (m.streams, 2 * m.state_depth),
+        Region.PARTNER: (m.streams, 2 * m.state_depth),
+        Region.Q: (m.streams, m.state_depth),
+        Region.OUTPUT: (m.streams, m.io_depth),
+        Region.PHI: (one, 2 * m.tables << m.phi_log2),
+        Region.REGISTERS: (one, Register.SATURATED + len(KINDS)),
+    }[region]

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A network as its user thinks of it: populations, projections, constants; JSON and safetensors.
+
+Symbols as in `docs/step.md`: tau_m and tau_r in the unit of dt, gamma the coupling of the error
+into the soma, beta the strength of the cost, eta the learning rate of one APPLY.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from antevolt.hdl.spec.errors import BadFile, BadNetwork
+
+__all__ = ["PHI", "Network", "Parameters", "Population", "Projection", "read", "write"]
+
+PHI = ("linear", "tanh", "sigmoid", "softplus", "relu", "hard_tanh")
+COSTS = ("squared_error", "cross_entropy")
+SCHEDULES = ("sequential", "parallel")
+
+Parameters = dict[str, NDArray[np.float64]]
+"""`{k}.weight` [target, source] and `{k}.bias` [target] of projection k, as float64."""
+
+
+def _numbers(name: str, value: float | Sequence[float], size: int) -> tuple[float, ...]:
+    values = (float(value),) * size if isinstance(value, int | float) else tuple(map(float, value))
+    if len(values) != size:
+        raise BadNetwork(f"{name} has {len(values)} values for {size} neurons; give one or {size}")
+    return values
+
+
+@dataclass(frozen=True)
+class Population:
+    """Neurons that share phi, gamma and the error rule.
+
+    size    neurons
+    phi     one of `PHI`
+    tau_m, tau_r  membrane and prospective time constants, one number or one per neuron
+    gamma   coupling of the error into the membrane
+    prospective_errors  False: e = eps, the instantaneous rule
+    """
+
+    size: int
+    phi: str = "tanh"
+    tau_m: float | tuple[float, ...] = 1.0
+    tau_r: float | tuple[float, ...] = 1.0
+    gamma: float = 0.0
+    prospective_errors: bool = True
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.size, int) or self.size < 1:
+            raise BadNetwork(f"a population has {self.size} neurons; it needs 1 or more")
+        if self.phi not in PHI:
+            raise BadNetwork(f"phi is {self.phi!r}; there are {', '.join(PHI)}")
+        for name in ("tau_m", "tau_r"):
+            object.__setattr__(self, name, _numbers(name, getattr(self, name), self.size))
+            for tau in getattr(self, name):
+                if not (math.isfinite(tau) and tau > 0):
+                    raise BadNetwork(f"{name} is {tau}; a time constant is finite and positive")
+        if not math.isfinite(self.gamma):
+            raise BadNetwork(f"gamma is {self.gamma}; it must be finite")
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Weights from population `source` (0: the inputs) to population `target`.
+
+    bias    a weight of the constant one per target neuron
+    learn   False: the projection is frozen
+    eta     learning rate; None: the network's
+    """
+
+    source: int
+    target: int
+    bias: bool = True
+    learn: bool = True
+    eta: float | None = None
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network and the constants of its step.
+
+    inputs       size of population 0
+    populations  populations 1..L, the last one is the output
+    projections  default: each population from the one before
+    dt           time step, in the unit of the time constants
+    beta         strength of the cost
+    cost         `squared_error`: error beta (y - r); `cross_entropy`: beta (onehot - softmax)
+    schedule     `sequential` or `parallel` (`docs/step.md`)
+    eta          learning rate of one APPLY; gradients are sums over streams and steps
+    apply_every  learning steps per APPLY; 1 learns immediately
+    seed         of the random bits of stochastic rounding
+    """
+
+    inputs: int
+    populations: tuple[Population, ...]
+    projections: tuple[Projection, ...] = ()
+    dt: float = 1.0
+    beta: float = 1.0
+    cost: Literal["squared_error", "cross_entropy"] = "squared_error"
+    schedule: Literal["sequential", "parallel"] = "sequential"
+    eta: float = 2.0**-6
+    apply_every: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "populations", tuple(self.populations))
+        depth = len(self.populations)
+        if not isinstance(self.inputs, int) or self.inputs < 1:
+            raise BadNetwork(f"inputs is {self.inputs}; a network needs 1 or more")
+        if not depth:
+            raise BadNetwork("a network needs at least one population")
+        chain = self.projections or tuple(Projection(k, k + 1) for k in range(depth))
+        object.__setattr__(self, "projections", tuple(chain))
+        if [(p.source, p.target) for p in self.projections] != [(k, k + 1) for k in range(depth)]:
+            raise BadNetwork(
+                f"projections must be 0->1, 1->2 .. {depth - 1}->{depth}, in this order; "
+                "skip and recurrent projections are not supported yet"
+            )
+        for name, choices in (("cost", COSTS), ("schedule", SCHEDULES)):
+            if getattr(self, name) not in choices:
+                raise BadNetwork(f"{name} is {getattr(self, name)!r}; there are {choices}")
+        for name in ("dt", "beta", "eta"):
+            if not math.isfinite(getattr(self, name)):
+                raise BadNetwork(f"{name} is {getattr(self, name)}; it must be finite")
+        if self.dt <= 0:
+            raise BadNetwork(f"dt is {self.dt}; it must be positive")
+        if self.apply_every < 1:
+            raise BadNetwork(f"apply_every is {self.apply_every}; it must be 1 or more")
+        for k, population in enumerate(self.populations, 1):
+            for name in ("tau_m", "tau_r"):
+                if min(getattr(population, name)) < self.dt * (1 - 1e-9):
+                    raise BadNetwork(
+                        f"population {k}: {name} = {min(getattr(population, name))} is below dt = "
+                        f"{self.dt}, where a step overshoots; make it >= dt or dt smaller"
+                    )
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units of populations 0..L."""
+        return (self.inputs, *(p.size for p in self.populations))
+
+    @property
+    def outputs(self) -> int:
+        return self.sizes[-1]
+
+    @property
+    def weight_count(self) -> int:
+        """Weights and biases."""
+        n = self.sizes
+        return sum((n[p.source] + p.bias) * n[p.target] for p in self.projections)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the canonical JSON, in hex: equal for equal descriptions."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def with_(self, **changes: Any) -> "Network":
+        """A copy with some constants changed."""
+        return replace(self, **changes)
+
+    def to_json(self, indent: int | None = None) -> str:
+        return json.dumps(asdict(self), sort_keys=True, indent=indent)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Network":
+        """Raises BadFile for text that is not a network, BadNetwork for a network that is wrong."""
+        try:
+            values = json.loads(text)
+            populations = tuple(_build(Population, p) for p in values.pop("populations"))
+            projections = tuple(_build(Projection, p) for p in values.pop("projections", ()))
+            return _build(cls, {**values, "populations": populations, "projections": projections})
+        except (json.JSONDecodeError, KeyError, AttributeError, TypeError) as error:
+            raise BadFile(f"not a network description: {type(error).__name__}: {error}") from error
+
+    def random_parameters(self, seed: int, gain: float = 1.0) -> Parameters:
+        """Weights and biases drawn from U(-1, 1) gain / sqrt(columns)."""
+        rng = np.random.default_rng(seed)
+        n, drawn = self.sizes, {}
+        for k, p in enumerate(self.projections):
+            bound = gain / math.sqrt(n[p.source] + p.bias)
+            drawn[f"{k}.weight"] = rng.uniform(-bound, bound, (n[p.target], n[p.source]))
+            if p.bias:
+                drawn[f"{k}.bias"] = rng.uniform(-bound, bound, n[p.target])
+        return drawn
+
+    def check_parameters(self, parameters: Mapping[str, Any]) -> Parameters:
+        """Float64 copies of `parameters`; raises BadNetwork for a wrong name, shape or number."""
+        n, checked = self.sizes, {}
+        expected: dict[str, tuple[int, ...]] = {}
+        for k, p in enumerate(self.projections):
+            expected[f"{k}.weight"] = (n[p.target], n[p.source])
+            if p.bias:
+                expected[f"{k}.bias"] = (n[p.target],)
+        if set(parameters) != set(expected):
+            raise BadNetwork(
+                f"parameters are {sorted(parameters)}; this network has {sorted(expected)}"
+            )
+        for name, shape in expected.items():
+            value = np.array(parameters[name], dtype=np.float64)
+            if value.shape != shape:
+                raise BadNetwork(f"{name} has shape {value.shape}; this network has {shape}")
+            if not np.isfinite(value).all():
+                raise BadNetwork(f"{name} holds NaN or infinity")
+            checked[name] = value
+        return checked
+
+
+def _build(cls: Any, values: dict[str, Any]) -> Any:
+    unknown = set(values) - {f.name for f in fields(cls)}
+    if unknown:
+        raise KeyError(f"{cls.__name__} has no {sorted(unknown)}")
+    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def write(path: str | Path, network: Network, parameters: Parameters | None = None) -> None:
+    """Write `path` (JSON) and, with parameters, the same name with `.safetensors`."""
+    path = Path(path)
+    path.write_text(network.to_json(indent=2) + "\n")
+    if parameters is not None:
+        data = save_tensors(
+            {k: np.ascontiguousarray(v) for k, v in parameters.items()},
+            metadata={"fingerprint": network.fingerprint},
+        )
+        path.with_suffix(".safetensors").write_bytes(data)
+
+
+def read(path: str | Path) -> tuple[Network, Parameters | None]:
+    """The network of a JSON file, and the parameters beside it (None where there are none).
+
+    Raises BadFile for a file that is missing, truncated or foreign, BadNetwork for wrong values.
+    """
+    path = Path(path)
+    try:
+        network = Network.from_json(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadFile(f"cannot read {path}: {error}") from error
+    tensors = path.with_suffix(".safetensors")
+    if not tensors.exists():
+        return network, None
+    try:
+        return network, network.check_parameters(load_tensors(tensors.read_bytes()))
+    except (OSError, SafetensorError) as error:
+        raise BadFile(f"{tensors} is not a whole safetensors file: {error}") from error
+    except BadNetwork as error:
+        raise BadFile(f"{tensors} does not belong to {path}: {error}") from error

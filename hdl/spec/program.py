@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program of a core: operations, their operands and their encoding in the program memory.
+
+The program is a timetable: the sequencer issues an operation, waits its `delay`, issues the next.
+Hazards are the compiler's business (`antevolt.host.schedule`), so that the cycles of a step are a
+property of the program. INPUT, TARGET and OUTPUT alone wait for the streams.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from enum import IntEnum
+
+__all__ = ["CHUNK", "CHUNKS", "LAYOUT", "MEANING", "Bias", "Kind", "Operation", "markdown"]
+
+CHUNK = 36  # bits of one word of the program memory
+CHUNKS = 4  # words per operation
+
+
+class Kind(IntEnum):
+    """What an operation does; `MEANING` says what its operands are."""
+
+    END = 0
+    INPUT = 1
+    TARGET = 2
+    OUTPUT = 3
+    FORWARD = 4
+    MEMBRANE = 5
+    ERROR = 6
+    BACK = 7
+    APPLY = 8
+
+
+class Bias(IntEnum):
+    """Where the constant one stands in the last activity pair of a projection's inputs."""
+
+    NONE = 0
+    LOW = 1
+    HIGH = 2
+
+
+LAYOUT: dict[str, int] = {
+    "kind": 4,
+    "delay": 20,
+    "context": 2,
+    "prior": 1,
+    "bias": 2,
+    "q": 1,
+    "g": 1,
+    "cost": 1,
+    "output": 1,
+    "table": 3,
+    "n": 12,
+    "words": 12,
+    "groups": 10,
+    "interval": 12,
+    "weights": 14,
+    "rates": 14,
+    "neurons": 14,
+    "extra": 14,
+}
+"""Bits of each operand, from bit 0 up."""
+
+MEANING: dict[Kind, dict[str, str]] = {
+    Kind.END: {},
+    Kind.INPUT: {
+        "n": "inputs per stream",
+        "rates": "first activity pair",
+        "bias": "the last pair's upper half is the constant one (HIGH) or zero",
+    },
+    Kind.TARGET: {"n": "targets per stream", "extra": "first word of the target memory"},
+    Kind.OUTPUT: {
+        "n": "outputs per stream",
+        "extra": "first word of the output memory",
+        "prior": "the outputs are those of the step before: zero for a stream that starts",
+    },
+    Kind.FORWARD: {
+        "words": "activity pairs per neuron",
+        "groups": "groups of R target neurons",
+        "interval": "cycles from group to group",
+        "weights": "first weight pair",
+        "rates": "first activity pair",
+        "bias": "where the constant one stands in the last pair",
+        "prior": "the rates are those of the step before",
+    },
+    Kind.MEMBRANE: {
+        "n": "neurons",
+        "interval": "cycles from group to group, equal to FORWARD's",
+        "neurons": "first neuron in the state memories",
+        "weights": "first neuron in the coefficient memory",
+        "rates": "first activity pair to write",
+        "bias": "the last pair's upper half is the constant one (HIGH) or zero",
+        "table": "0: linear; k: loaded table k",
+        "output": "also write r to the output memory",
+        "extra": "first word of the output memory",
+        "prior": "e is that of the step before",
+    },
+    Kind.ERROR: {
+        "n": "neurons",
+        "neurons": "first neuron in the state memories",
+        "weights": "first neuron in the coefficient memory",
+        "cost": "q comes from target and output, not from the q memory",
+        "extra": "first word of the target and output memories",
+        "prior": "q, r' and the output are those of the step before",
+    },
+    Kind.BACK: {
+        "words": "columns (inputs, and the bias)",
+        "groups": "groups of R target neurons",
+        "interval": "cycles from group to group",
+        "n": "columns that have a q: the inputs",
+        "weights": "first weight pair",
+        "rates": "first activity pair",
+        "neurons": "first target neuron (whose e is swept)",
+        "extra": "first source neuron (whose q is made)",
+        "q": "make q",
+        "g": "sum the gradient",
+        "bias": "the last column is the constant one",
+        "prior": "the rates are those of the step before",
+    },
+    Kind.APPLY: {
+        "words": "weight pairs per neuron",
+        "groups": "groups of R target neurons",
+        "weights": "first weight pair",
+        "interval": "eta = m 2^-k: m (4..7) in bits 0..2, k in bits 3..8",
+        "n": "number of the projection, for the random bits",
+        "output": "stochastic rounding (else half up)",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation; operands that a kind does not name stay zero."""
+
+    kind: Kind
+    delay: int = 1
+    context: int = 0
+    prior: int = 0
+    bias: int = 0
+    q: int = 0
+    g: int = 0
+    cost: int = 0
+    output: int = 0
+    table: int = 0
+    n: int = 0
+    words: int = 0
+    groups: int = 0
+    interval: int = 0
+    weights: int = 0
+    rates: int = 0
+    neurons: int = 0
+    extra: int = 0
+
+    def __post_init__(self) -> None:
+        for name, bits in LAYOUT.items():
+            if not 0 <= getattr(self, name) < 1 << bits:
+                raise ValueError(
+                    f"{self.kind.name}: {name} is {getattr(self, name)}, its field has {bits} bits"
+                )
+
+    @property
+    def eta_m(self) -> int:
+        return self.interval & 7
+
+    @property
+    def eta_k(self) -> int:
+        return self.interval >> 3
+
+    def encode(self) -> list[int]:
+        """The operation as `CHUNKS` words of `CHUNK` bits, low bits first."""
+        word, at = 0, 0
+        for name, bits in LAYOUT.items():
+            word |= int(getattr(self, name)) << at
+            at += bits
+        return [word >> CHUNK * i & (1 << CHUNK) - 1 for i in range(CHUNKS)]
+
+    @classmethod
+    def decode(cls, chunks: Iterable[int]) -> "Operation":
+        """Inverse of `encode`; raises ValueError for a kind that does not exist."""
+        word = sum(int(chunk) << CHUNK * i for i, chunk in enumerate(chunks))
+        values = {}
+        for name, bits in LAYOUT.items():
+            values[name] = word & (1 << bits) - 1
+            word >>= bits
+        return cls(**{**values, "kind": Kind(values["kind"])})  # type: ignore[arg-type]
+
+
+def markdown() -> str:
+    """The operations and their operands as tables, for the manual."""
+    lines = ["| operand | bits |", "|---|---|"]
+    lines += [f"| `{name}` | {bits} |" for name, bits in LAYOUT.items()]
+    for kind in Kind:
+        lines += ["", f"**{kind.name}** ({int(kind)})", ""]
+        lines += [f"* `{name}`: {text}" for name, text in MEANING[kind].items()]
+    return "\n".join(lines) + "\n"
+
+
+if {f.name for f in fields(Operation)} != set(LAYOUT) or sum(LAYOUT.values()) > CHUNK * CHUNKS:
+    raise RuntimeError("Operation and LAYOUT disagree")

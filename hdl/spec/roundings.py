@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every place where the machine loses bits: what, from, to, how, and which counter counts it."""
+
+from dataclasses import dataclass
+
+from antevolt.hdl.spec.formats import Formats, QFormat, Rounding
+
+__all__ = ["PRE", "Loss", "markdown", "table"]
+
+PRE = 4
+"""Bits a filter product is shifted up before its variable shift down, so that coefficients up to
+2^10 (18-bit words) need no shift to the left."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One rounding. `kind` names the saturation counter; None: it cannot saturate."""
+
+    op: str
+    what: str
+    source: QFormat
+    target: QFormat
+    rounding: Rounding
+    kind: str | None
+
+
+def table(f: Formats) -> tuple[Loss, ...]:
+    """The roundings of a core, in the order of a step.
+
+    A *product* in the filter is round(A B 2^PRE / 2^shift), added to its base, then saturated.
+    """
+    w, r, e, u, v = f.w, f.r, f.e, f.u, f.v
+    wide = QFormat(2 * f.word, w.frac + e.frac)
+    learn = QFormat(2 * f.word, e.frac + r.frac)
+    return (
+        Loss("MEMBRANE", "s from the accumulator", f.drive, u, "half_up", "drive"),
+        Loss("MEMBRANE", "d = s + gamma e - u", u, r, "half_up", "d"),
+        Loss("MEMBRANE", "u + a_m d", u, u, "half_up", "u"),
+        Loss("MEMBRANE", "p = u + rho d", u, r, "half_up", "p"),
+        Loss("MEMBRANE", "r = phi(p), r' = phi'(p) by interpolation", u, r, "half_up", None),
+        Loss("ERROR", "cost: y - r", QFormat(r.width + 1, r.frac), e, "half_up", None),
+        Loss("ERROR", "scaled q (beta at the output)", v, e, "half_up", "beta"),
+        Loss("ERROR", "delta = r' q - v", v, e, "half_up", "delta"),
+        Loss("ERROR", "v + a_r delta", v, v, "half_up", "v"),
+        Loss("ERROR", "e = v + kappa delta", v, e, "half_up", "e"),
+        Loss("BACK", "each product w e", wide, f.q, "half_up", None),
+        Loss("BACK", "q when read", f.q, e, "half_up", "q"),
+        Loss("BACK", "each product e r", learn, f.g, "half_up", None),
+        Loss("APPLY", "eta G to 16 bits below w", f.g, QFormat(60, w.frac + 16), "floor", None),
+        Loss("APPLY", "w + eta G, accumulated", QFormat(60, w.frac + 16), w, "half_up", "w"),
+        Loss("APPLY", "w + eta G, immediate", QFormat(60, w.frac + 16), w, "stochastic", "w"),
+    )
+
+
+def markdown(f: Formats) -> str:
+    """The table for the manual."""
+    lines = ["| op | what | from | to | mode | counter |", "|---|---|---|---|---|---|"]
+    for loss in table(f):
+        kind = f"`{loss.kind}`" if loss.kind else "-"
+        lines.append(
+            f"| {loss.op} | {loss.what} | {loss.source} | {loss.target} | {loss.rounding} | {kind} |"
+        )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Latencies of the machine in clock cycles: the gateware is built to them, the compiler counts them.
+
+Column c runs c hops behind column 0; where two events happen in the same column the hops cancel,
+and that is how the numbers below are meant. A *slot* is a cycle of the array, a *command* the start
+of a neuron in the filter.
+"""
+
+from dataclasses import dataclass
+
+from antevolt.hdl.spec.machine import PRODUCTS, Machine
+
+__all__ = ["LAG", "LEAD", "RMW", "FilterSchedule", "Timing"]
+
+LAG = 2  # high parts trail low parts; with 1 the placer cannot part the two carry chains
+LEAD = 3  # address of a sum to its word
+RMW = LEAD + LAG + 2  # from one read of a sum to the next allowed read of it
+
+# inside a filter unit, from its operands to its results
+BASE = 7  # when a product's base must be there
+WIDE = 10  # saturated result
+NARROW = 12  # rounded to a word
+STATE = 3  # command at a column to u or v, and e or r'
+FETCH = 5  # command at a column to q, and so to the first product
+LOOKUP = 3  # p to interval value and slope
+DRIVE = 5  # low part of a drained sum to s
+
+# inside an apply lane, from its gradient word
+NUMBERS = 1  # when the weight's numbers must be there
+WEIGHT = 8  # when the weight must be there
+RESULT = 11  # when the new weight is there
+
+WALKER = 2  # issue of an operation to its first slot
+COEFFICIENTS = 3  # further to its first command at the columns' head: coefficients are read
+KEY = 16  # issue of an APPLY to its first gradient, while the key of the random bits is made
+MIN_DELAY = 4  # from one operation's issue to the next: fetch and decode
+START = 3  # first input of a step to the issue of its first operation
+
+
+@dataclass(frozen=True)
+class FilterSchedule:
+    """When each of the five products of a neuron starts, from the command, and on which multiplier.
+
+    MEMBRANE: gamma e | rho d | phi | phi' | a_m d.  ERROR: scale q | r' q | kappa delta | a_r delta.
+    Starts on one multiplier differ modulo the interval at which a unit takes neurons.
+    """
+
+    starts: tuple[int, ...]
+    multipliers: tuple[int, ...]
+    period: int
+
+    @property
+    def done(self) -> int:
+        """Command to the cycle in which all results are there, and written."""
+        return max(self.starts[3] + NARROW, self.starts[4] + WIDE)
+
+
+def filter_schedule(machine: Machine) -> FilterSchedule:
+    """Earliest starts in the order of need, first free multiplier."""
+    period = machine.interval * machine.filters
+    taken: set[tuple[int, int]] = set()
+    starts: list[int] = []
+    multipliers: list[int] = []
+    for product in range(PRODUCTS):
+        ready = {
+            0: FETCH,
+            1: starts[0] + NARROW if starts else 0,
+            2: starts[1] + NARROW + LOOKUP if len(starts) > 1 else 0,
+            3: starts[2] + 1 if len(starts) > 2 else 0,
+            4: starts[0] + NARROW if starts else 0,
+        }[product]
+        start, multiplier = next(
+            (t, n)
+            for t in range(ready, ready + period)
+            for n in range(machine.multipliers)
+            if (t % period, n) not in taken
+        )
+        taken.add((start % period, multiplier))
+        starts.append(start)
+        multipliers.append(multiplier)
+    return FilterSchedule(tuple(starts), tuple(multipliers), period)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Latencies of one core."""
+
+    machine: Machine
+
+    @property
+    def tiles_down(self) -> int:
+        return -(-self.machine.rows // self.machine.tile_rows)
+
+    @property
+    def tiles_across(self) -> int:
+        return -(-self.machine.streams // self.machine.tile_streams)
+
+    @property
+    def q_address(self) -> int:
+        """Slot to the address of its q word, in column tile 0."""
+        levels = (min(self.machine.tile_rows, self.machine.rows) - 1).bit_length()
+        return 11 + levels + self.tiles_down - 1 - LEAD
+
+    @property
+    def g_address(self) -> int:
+        """Slot to the address of its G word, in row tile 0."""
+        levels = (min(self.machine.tile_streams, self.machine.streams) - 1).bit_length()
+        return 11 + levels + self.tiles_across - 1 - LEAD
+
+    @property
+    def gradient(self) -> int:
+        """Slot to the gradient word at row tile 0's lanes."""
+        return self.g_address + LEAD
+
+    @property
+    def apply_weight(self) -> int:
+        """Slot that reads a gradient to the slot that reads its weight."""
+        return self.gradient + WEIGHT - 4
+
+    @property
+    def slot_to_command(self) -> int:
+        """Last slot of a group to the command (at the head) of its first neuron."""
+        return 13 - (1 + FETCH + BASE - 1 - DRIVE)
+
+    @property
+    def filter(self) -> FilterSchedule:
+        return filter_schedule(self.machine)

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The timetable: when each operation of a step is issued, and so how long a step takes.
+
+Times count clock cycles from the issue of the first operation that is not blocking. Column c runs c
+hops late in everything, so the hops cancel (`hdl.spec.timing`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.program import Kind, Operation
+from antevolt.hdl.spec.timing import (
+    COEFFICIENTS,
+    KEY,
+    LEAD,
+    MIN_DELAY,
+    RESULT,
+    RMW,
+    WALKER,
+    WEIGHT,
+    Timing,
+)
+
+__all__ = ["Timetable", "back_interval", "forward_interval", "schedule"]
+
+BLOCKING = (Kind.INPUT, Kind.TARGET, Kind.OUTPUT)
+OVERHEAD = 4  # idle, fetch, load and end: cycles of a step outside its operations
+COMMAND = WALKER + COEFFICIENTS
+Q_WRITTEN = LEAD + 2 + 1 + 3  # address of a finished q word to its place in the q memory: + LAG
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """Operations with their delays, and the cycles of a step.
+
+    cycles_learning : a step that ends with an APPLY;  cycles_plain : one that does not. Both with
+    every stream valid, with a target, and never waiting for a stream.
+    """
+
+    operations: tuple[Operation, ...]
+    machine: Machine
+
+    def cycles(self, targets: int, applies: bool) -> int:
+        """Cycles of a step in which `targets` streams have a target."""
+        total, streams = OVERHEAD, self.machine.streams
+        for op in self.operations[:-1]:
+            if op.kind == Kind.TARGET:
+                total += streams + MIN_DELAY
+            elif op.kind == Kind.INPUT:
+                total += streams * (1 + op.n) + MIN_DELAY
+            elif op.kind == Kind.OUTPUT:
+                total += streams * op.n + MIN_DELAY
+            else:
+                total += MIN_DELAY if op.kind == Kind.APPLY and not applies else op.delay
+        outputs = max((op.n for op in self.operations if op.kind == Kind.TARGET), default=0)
+        return total + targets * outputs
+
+    @property
+    def cycles_learning(self) -> int:
+        return self.cycles(self.machine.total_streams, True)
+
+    @property
+    def cycles_plain(self) -> int:
+        return self.cycles(self.machine.total_streams, False)
+
+
+def _late(words: int) -> int:
+    """How much later than it could a MEMBRANE starts, since operations are MIN_DELAY apart."""
+    return max(0, MIN_DELAY - (words + WALKER + 6 - 1 - COMMAND))
+
+
+def forward_interval(machine: Machine, words: int, groups: int) -> int:
+    """Cycles from group to group of a FORWARD and its MEMBRANE."""
+    spacing, rows = machine.interval, machine.rows
+    drained = (rows - 1) * spacing + 2 + _late(words)
+    least = max(words, rows * spacing, drained)
+    return -(-least // spacing) * spacing
+
+
+def back_interval(machine: Machine, columns: int, groups: int) -> int:
+    """Cycles from group to group of a BACK."""
+    return max(columns, 2 * machine.rows - 1, RMW if groups > 1 else 1)
+
+
+@dataclass
+class _Clock:
+    """What is known of the operations issued so far."""
+
+    machine: Machine
+    timing: Timing
+    now: int = 0  # issue of the operation before
+    last_slot: int = -100
+    last_command: int = -100
+    drained: int = -100  # earliest last slot of a next FORWARD's first group
+    finished: int = 0
+    rates: dict[int, int] = field(default_factory=dict)  # activity pair -> first slot to read it
+    partner: dict[int, int] = field(default_factory=dict)  # neuron -> first command to read it
+    errors: dict[int, int] = field(default_factory=dict)  # neuron -> first push
+    q: dict[int, int] = field(default_factory=dict)  # neuron -> first command to read it
+    outputs: dict[int, int] = field(default_factory=dict)  # word -> first command to read it
+    gradients: dict[int, int] = field(default_factory=dict)  # first weight -> first slot
+
+
+def schedule(operations: Sequence[Operation], machine: Machine) -> Timetable:
+    """Fill the delays of a step's operations, as early as data and hardware allow."""
+    clock = _Clock(machine, Timing(machine))
+    issues: list[int] = []
+    started = False
+    for n, op in enumerate(operations):
+        earliest = clock.now + MIN_DELAY if started else 0
+        if op.kind in BLOCKING:
+            issue = max(earliest, clock.finished) if started else 0
+            clock.finished = max(clock.finished, issue)
+        else:
+            issue = _ISSUE[op.kind](clock, op, earliest, operations[n + 1 : n + 2])
+            started = True
+        issues.append(issue)
+        clock.now = issue
+    filled = []
+    for n, op in enumerate(operations):
+        delay = MIN_DELAY
+        if op.kind not in BLOCKING and n + 1 < len(operations):
+            delay = issues[n + 1] - issues[n]
+        filled.append(replace(op, delay=delay))
+    return Timetable(tuple(filled), machine)
+
+
+def _align(clock: _Clock, issue: int, first_command: int) -> int:
+    """Later by what puts the first command on the filters' grid."""
+    return issue + -first_command % clock.machine.interval
+
+
+def _commands(op: Operation, machine: Machine, first: int, interval: int) -> list[int]:
+    """When the neurons of a filter operation start."""
+    rows, spacing = machine.rows, machine.interval
+    return [first + j // rows * interval + j % rows * spacing for j in range(op.n)]
+
+
+def _forward(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
+    machine, timing = clock.machine, clock.timing
+    if not after or after[0].kind != Kind.MEMBRANE:
+        raise ValueError("a FORWARD is followed by its MEMBRANE")
+    membrane = after[0]
+    issue = max(earliest, clock.last_slot)
+    for p in range(op.words):
+        issue = max(issue, clock.rates.get(op.rates + p, 0) - p - WALKER)
+    issue = max(issue, clock.drained - (op.words - 1) - WALKER)
+    late = _late(op.words)
+    to_command = WALKER + op.words - 1 + timing.slot_to_command + late
+    issue = max(issue, clock.last_command + machine.interval - to_command)
+    for j, command in enumerate(_commands(membrane, machine, 0, op.interval)):
+        ready = clock.partner.get(membrane.neurons + j, -1000)
+        issue = max(issue, ready - command - to_command)
+    issue = _align(clock, issue, issue + to_command)
+    first = issue + WALKER
+    clock.last_slot = first + (op.groups - 1) * op.interval + op.words - 1
+    clock.drained = clock.last_slot + (machine.rows - 1) * machine.interval + 2 + late
+    return issue
+
+
+def _membrane(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
+    """Rigidly tied to the FORWARD before it."""
+    machine, timing, done = clock.machine, clock.timing, clock.timing.filter.done
+    forward_words = clock.last_slot  # last slot of the last group
+    groups = -(-op.n // machine.rows)
+    last = forward_words - (groups - 1) * op.interval
+    first = last + timing.slot_to_command
+    issue = first - COMMAND
+    if issue < earliest:
+        first += earliest - issue
+        issue = earliest
+    commands = _commands(op, machine, first, op.interval)
+    for j, command in enumerate(commands):
+        clock.partner[op.neurons + j] = command + done + 1
+        if j % 2 or j == op.n - 1:
+            clock.rates[op.rates + j // 2] = command + done + 1
+        if op.output:
+            clock.outputs[op.extra + j] = command + done + 1
+    _filter_used(clock, commands[-1])
+    return issue
+
+
+def _error(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
+    machine, done = clock.machine, clock.timing.filter.done
+    spacing = machine.interval
+    issue = max(earliest, clock.last_command - COMMAND + 2, clock.last_command + spacing - COMMAND)
+    offsets = _commands(op, machine, COMMAND, machine.rows * spacing)
+    for j, offset in enumerate(offsets):
+        neuron = op.neurons + j
+        ready = clock.partner.get(neuron, 0)
+        if op.cost:
+            ready = max(ready, clock.outputs.get(op.extra + j, 0))
+        else:
+            ready = max(ready, clock.q.get(neuron, 0))
+        issue = max(issue, ready - offset)
+    issue = _align(clock, issue, issue + COMMAND)
+    for j, offset in enumerate(offsets):
+        clock.partner[op.neurons + j] = clock.errors[op.neurons + j] = issue + offset + done + 1
+    _filter_used(clock, issue + offsets[-1])
+    return issue
+
+
+def _filter_used(clock: _Clock, last: int) -> None:
+    clock.last_command = last
+    reach = clock.timing.filter.done + 2 + clock.timing.tiles_across
+    clock.finished = max(clock.finished, last + reach)
+
+
+def _back(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
+    rows, timing = clock.machine.rows, clock.timing
+    issue = max(earliest, clock.last_slot)
+    for g in range(op.groups):
+        for i in range(rows):
+            push = WALKER + g * op.interval + 2 * i
+            issue = max(issue, clock.errors.get(op.neurons + g * rows + i, 0) - push)
+    to_slot = WALKER + 2 * (rows - 1)
+    for p in range(-(-op.words // 2)):
+        issue = max(issue, clock.rates.get(op.rates + p, 0) - 2 * p - to_slot)
+    if op.g:
+        issue = max(issue, clock.gradients.get(op.weights, 0) - to_slot)
+    first = issue + to_slot
+    final = first + (op.groups - 1) * op.interval
+    clock.last_slot = final + op.words - 1
+    clock.gradients[op.weights] = first + RMW
+    if op.q:
+        for j in range(op.n):
+            clock.q[op.extra + j] = final + j + timing.q_address + Q_WRITTEN
+    reach = max(
+        timing.q_address + Q_WRITTEN + timing.tiles_across,
+        timing.g_address + RMW + timing.tiles_down,
+    )
+    clock.finished = max(clock.finished, clock.last_slot + reach + 2)
+    return issue
+
+
+def _apply(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
+    issue = max(earliest, clock.last_slot, clock.finished)
+    weights = 2 * op.words * op.groups
+    written = KEY + clock.timing.apply_weight + weights + RESULT - WEIGHT + 4
+    clock.finished = max(clock.finished, issue + written + clock.timing.tiles_down + 2)
+    return issue
+
+
+def _end(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
+    return max(earliest, clock.finished)
+
+
+_ISSUE = {
+    Kind.FORWARD: _forward,
+    Kind.MEMBRANE: _membrane,
+    Kind.ERROR: _error,
+    Kind.BACK: _back,
+    Kind.APPLY: _apply,
+    Kind.END: _end,
+}
