@@ -1,0 +1,1 @@
+../../host/antevolt/__init__.py
