@@ -133,7 +133,9 @@ class Array(wiring.Component):
     def _operands(self, m: Module) -> None:
         """Weight and activity words, one register per hop."""
         slot, word = self.slot, self.machine.formats.word
-        down = hops(m, Cat(slot.weights, slot.back & slot.half, slot.back), self.timing.tiles_down, "w")
+        down = hops(
+            m, Cat(slot.weights, slot.back & slot.half, slot.back), self.timing.tiles_down, "w"
+        )
         depth = bits(self.machine.w_depth)
         for t, rows in enumerate(self.row_tiles):
             odd = delay(m, down[t][depth], Ram.latency, f"w_odd{t}", keep=True)
@@ -181,7 +183,11 @@ class Array(wiring.Component):
         """Activity pair of column k, masked for a stream that starts or does not learn."""
         word = self.machine.formats.word
         back, half, mask_low, mask_high, context = (
-            control[0], control[1], control[2], control[3], control[4:]
+            control[0],
+            control[1],
+            control[2],
+            control[3],
+            control[4:],
         )
         m.submodules[f"rates{k}"] = ram = self.rates[k]
         tap = Tap(m, self.access[k], k)
@@ -276,7 +282,10 @@ class Array(wiring.Component):
                 sums = Accumulator(2 * machine.formats.word, machine.q_depth, total)
                 m.submodules[f"q{k}"] = sums
                 address, clear, live, done = (
-                    at[c][:depth], at[c][depth], at[c][depth + 1], at[c][depth + 2]
+                    at[c][:depth],
+                    at[c][depth],
+                    at[c][depth + 1],
+                    at[c][depth + 2],
                 )
                 context = at[c][depth + 3 :]
                 m.d.comb += [

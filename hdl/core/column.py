@@ -282,4 +282,3 @@ class Column(wiring.Component):
         rounded = register("drive_rounded", signed(f.accumulator - drop + 1))
         m.d.sync += rounded.eq(((total >> (drop - 1)) + 1) >> 1)
         return saturate(m, rounded, f.word + f.guard, "drive")
-

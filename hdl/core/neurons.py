@@ -72,7 +72,11 @@ class Neurons(wiring.Component):
             *(command.start.eq(walker.en), command.error.eq(is_error)),
             *(command.unit.eq(self._unit(m)), command.neuron.eq(own.neurons + walker.number)),
             *(command.context.eq(own.context), command.prior.eq(own.prior)),
-            *(command.cost.eq(own.cost), command.output.eq(own.output), command.table.eq(own.table)),
+            *(
+                command.cost.eq(own.cost),
+                command.output.eq(own.output),
+                command.table.eq(own.table),
+            ),
             command.rates.eq(own.rates + (walker.number >> 1)),
             *(command.odd.eq(walker.number[0]), command.last.eq(walker.last)),
             *(command.one.eq(own.bias == Bias.HIGH), command.extra.eq(own.extra + walker.number)),
@@ -108,5 +112,7 @@ class Neurons(wiring.Component):
             m.submodules[f"coefficients{n}"] = ram = Ram(width, 2 * self.machine.state_depth)
             tap.join(Region.COEFFICIENTS, ram, place, 0, 0, 0, way=(2, n))
             words.append(ram.rdata)
-        m.d.comb += self.reply.as_value().eq(tap.reply("reply_register", Reply().const({}).as_value()))
+        m.d.comb += self.reply.as_value().eq(
+            tap.reply("reply_register", Reply().const({}).as_value())
+        )
         return words

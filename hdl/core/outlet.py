@@ -89,9 +89,7 @@ class Outlet(wiring.Component):
                 with m.If(column == machine.streams - 1):
                     m.d.sync += busy.eq(0)
                     m.d.comb += self.done.eq(1)
-        tag = delay(
-            m, Cat(issue, fresh, self.flags.as_value()), self.latency, "output", init=True
-        )
+        tag = delay(m, Cat(issue, fresh, self.flags.as_value()), self.latency, "output", init=True)
         value = Mux(tag[1], 0, self.reply)
         m.d.comb += [fifo.w_en.eq(tag[0]), fifo.w_data.eq(Cat(value[:word], tag[2:]))]
         return m

@@ -105,5 +105,7 @@ class Registers(wiring.Component):
         chosen, again = register("chosen", DATA_BITS), register("again", DATA_BITS)
         m.d.sync += [chosen.eq(Array(words)[self.access.index]), again.eq(chosen)]
         tap.answer(selects, again)
-        m.d.comb += self.reply.as_value().eq(tap.reply("reply_register", Reply().const({}).as_value()))
+        m.d.comb += self.reply.as_value().eq(
+            tap.reply("reply_register", Reply().const({}).as_value())
+        )
         return m

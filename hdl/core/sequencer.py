@@ -107,5 +107,7 @@ class Sequencer(wiring.Component):
             m.submodules[f"program{n}"] = ram = Ram(CHUNK, self.machine.program_depth)
             tap.join(Region.PROGRAM, ram, counter, 0, 0, 0, way=(2, n))
             words.append(ram.rdata)
-        m.d.comb += self.reply.as_value().eq(tap.reply("reply_register", Reply().const({}).as_value()))
+        m.d.comb += self.reply.as_value().eq(
+            tap.reply("reply_register", Reply().const({}).as_value())
+        )
         return Cat(words)[: operation.size]

@@ -84,7 +84,9 @@ class Sweeps(wiring.Component):
         self._numbers(m, numbers)
         return m
 
-    def _walk(self, m: Module, name: str, start: Any, lead: Any, count: Any, interval: Any) -> Walker:
+    def _walk(
+        self, m: Module, name: str, start: Any, lead: Any, count: Any, interval: Any
+    ) -> Walker:
         m.submodules[name] = walker = Walker()
         m.d.comb += [
             *(walker.start.eq(start), walker.lead.eq(lead), walker.count.eq(count)),

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables of phi and phi' for the core: piecewise linear over the whole range of p."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antevolt.hdl.spec.formats import Formats, Raw
+
+__all__ = ["FUNCTIONS", "table"]
+
+Function = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+
+def _sigmoid(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 1 / (1 + np.exp(-p))
+
+
+FUNCTIONS: dict[str, tuple[Function, Function]] = {
+    "tanh": (np.tanh, lambda p: 1 - np.tanh(p) ** 2),
+    "softplus": (lambda p: np.log1p(np.exp(p)), _sigmoid),
+}
+"""phi and phi' of the non-linear functions that a core can run; `linear` needs no table."""
+
+
+def table(phi: str, formats: Formats, log2: int) -> Raw:
+    """Words [2, 2^log2] of a table: phi, then phi'; value in the low word, slope above it.
+
+    The range of p is cut into 2^log2 intervals; value is phi at the lower end, slope the rise to
+    the upper end, as a mantissa. Knots lie between chord and curve, at half the largest error of
+    the chord, which halves it; a value is lowered where value + slope would leave the word.
+    """
+    f = formats
+    edges = np.linspace(f.r.real_min, -f.r.real_min, (1 << log2) + 1)
+    words = np.empty((2, 1 << log2), dtype=np.int64)
+    mask = (1 << f.word) - 1
+    for which, function in enumerate(FUNCTIONS[phi]):
+        knots = _balanced(function, edges)
+        value = np.floor(knots * 2.0**f.r.frac + 0.5).astype(np.int64)
+        value = np.clip(value, f.r.raw_min + 1, f.r.raw_max - 1)
+        rise = np.diff(value / 2.0**f.r.frac) / np.diff(edges)
+        slope = np.floor(rise * 2.0**f.mantissa.frac + 0.5).astype(np.int64)
+        slope = np.clip(slope, f.mantissa.raw_min, f.mantissa.raw_max)
+        words[which] = (value[:-1] & mask) | (slope & mask) << f.word
+    return words
+
+
+def _balanced(function: Function, edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Knots moved by half the chord's error beside them."""
+    knots = function(edges)
+    middle = function((edges[1:] + edges[:-1]) / 2) - (knots[1:] + knots[:-1]) / 2
+    beside = np.concatenate(([middle[0]], (middle[1:] + middle[:-1]) / 2, [middle[-1]]))
+    return knots + beside / 2

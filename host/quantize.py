@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From real numbers to the integers of a core: coefficients and learning rates."""
+
+import math
+
+from antevolt.hdl.spec.errors import BadNetwork
+from antevolt.hdl.spec.formats import Formats
+from antevolt.hdl.spec.roundings import PRE
+
+__all__ = ["Eta", "coefficient", "learning_rate", "shifts"]
+
+SHIFTS = 64
+Eta = tuple[int, int]
+"""m and k of eta = m 2^-k between raw gradient and raw weight."""
+
+
+def shifts(formats: Formats) -> tuple[int, int]:
+    """Right shift of a filter product whose coefficient is in [1, 2): in general, and for gamma."""
+    f = formats
+    general = PRE + f.mantissa.frac - f.guard
+    return general, PRE + f.e.frac + f.mantissa.frac - f.u.frac
+
+
+def coefficient(name: str, value: float, shift: int, formats: Formats) -> int:
+    """The word of a coefficient: shift above the mantissa, relative error below 2^-(word - 2).
+
+    `shift` belongs to coefficients in [1, 2) (`shifts`). Raises BadNetwork for one that is too
+    large; one that is too small for the widest shift becomes 0.
+    """
+    fmt = formats.mantissa
+    if value == 0:
+        return 0
+    exponent = math.frexp(value)[1] - 1
+    mantissa = math.floor(math.ldexp(value, fmt.frac - exponent) + 0.5)
+    if abs(mantissa) > fmt.raw_max:
+        mantissa, exponent = mantissa // 2, exponent + 1
+    if shift - exponent >= SHIFTS:
+        return 0
+    if shift < exponent:
+        raise BadNetwork(
+            f"{name} is {value:g}; this core's filters go up to {2.0 ** (shift + 1):g}: "
+            "make the time constants or the coupling more alike"
+        )
+    return (shift - exponent) << formats.word | mantissa & (1 << formats.word) - 1
+
+
+def learning_rate(eta: float, formats: Formats) -> tuple[Eta, float]:
+    """(m, k) nearest to eta with m in 4..7, and the eta that this is.
+
+    Raises BadNetwork for an eta that is not positive or beyond the range of k (0..63).
+    """
+    if not eta > 0:
+        raise BadNetwork(f"eta is {eta}; an APPLY needs a positive rate (freeze: learn=False)")
+    gain = 2.0 ** (formats.w.frac - formats.g.frac)  # raw weight per raw gradient at eta = 1
+    exponent = math.frexp(eta)[1] - 1
+    m = math.floor(math.ldexp(eta, 2 - exponent) + 0.5)
+    if m == 8:
+        m, exponent = 4, exponent + 1
+    k = 2 - exponent - (formats.w.frac - formats.g.frac)
+    if not 0 <= k <= 63:
+        least, most = 4 * 2.0**-63 / gain, 7 / gain
+        raise BadNetwork(f"eta is {eta:g}; this core takes {least:.3g} .. {most:.3g}")
+    return (m, k), m * 2.0**-k / gain
