@@ -12,6 +12,7 @@ from antevolt.hdl.core.held import Pipeline
 from antevolt.hdl.core.product import Product
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.ram import Ram
+from antevolt.hdl.lib.registers import register
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.roundings import PRE
@@ -125,22 +126,35 @@ class FilterUnit(wiring.Component):
             (delta[0], *coefficient_at(2, t[2]), state_at(t[2] + BASE)),
             (delta[1], *coefficient_at(1, t[3]), state_at(t[3] + BASE)),
         ]
-        for n, unit in enumerate(on):
-            # d and q share a register, p and delta another: both modes start at the same times
-            choices = [(0, membrane[n])] + ([(1, error[n])] if n < len(error) else [])
-            for mode, (a, b, shift, base) in choices:
-                for port, wanted, time in (
-                    (unit.a, a, t[n]),
-                    (unit.b, b, t[n]),
-                    (unit.shift, shift, t[n]),
-                    (unit.base, base, t[n] + BASE),
-                ):
-                    chosen = line.hold("error", self.error, 0, time) == mode
-                    alone = schedule.multipliers.count(schedule.multipliers[n]) == 1
-                    with m.If(chosen if alone else chosen & line.at(time)):
-                        m.d.comb += port.eq(wanted)
+        # d and q share a register, p and delta another: both modes start at the same times
+        for number, unit in enumerate(units):
+            for port, slot, latency in (("a", 0, 0), ("b", 1, 0), ("shift", 2, 0), ("base", 3, BASE)):
+                choices = [
+                    (mode, t[n] + latency, products[n][slot])
+                    for mode, products in enumerate((membrane, error))
+                    for n in range(len(products))
+                    if schedule.multipliers[n] == number
+                ]
+                self._choose(m, line, f"{port}{number}", getattr(unit, port), choices)
         self._results(m, line, on)
         return m
+
+    def _choose(
+        self, m: Module, line: Pipeline, name: str, port: Any, choices: list[tuple[int, int, Any]]
+    ) -> None:
+        """Drive `port` with the one of `choices` (mode, time, value) whose time it is.
+
+        Each is selected by a register of its own, so that and-or is all there is to the path.
+        """
+        total: Any = Const(0, port.shape())
+        for number, (mode, time, value) in enumerate(choices):
+            wanted, before = Signal(port.shape(), name=f"{name}_{number}"), time - 1
+            of_mode = line.hold("error", self.error, 0, before) == mode
+            chosen = register(f"{name}_{number}_chosen", 1)
+            m.d.sync += chosen.eq(line.at(before) & of_mode)
+            m.d.comb += wanted.eq(value)
+            total = total | wanted & chosen.replicate(len(wanted))
+        m.d.comb += port.eq(total)
 
     def _base(self, m: Module, line: Pipeline) -> Any:
         """s - u, when the first product wants it."""
