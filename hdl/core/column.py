@@ -129,11 +129,11 @@ class Column(wiring.Component):
         return m
 
     def _flags(self, m: Module) -> None:
-        access = self.access
+        access, selects = self.tap.access, self.tap.selects(FLAGS_REGION)
         for n, own in enumerate(self.flags):
             latched = register(f"flags{n}", own.as_value().shape())
             m.d.comb += own.as_value().eq(latched)
-            with m.If(access.write & self.tap.selects(FLAGS_REGION) & (access.index == n)):
+            with m.If(access.write & selects & (access.index == n)):
                 m.d.sync += latched.eq(access.data)
 
     def _units(self, m: Module, line: Pipeline, own: Any) -> tuple[Any, Any, Any]:
@@ -181,11 +181,12 @@ class Column(wiring.Component):
         self.tap.join(Region.STATE, state, read_at, Cat(error, neuron), state_out, write)
         # ERROR writes e where MEMBRANE reads it, MEMBRANE writes r' where ERROR reads it
         self.tap.join(Region.PARTNER, partner, read_at, Cat(~error, neuron), new, write)
-        host_e = self.access.write & self.tap.selects(Region.PARTNER) & ~self.access.index[0]
+        access = self.tap.access
+        host_e = access.write & self.tap.selects(Region.PARTNER) & ~access.index[0]
         m.d.comb += [
             errors.raddr.eq(self.push.neuron),
-            errors.waddr.eq(Mux(host_e, self.access.index[1:], neuron)),
-            errors.wdata.eq(Mux(host_e, self.access.data, result)),
+            errors.waddr.eq(Mux(host_e, access.index[1:], neuron)),
+            errors.wdata.eq(Mux(host_e, access.data, result)),
             errors.wen.eq(host_e | write & error),
             self.e_in.eq(errors.rdata),
             self.e_shift.eq(delay(m, self.push.en, Ram.latency, "push", init=True)),
@@ -231,7 +232,7 @@ class Column(wiring.Component):
         live = where[-1] & delay(m, self._q_valid(m), 3, "q_valid")
         self.tap.join(Region.Q, q, command.neuron, where[:-1], narrow, live)
         self.q_saturated = changed & live
-        access = self.access
+        access = self.tap.access
         m.d.comb += [
             targets.raddr.eq(command.extra),
             targets.waddr.eq(access.index),

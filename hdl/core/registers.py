@@ -3,13 +3,13 @@
 
 from typing import Any
 
-from amaranth.hdl import Array, Const, Module, Signal
+from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import Access, Reply
 from antevolt.hdl.core.tap import Tap
-from antevolt.hdl.lib.registers import register
+from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, KINDS, Region, Register
 
@@ -71,7 +71,8 @@ class Registers(wiring.Component):
         words: list[Any] = [Const(0, DATA_BITS)] * size
         learned, apply_every = Signal(32), Signal(32, init=1)
         including = Signal(32)
-        m.d.comb += [
+        # registered at leisure: what they depend on rests from INPUT to the end of the step
+        m.d.sync += [
             including.eq(learned + self.learns),
             self.due.eq(including >= apply_every),
             self.fresh.eq(learned == 0),
@@ -95,17 +96,23 @@ class Registers(wiring.Component):
             m.d.sync += counter.eq(counter + event)
         words[Register.STEP], words[Register.SEED] = self.step, self.seed
         words[Register.APPLY_EVERY], words[Register.LEARNED] = apply_every, learned
-        tap = Tap(m, self.access, None)
-        selects = tap.selects(Region.REGISTERS)
-        with m.If(self.access.write & selects), m.Switch(self.access.index):
-            for number, word in enumerate(words):
-                if isinstance(word, Signal):
-                    with m.Case(number):
-                        m.d.sync += word.eq(0 if number in events else self.access.data)
-        chosen, again = register("chosen", DATA_BITS), register("again", DATA_BITS)
-        m.d.sync += [chosen.eq(Array(words)[self.access.index]), again.eq(chosen)]
-        tap.answer(selects, again)
-        m.d.comb += self.reply.as_value().eq(
-            tap.reply("reply_register", Reply().const({}).as_value())
-        )
+        self._bus(m, words, set(events))
         return m
+
+    def _bus(self, m: Module, words: list[Any], counters: set[int]) -> None:
+        """Registers are selected one cycle before they are read or written."""
+        tap = Tap(m, self.access, None)
+        selects, access = tap.selects(Region.REGISTERS), tap.access
+        chosen: Any = Const(0, DATA_BITS)
+        written = delay(m, access.data, 1, "written")
+        for number, word in enumerate(words):
+            if isinstance(word, Signal):
+                this = delay(m, access.index == number, 1, f"this{number}")
+                writes = delay(m, access.write & selects & (access.index == number), 1, "writes")
+                chosen = chosen | Mux(this, word, 0)
+                with m.If(writes):
+                    m.d.sync += word.eq(0 if number in counters else written)
+        again = register("again", DATA_BITS)
+        m.d.sync += again.eq(chosen)
+        tap.answer(selects, again)
+        m.d.comb += self.reply.as_value().eq(tap.reply("reply_register", Reply().const({}).as_value()))

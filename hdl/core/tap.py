@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux
+from amaranth.hdl import Module, Mux, Signal
 
 from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.lib.registers import delay, register
@@ -11,23 +11,31 @@ from antevolt.hdl.spec.memory_map import Region
 
 __all__ = ["REPLY_LATENCY", "Tap"]
 
-REPLY_LATENCY = 3  # cycles from an access at a tile to its word in the tile's reply
+REPLY_LATENCY = 4  # cycles from an access at a tile to its word in the tile's reply
 
 
 class Tap:
     """Joins the memories of one tile to the access bus at that tile.
 
-    Accesses come only while no operation runs, so a memory's own traffic never competes.
+    Accesses come only while no operation runs, so a memory's own traffic never competes. An access
+    is decoded in the cycle before it acts: `access` here is the bus one register later.
     """
 
-    def __init__(self, m: Module, access: Any, unit: int | None):
-        self.m, self.access, self.unit = m, access, unit
+    def __init__(self, m: Module, bus: Any, unit: int | None):
+        self.m, self.bus, self.unit = m, bus, unit
+        self.access = Signal(bus.shape(), name="access_now", reset_less=True)
+        m.d.sync += self.access.eq(bus)
         self.answers: list[Any] = []
 
-    def selects(self, region: Region) -> Any:
-        """The access at hand is for this region and unit."""
-        match = self.access.region == region
-        return match if self.unit is None else match & (self.access.unit == self.unit)
+    def selects(self, region: int, way: tuple[int, int] = (0, 0)) -> Any:
+        """The access at hand is for this region and unit, and this one of interleaved memories."""
+        bus, (low, n) = self.bus, way
+        match = bus.region == region
+        if self.unit is not None:
+            match = match & (bus.unit == self.unit)
+        if low:
+            match = match & (bus.index[:low] == n)
+        return delay(self.m, match, 1, "selects")
 
     def join(
         self,
@@ -44,10 +52,7 @@ class Tap:
         `way` = (bits, n): the region interleaves 2^bits memories, this is number n of them. A read
         of another region disturbs only memories that are idle then: all but the program.
         """
-        access, (low, n) = self.access, way
-        selects = self.selects(region)
-        if low:
-            selects = selects & (access.index[:low] == n)
+        access, low, selects = self.access, way[0], self.selects(region, way)
         write = access.write & selects
         reads = access.read & selects if region == Region.PROGRAM else access.read
         index = access.index[low : low + len(ram.raddr)]
