@@ -69,7 +69,7 @@ class Core(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         machine, timing = self.machine, self.timing
-        # a read returns after the head's register, the tiles, and the register that joins both ways
+        # a read returns after its own register, the head's, the tiles, and the one that joins both ways
         self.reach = max(timing.tiles_across, timing.tiles_down) + REPLY_LATENCY
         m.submodules.array = self.array = Array(machine, self.bels)
         m.submodules.sequencer = self.sequencer = Sequencer(machine)
@@ -77,8 +77,8 @@ class Core(wiring.Component):
         m.submodules.neurons = self.neurons = Neurons(machine)
         m.submodules.registers = self.registers = Registers(machine)
         m.submodules.intake = self.intake = Intake(machine)
-        m.submodules.outlet = self.outlet = Outlet(machine, self.reach + 2)
-        m.submodules.gate = self.gate = Gate(self.reach + 2)
+        m.submodules.outlet = self.outlet = Outlet(machine, self.reach + 3)
+        m.submodules.gate = self.gate = Gate(self.reach + 3)
         for inner, outer in (
             (self.intake.x, self.x),
             (self.intake.y, self.y),
@@ -130,9 +130,11 @@ class Core(wiring.Component):
         """The access bus at its head: never more than one source at a time."""
         head = Signal(Access(), name="head")
         total: Any = 0
-        for source in (self.gate, self.intake, self.outlet):
-            access = source.access
-            total = total | Mux(access.read | access.write, access.as_value(), 0)
+        for name in ("gate", "intake", "outlet"):
+            access = getattr(self, name).access
+            held = register(f"{name}_access", head.shape().size)
+            m.d.sync += held.eq(Mux(access.read | access.write, access.as_value(), 0))
+            total = total | held
         m.d.sync += head.as_value().eq(total)
         for part in (self.sequencer, self.neurons, self.registers):
             m.d.comb += part.access.eq(head)

@@ -128,7 +128,12 @@ class FilterUnit(wiring.Component):
         ]
         # d and q share a register, p and delta another: both modes start at the same times
         for number, unit in enumerate(units):
-            for port, slot, latency in (("a", 0, 0), ("b", 1, 0), ("shift", 2, 0), ("base", 3, BASE)):
+            for port, slot, latency in (
+                ("a", 0, 0),
+                ("b", 1, 0),
+                ("shift", 2, 0),
+                ("base", 3, BASE),
+            ):
                 choices = [
                     (mode, t[n] + latency, products[n][slot])
                     for mode, products in enumerate((membrane, error))

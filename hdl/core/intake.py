@@ -75,8 +75,8 @@ class Intake(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         machine, word, access = self.machine, self.machine.formats.word, self.access
-        column, j = Signal(range(machine.streams)), Signal(12)
-        index = Signal(self.index_bits)
+        column, index = Signal(range(machine.streams)), Signal(self.index_bits)
+        left, odd, place = Signal(12), Signal(), Signal(14)  # words to come; where the next goes
         arriving = Signal(flags)
         m.submodules.flags = memory = Memory(
             shape=flags.size, depth=max(2, machine.total_streams), init=[]
@@ -84,7 +84,6 @@ class Intake(wiring.Component):
         write, read = memory.write_port(), memory.read_port(domain="comb")
         own = Signal(flags)
         m.d.comb += [
-            index.eq(self.context * machine.streams + column),
             arriving.as_value().eq(self.x.payload[word:]),
             *(write.addr.eq(index), write.data.eq(arriving.as_value())),
             read.addr.eq(self.flags_index),
@@ -96,17 +95,19 @@ class Intake(wiring.Component):
             m.d.sync += self.learns.eq(0)
 
         def next_stream() -> None:
-            m.d.sync += [column.eq(column + 1), j.eq(0)]
+            m.d.sync += [column.eq(column + 1), index.eq(index + 1)]
+            m.d.sync += [left.eq(self.n), odd.eq(0), place.eq(self.address)]
             with m.If(column == machine.streams - 1):
                 m.d.comb += self.done.eq(1)
                 m.d.sync += column.eq(0)
                 m.next = "IDLE"
 
         low = Signal(word)
-        last = j + 1 == self.n
+        last = left == 1
         with m.FSM():
             with m.State("IDLE"):
-                m.d.sync += [column.eq(0), j.eq(0)]
+                m.d.sync += [column.eq(0), index.eq(self.context * machine.streams)]
+                m.d.sync += [left.eq(self.n), odd.eq(0), place.eq(self.address)]
                 with m.If(self.start):
                     m.next = "CHECK"
                     with m.If(~self.target):
@@ -126,14 +127,15 @@ class Intake(wiring.Component):
                 m.d.comb += [self.x.ready.eq(1), self.waiting.eq(~self.x.valid)]
                 one = Mux(self.bias == Bias.HIGH, 1 << self.machine.formats.r.frac, 0)
                 data = self.x.payload[:word]
-                pair = Mux(j[0], Cat(low, data), Cat(data, one[:word]))
+                pair = Mux(odd, Cat(low, data), Cat(data, one[:word]))
                 m.d.comb += [
                     *(access.region.eq(Region.RATES), access.unit.eq(column)),
-                    *(access.index.eq(self.address + (j >> 1)), access.data.eq(pair)),
+                    *(access.index.eq(place), access.data.eq(pair)),
                 ]
                 with m.If(self.x.valid):
-                    m.d.sync += [low.eq(data), j.eq(j + 1)]
-                    m.d.comb += access.write.eq(own.valid & (j[0] | last))
+                    m.d.sync += [low.eq(data), left.eq(left - 1), odd.eq(~odd)]
+                    m.d.sync += place.eq(place + odd)
+                    m.d.comb += access.write.eq(own.valid & (odd | last))
                     with m.If(last):
                         m.next = "FLAGS"
                         next_stream()
@@ -148,11 +150,11 @@ class Intake(wiring.Component):
                 m.d.comb += [self.y.ready.eq(1), self.waiting.eq(~self.y.valid)]
                 m.d.comb += [
                     *(access.write.eq(self.y.valid), access.region.eq(TARGET_REGION)),
-                    *(access.unit.eq(column), access.index.eq(self.address + j)),
+                    *(access.unit.eq(column), access.index.eq(place)),
                     access.data.eq(self.y.payload),
                 ]
                 with m.If(self.y.valid):
-                    m.d.sync += j.eq(j + 1)
+                    m.d.sync += [left.eq(left - 1), place.eq(place + 1)]
                     with m.If(last):
                         m.next = "CHECK"
                         next_stream()

@@ -67,25 +67,28 @@ class Outlet(wiring.Component):
         depth = self.latency + 4
         m.submodules.fifo = fifo = SyncFIFOBuffered(width=word + flags.size, depth=depth)
         room = Signal(range(depth + 1), init=depth)
-        busy, column, j = Signal(), Signal(range(machine.streams)), Signal(12)
-        issue = Signal()
+        busy, column, issue = Signal(), Signal(range(machine.streams)), Signal()
+        left, place = Signal(12), Signal(14)  # words to come of this stream; where the next stands
+        index = Signal(self.flags_index.shape())
         fresh = self.prior & self.flags.first & self.flags.valid
         m.d.comb += [
             issue.eq(busy & room.any()),
             self.waiting.eq(busy & ~room.any()),
-            self.flags_index.eq(self.context * machine.streams + column),
+            self.flags_index.eq(index),
             *(access.read.eq(issue), access.region.eq(Region.OUTPUT)),
-            *(access.unit.eq(column), access.index.eq(self.address + j)),
+            *(access.unit.eq(column), access.index.eq(place)),
             *(self.o.payload.eq(fifo.r_data), self.o.valid.eq(fifo.r_rdy)),
             fifo.r_en.eq(self.o.ready),
         ]
         m.d.sync += room.eq(room - issue + (self.o.valid & self.o.ready))
         with m.If(self.start):
-            m.d.sync += [busy.eq(1), column.eq(0), j.eq(0)]
+            m.d.sync += [busy.eq(1), column.eq(0), index.eq(self.context * machine.streams)]
+            m.d.sync += [left.eq(self.n), place.eq(self.address)]
         with m.Elif(issue):
-            m.d.sync += j.eq(j + 1)
-            with m.If(j + 1 == self.n):
-                m.d.sync += [j.eq(0), column.eq(column + 1)]
+            m.d.sync += [left.eq(left - 1), place.eq(place + 1)]
+            with m.If(left == 1):
+                m.d.sync += [left.eq(self.n), place.eq(self.address)]
+                m.d.sync += [column.eq(column + 1), index.eq(index + 1)]
                 with m.If(column == machine.streams - 1):
                     m.d.sync += busy.eq(0)
                     m.d.comb += self.done.eq(1)

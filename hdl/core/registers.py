@@ -115,4 +115,6 @@ class Registers(wiring.Component):
         again = register("again", DATA_BITS)
         m.d.sync += again.eq(chosen)
         tap.answer(selects, again)
-        m.d.comb += self.reply.as_value().eq(tap.reply("reply_register", Reply().const({}).as_value()))
+        m.d.comb += self.reply.as_value().eq(
+            tap.reply("reply_register", Reply().const({}).as_value())
+        )
