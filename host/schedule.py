@@ -46,11 +46,11 @@ class Timetable:
         total, streams = OVERHEAD, self.machine.streams
         for op in self.operations[:-1]:
             if op.kind == Kind.TARGET:
-                total += streams + MIN_DELAY
+                total += streams + 1 + MIN_DELAY
             elif op.kind == Kind.INPUT:
-                total += streams * (1 + op.n) + MIN_DELAY
+                total += streams * (1 + op.n) + 1 + MIN_DELAY
             elif op.kind == Kind.OUTPUT:
-                total += streams * op.n + MIN_DELAY
+                total += streams * op.n + 1 + MIN_DELAY
             else:
                 total += MIN_DELAY if op.kind == Kind.APPLY and not applies else op.delay
         outputs = max((op.n for op in self.operations if op.kind == Kind.TARGET), default=0)
@@ -142,7 +142,7 @@ def _forward(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operat
     if not after or after[0].kind != Kind.MEMBRANE:
         raise ValueError("a FORWARD is followed by its MEMBRANE")
     membrane = after[0]
-    issue = max(earliest, clock.last_slot)
+    issue = max(earliest, clock.last_slot - 1)
     for p in range(op.words):
         issue = max(issue, clock.rates.get(op.rates + p, 0) - p - WALKER)
     issue = max(issue, clock.drained - (op.words - 1) - WALKER)
@@ -209,7 +209,7 @@ def _filter_used(clock: _Clock, last: int) -> None:
 
 def _back(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
     rows, timing = clock.machine.rows, clock.timing
-    issue = max(earliest, clock.last_slot)
+    issue = max(earliest, clock.last_slot - 1)
     for g in range(op.groups):
         for i in range(rows):
             push = WALKER + g * op.interval + 2 * i

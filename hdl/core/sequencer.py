@@ -29,10 +29,10 @@ class Sequencer(wiring.Component):
     Members
     -------
     go : start a step (an input is there, and nobody uses the access bus)
-    op : the operation at hand;  issue[kind] : a pulse when it starts
+    op : the operation at hand;  issue[kind] : a pulse when it starts, a cycle after its ISSUE state
     due : APPLY operations take place, else they are passed over
     done : a blocking operation ends
-    busy : inside a step;  ended : a pulse in its last cycle
+    busy : inside a step;  ended : a pulse after its last cycle
     access, reply : the program memory on the access bus
 
     From one issue to the next: `delay` cycles, plus the cycles a blocking operation takes.
@@ -72,6 +72,7 @@ class Sequencer(wiring.Component):
         skipped = (op.kind == Kind.APPLY) & ~self.due
         wait = Mux(skipped, MIN_DELAY - 2, op.delay - 2)
         m.d.comb += self.busy.eq(1)
+        m.d.sync += [self.issue.eq(0), self.ended.eq(0)]  # pulses, one register behind the state
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += self.busy.eq(0)
@@ -83,12 +84,12 @@ class Sequencer(wiring.Component):
                 m.d.sync += [op.as_value().eq(word), counter.eq(counter + 1)]
                 m.next = "ISSUE"
             with m.State("ISSUE"):
-                m.d.comb += self.issue.eq(Mux(skipped, 0, 1 << op.kind))
+                m.d.sync += self.issue.eq(Mux(skipped, 0, 1 << op.kind))
                 m.d.sync += timer.eq(wait)
                 m.next = "WAIT"
                 with m.Switch(op.kind):
                     with m.Case(Kind.END):
-                        m.d.comb += self.ended.eq(1)
+                        m.d.sync += self.ended.eq(1)
                         m.d.sync += counter.eq(0)
                         m.next = "IDLE"
                     with m.Case(*BLOCKING):

@@ -17,10 +17,11 @@ ROTATIONS = (("add", 10), ("xor", 6), ("add", 3), ("xor", 11), ("add", 15))
 
 def mix(x: ArrayLike) -> NDArray[np.uint32]:
     """Spread every bit of the 32-bit words `x` over the word."""
-    word = np.asarray(x, dtype=np.uint32)
+    given = np.asarray(x, dtype=np.uint32)
+    word = given.reshape(-1)  # numpy warns of the overflows of scalars, which are meant
     for op, n in ROTATIONS:
         word = word + (word << np.uint32(n)) if op == "add" else word ^ (word >> np.uint32(n))
-    return word
+    return word.reshape(given.shape)
 
 
 def key(seed: int, step: int, projection: int) -> int:

@@ -30,11 +30,10 @@ NUMBERS = 1  # when the weight's numbers must be there
 WEIGHT = 8  # when the weight must be there
 RESULT = 11  # when the new weight is there
 
-WALKER = 2  # issue of an operation to its first slot
+WALKER = 3  # issue of an operation to its first slot
 COEFFICIENTS = 3  # further to its first command at the columns' head: coefficients are read
 KEY = 16  # issue of an APPLY to its first gradient, while the key of the random bits is made
 MIN_DELAY = 4  # from one operation's issue to the next: fetch and decode
-START = 3  # first input of a step to the issue of its first operation
 
 
 @dataclass(frozen=True)
