@@ -161,7 +161,7 @@ def _forward(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operat
 
 def _membrane(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
     """Rigidly tied to the FORWARD before it."""
-    machine, timing, done = clock.machine, clock.timing, clock.timing.filter.done
+    machine, timing, written = clock.machine, clock.timing, clock.timing.filter.written
     forward_words = clock.last_slot  # last slot of the last group
     groups = -(-op.n // machine.rows)
     last = forward_words - (groups - 1) * op.interval
@@ -172,17 +172,17 @@ def _membrane(clock: _Clock, op: Operation, earliest: int, after: Sequence[Opera
         issue = earliest
     commands = _commands(op, machine, first, op.interval)
     for j, command in enumerate(commands):
-        clock.partner[op.neurons + j] = command + done + 1
+        clock.partner[op.neurons + j] = command + written + 1
         if j % 2 or j == op.n - 1:
-            clock.rates[op.rates + j // 2] = command + done + 1
+            clock.rates[op.rates + j // 2] = command + written + 2
         if op.output:
-            clock.outputs[op.extra + j] = command + done + 1
+            clock.outputs[op.extra + j] = command + written + 1
     _filter_used(clock, commands[-1])
     return issue
 
 
 def _error(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
-    machine, done = clock.machine, clock.timing.filter.done
+    machine, written = clock.machine, clock.timing.filter.written
     spacing = machine.interval
     issue = max(earliest, clock.last_command - COMMAND + 2, clock.last_command + spacing - COMMAND)
     offsets = _commands(op, machine, COMMAND, machine.rows * spacing)
@@ -196,14 +196,14 @@ def _error(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operatio
         issue = max(issue, ready - offset)
     issue = _align(clock, issue, issue + COMMAND)
     for j, offset in enumerate(offsets):
-        clock.partner[op.neurons + j] = clock.errors[op.neurons + j] = issue + offset + done + 1
+        clock.partner[op.neurons + j] = clock.errors[op.neurons + j] = issue + offset + written + 1
     _filter_used(clock, issue + offsets[-1])
     return issue
 
 
 def _filter_used(clock: _Clock, last: int) -> None:
     clock.last_command = last
-    reach = clock.timing.filter.done + 2 + clock.timing.tiles_across
+    reach = clock.timing.filter.written + 3 + clock.timing.tiles_across
     clock.finished = max(clock.finished, last + reach)
 
 

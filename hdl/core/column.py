@@ -93,7 +93,7 @@ class Column(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         machine, f, command = self.machine, self.machine.formats, self.command
-        self.done = filter_schedule(machine).done
+        self.done = filter_schedule(machine).written
         self.tap = Tap(m, self.access, self.number)
         self._flags(m)
         own = Signal(flags, name="own_flags")
@@ -158,8 +158,8 @@ class Column(wiring.Component):
             for unit in self.units:
                 value = getattr(unit, port)
                 total = total | Mux(unit.done, value, 0)
-            out = Signal(value.shape(), name=f"unit_{port}")
-            m.d.comb += out.eq(total)
+            out = register(f"unit_{port}", value.shape())
+            m.d.sync += out.eq(total)
             results.append(out)
         return results[0], results[1], results[2]
 
@@ -213,7 +213,7 @@ class Column(wiring.Component):
         with m.If(line.at(done) & ~odd):
             m.d.sync += even.eq(r)
         upper = Mux(odd, r, Mux(one, 1 << f.r.frac, 0))
-        m.d.comb += [
+        m.d.sync += [  # a register on the way into the array
             self.rates_data.eq(Cat(Mux(odd, even, r)[: f.word], upper[: f.word])),
             self.rates_address.eq(line.hold("rates", command.rates, 0, done)),
             self.rates_en.eq(write & (odd | last)),

@@ -26,7 +26,14 @@ def mix(x: ArrayLike) -> NDArray[np.uint32]:
 
 def key(seed: int, step: int, projection: int) -> int:
     """The 32-bit key of one APPLY."""
-    return int(mix(mix(np.uint32((seed ^ step) & 0xFFFFFFFF)) ^ np.uint32(projection)))
+    return _mix_integer(_mix_integer((seed ^ step) & 0xFFFFFFFF) ^ projection)
+
+
+def _mix_integer(word: int) -> int:
+    """`mix` of one word: numpy warns when a scalar wraps."""
+    for op, n in ROTATIONS:
+        word = (word + (word << n)) & 0xFFFFFFFF if op == "add" else word ^ (word >> n)
+    return word
 
 
 def dither(apply_key: int, i: ArrayLike, j: ArrayLike) -> NDArray[np.int64]:

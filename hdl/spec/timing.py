@@ -50,8 +50,13 @@ class FilterSchedule:
 
     @property
     def done(self) -> int:
-        """Command to the cycle in which all results are there, and written."""
+        """Command to the cycle in which all results are there."""
         return max(self.starts[3] + NARROW, self.starts[4] + WIDE)
+
+    @property
+    def written(self) -> int:
+        """Command to the cycle in which state, partner and outputs are written; rates 1 later."""
+        return self.done + 1
 
 
 def filter_schedule(machine: Machine) -> FilterSchedule:
