@@ -14,10 +14,11 @@ from importlib import import_module
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
-from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["BACKENDS", "Backend", "Words", "open_backend"]
 

@@ -38,7 +38,7 @@ def _network(
     for k, size in enumerate(sizes):
         slow = tuple(1.0 if i % 3 == 2 else 2.0 + (i % 5) for i in range(size))
         prospective = tuple(1.0 if i % 3 == 2 else 1.0 + (i % 4) for i in range(size))
-        phi = "linear" if k == len(sizes) - 1 else ("tanh", "sigmoid")[k % 2]
+        phi = "linear" if k == len(sizes) - 1 else ("tanh", "softplus")[k % 2]
         populations.append(Population(size, phi, slow, prospective, gamma))
     return Network(
         inputs,
@@ -58,7 +58,7 @@ def stress_network() -> Network:
     return Network(
         inputs=5,
         populations=(
-            Population(7, "relu", 1.5, 1.2, 2.0),
+            Population(7, "softplus", 1.5, 1.2, 2.0),
             Population(6, "linear", 1.3, 1.1, 2.0),
             Population(4, "linear", 1.1, 1.1, 2.0),
         ),
@@ -92,7 +92,9 @@ def campaign(seed: int = 0, steps: int = 4000, device: str = "rtl") -> list[Case
     cases += [Case(net, wide, steps, seed, device=device) for net in (*nets[:2], deep[0])]
     two = Machine(rows=4, streams=2, filters=1, multipliers=2)
     cases += [Case(net, two, steps, seed, device=device) for net in nets[1:3]]
-    stress = Case(stress_network(), Machine(rows=3, streams=8), steps, seed, "stress", device=device)
+    stress = Case(
+        stress_network(), Machine(rows=3, streams=8), steps, seed, "stress", device=device
+    )
     return [*cases, stress]
 
 

@@ -9,12 +9,13 @@ import os
 from pathlib import Path
 
 import numpy as np
-from antevolt.hdl.spec.errors import BadFile, BadNetwork
-from antevolt.hdl.spec.formats import Formats
-from antevolt.hdl.spec.network import Network
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
+
+from antevolt.hdl.spec.errors import BadFile, BadNetwork
+from antevolt.hdl.spec.formats import Formats
+from antevolt.hdl.spec.network import Network
 
 __all__ = ["State", "read", "read_network", "write"]
 

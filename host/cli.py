@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 import click
+
 from antevolt.hdl.spec.errors import AntevoltError
 
 __all__ = ["antevolt", "main"]

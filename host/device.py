@@ -21,6 +21,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from antevolt.hdl.spec.errors import BadFile, BadInput, Closed
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register
@@ -32,7 +34,6 @@ from antevolt.host.compile import Image, compile
 from antevolt.host.samples import Batch, Flags, Sample, Sizes, collect, steps_of
 from antevolt.host.state import Memory
 from antevolt.host.words import signed
-from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["CHUNK", "Device", "Loaded", "Sample", "open"]
 
@@ -81,7 +82,6 @@ class Device:
         self._backend: Backend | None = backend
         self._image: Image | None = None
         self._memory: Memory | None = None
-        self._network: Network | None = None
         self._loads = 0
         self._saturated = {"inputs": 0, "targets": 0, "weights": 0}
         self.loaded: Loaded | None = None
@@ -116,10 +116,7 @@ class Device:
     @property
     def network(self) -> Network:
         """The network that is loaded."""
-        self._ready()
-        if self._network is None:
-            raise BadInput("no network is loaded; call load first")
-        return self._network
+        return self._ready()[0].network
 
     @property
     def image(self) -> Image:
@@ -148,14 +145,13 @@ class Device:
         checked = network.check_parameters(drawn)
         image = compile(network, self.machine)
         memory = Memory(network, self.machine, image.layout)
-        words, saturated = memory.weight_words(checked)
+        banks, saturated = image.layout.pack_weights(checked)
         with self._closing():
-            image_write(backend, image)
-            memory.write_words(backend, words)
-            for register in (*range(Register.CYCLES, Register.SLOTS + 1),):
-                backend.write(Region.REGISTERS, 0, register, [0])
-            backend.write(Region.REGISTERS, 0, Register.SATURATED, [0] * len(KINDS))
-        self._image, self._memory, self._network = image, memory, network
+            for region, unit, index, words in image.words:
+                backend.write(region, unit, index, words)
+            for row, words in enumerate(banks):
+                backend.write(Region.WEIGHTS, row, 0, words)
+        self._image, self._memory = image, memory
         self._loads += 1
         self._saturated = {"inputs": 0, "targets": 0, "weights": saturated}
         self.loaded = Loaded(
@@ -201,7 +197,7 @@ class Device:
                     "give Sample(x, y, ...) for each step"
                 )
             return self._outputs(_chunks(sizes, iter(samples), learn, chunk))
-        steps = steps_of(sizes, samples, targets, flags)  # type: ignore[arg-type]
+        steps = steps_of(sizes, samples, targets, flags)
         parts = (
             steps.batch(start, min(start + chunk, len(steps)))
             for start in range(0, len(steps), chunk)
@@ -227,7 +223,7 @@ class Device:
             snapshot = memory.snapshot(self.backend)
             parts = (steps.batch(a, a + CHUNK) for a in range(0, len(steps), CHUNK))
             outputs = [row for part in parts for row in self._run(part)]
-            memory.put_back(self.backend, snapshot)
+            memory.write(self.backend, snapshot)
         shape = (len(steps), self.machine.total_streams, image.network.outputs)
         found = np.array(outputs, dtype=np.float64).reshape(shape)
         return found[:, 0] if steps.flat else found
@@ -354,9 +350,7 @@ class Device:
             raise
 
 
-def _chunks(
-    sizes: Sizes, items: Iterator[Any], learn: bool, chunk: int
-) -> Iterator[Batch]:
+def _chunks(sizes: Sizes, items: Iterator[Any], learn: bool, chunk: int) -> Iterator[Batch]:
     """Batches of up to `chunk` samples; the good ones before a bad one first."""
     step = 0
     while taken := list(islice(items, chunk)):

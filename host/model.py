@@ -1,59 +1,115 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The numpy model as a device (`sim/golden/core.py`)."""
+"""The numpy model as a device (`sim/golden/core.py`).
+
+It counts the cycles that its program takes of a core whose streams never wait (`host/schedule.py`),
+so that its counters read like a core's.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from antevolt.hdl.spec.errors import BadInput, Closed
+from antevolt.hdl.spec.errors import BadInput, Closed, DeadlineExceeded
 from antevolt.hdl.spec.flags import FLAG_BITS, Flag
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.memory_map import Region
+from antevolt.hdl.spec.memory_map import Region, Register
 from antevolt.host.backend import Words
+from antevolt.host.schedule import Timetable
 from antevolt.host.words import signed
-from antevolt.sim.golden.core import GoldenCore
+from antevolt.sim.golden.core import GoldenCore, Observer
 
 __all__ = ["ModelBackend"]
 
+COUNTERS = (Register.CYCLES, Register.BUSY)
+TARGETED = Flag.VALID | Flag.TARGET_VALID
+
 
 class ModelBackend:
-    """The golden model behind the protocol of `host.backend`; it never waits."""
+    """The backend protocol (`antevolt.host.backend`) on the golden model; it never waits.
 
-    def __init__(self, machine: Machine, deadline: float):
+    deadline  seconds that `run` may take
+    """
+
+    def __init__(self, machine: Machine, deadline: float = 60.0):
         self.machine = machine
+        self.deadline = deadline
         self._core: GoldenCore | None = GoldenCore(machine)
+        self._counted = dict.fromkeys(COUNTERS, 0)
 
     @property
     def core(self) -> GoldenCore:
-        """The model itself, for an observer; raises Closed."""
+        """The model itself; raises Closed."""
         if self._core is None:
             raise Closed("the model was closed; open a new device")
         return self._core
 
+    @contextmanager
+    def observed(self, observer: Observer) -> Iterator[None]:
+        """Call `observer` after every operation, within a with statement."""
+        self.core.observer = observer
+        try:
+            yield
+        finally:
+            self.core.observer = None
+
     def write(self, region: Region, unit: int, index: int, data: ArrayLike) -> None:
-        self.core.write(region, unit, index, np.asarray(data, dtype=np.int64))
+        words = np.atleast_1d(np.asarray(data, dtype=np.int64))
+        self.core.write(region, unit, index, words)
+        if region == Region.REGISTERS:
+            for register in COUNTERS:
+                if index <= register < index + words.size:
+                    self._counted[register] = 0
 
     def read(self, region: Region, unit: int, index: int, count: int) -> Words:
-        return self.core.read(region, unit, index, count)
+        words = self.core.read(region, unit, index, count)
+        if region == Region.REGISTERS:
+            for register in COUNTERS:
+                if index <= register < index + count:
+                    words[register - index] = self._counted[register]
+        return words
 
     def run(self, x_words: ArrayLike, y_words: ArrayLike, steps: int, outputs: int) -> Words:
-        """As the core does: flags with a stream's first word, targets only where flagged."""
         core, word, streams = self.core, self.machine.formats.word, self.machine.total_streams
         x_all = np.asarray(x_words, dtype=np.int64).reshape(steps, streams, -1)
         y_all, taken = np.asarray(y_words, dtype=np.int64), 0
+        flags_all = x_all[:, :, 0] >> word & (1 << FLAG_BITS) - 1
+        wanted_all = flags_all & TARGETED == TARGETED
+        x_all = signed(x_all, word)
         units = outputs // streams
+        needed = int(wanted_all.sum()) * units
+        if needed != y_all.size:
+            raise BadInput(f"these steps take {needed} target words; {y_all.size} are there")
         out = np.empty((steps, streams, units), dtype=np.int64)
-        for n, x in enumerate(x_all):
-            flags = x[:, 0] >> word & (1 << FLAG_BITS) - 1
-            wanted = flags & (Flag.VALID | Flag.TARGET_VALID) == Flag.VALID | Flag.TARGET_VALID
-            count = int(wanted.sum()) * units
-            if taken + count > y_all.size:
-                raise BadInput(f"step {n} wants {count} target words; {y_all.size - taken} are left")
+        cycles = cache(Timetable(core.operations, self.machine).cycles)
+        end = time.monotonic() + self.deadline
+        for n, (x, flags, wanted) in enumerate(zip(x_all, flags_all, wanted_all, strict=True)):
+            if time.monotonic() > end:
+                raise DeadlineExceeded(f"{n} of {steps} steps were done in {self.deadline:g} s")
+            targets = int(wanted.sum())
             y = np.zeros((streams, units), dtype=np.int64)
+            count = targets * units
             y[wanted] = signed(y_all[taken : taken + count], word).reshape(-1, units)
             taken += count
-            raw = core.step(flags, signed(x, word), y)
-            out[n] = (raw & (1 << word) - 1) | flags[:, None] << word
+            applies = self._applies(flags)
+            raw = core.step(flags, x, y)
+            out[n] = raw & (1 << word) - 1 | flags[:, None] << word
+            self._counted[Register.CYCLES] += cycles(targets, applies)
+            self._counted[Register.BUSY] += cycles(targets, applies) - 1  # one idle cycle before
         return out.reshape(-1)
 
     def close(self) -> None:
+        """Let go of the model."""
         self._core = None
+
+    def _applies(self, flags: Words) -> bool:
+        """Whether the next step changes the weights."""
+        learned, every = (
+            int(self.core.read(Region.REGISTERS, 0, register, 1)[0])
+            for register in (Register.LEARNED, Register.APPLY_EVERY)
+        )
+        learns = flags & (Flag.VALID | Flag.LEARN) == Flag.VALID | Flag.LEARN
+        return learned + bool(learns.any()) >= every

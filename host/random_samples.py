@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from antevolt.hdl.spec.flags import Flag
 from antevolt.hdl.spec.formats import QFormat, Raw
-from antevolt.hdl.spec.network import PHI, Network, Parameters, Population
+from antevolt.hdl.spec.network import Network, Parameters, Population
+from antevolt.host.phi_tables import FUNCTIONS
 from antevolt.host.samples import Batch, Sizes
 
 __all__ = ["Profile", "random_batch", "random_network", "weights"]
@@ -22,6 +23,7 @@ Profile = Literal["normal", "stress"]
 MEMORY = 0.9  # of the smooth signals, per step
 SPREAD = 0.45  # their standard deviation
 LONGEST_HOLD = 24  # steps
+PHI_ON_CHIP = ("linear", *FUNCTIONS)
 
 CHANCES: dict[str, float] = {
     "VALID": 0.9,
@@ -61,7 +63,7 @@ def random_network(rng: np.random.Generator, largest: int = 13, deepest: int = 6
     populations = []
     for k in range(depth):
         size = int(rng.integers(1, largest + 1))
-        phi = "linear" if k == depth - 1 else str(rng.choice(PHI))
+        phi = "linear" if k == depth - 1 else str(rng.choice(PHI_ON_CHIP))
         # time constants of a power-of-two-free spread; instantaneous units among them
         tau_m = np.where(rng.random(size) < 0.3, 1.0, rng.uniform(1.0, 12.0, size))
         tau_r = np.where(rng.random(size) < 0.5, tau_m, rng.uniform(1.0, 6.0, size))

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.flags import Flag
 from antevolt.hdl.spec.formats import Formats, QFormat, Raw
-from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["Batch", "Flags", "Sample", "Sizes", "Steps", "collect", "real_array", "steps_of"]
 

@@ -6,7 +6,8 @@ gathers, writing replaces these bits and keeps the others, such as the constant 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +19,7 @@ from antevolt.hdl.spec.memory_map import Region, Register
 from antevolt.hdl.spec.network import Network
 from antevolt.host.backend import Backend
 from antevolt.host.checkpoint import State
-from antevolt.host.compile import Layout
+from antevolt.host.layout import Layout
 from antevolt.host.samples import real_array
 from antevolt.host.words import signed
 
@@ -47,6 +48,10 @@ class Place:
     def shape(self) -> tuple[int, ...]:
         return self.unit.shape
 
+    def __getitem__(self, at: Any) -> "Place":
+        """A part of it."""
+        return replace(self, unit=self.unit[at], index=self.index[at], shift=self.shift[at])
+
     def gather(self, backend: Backend) -> Raw:
         """The integers that lie there."""
         words, at = self._words(backend)
@@ -72,3 +77,132 @@ class Place:
         units = np.unique(self.unit)
         words = np.stack([backend.read(self.region, int(u), first, end - first) for u in units])
         return words, (np.searchsorted(units, self.unit), self.index - first)
+
+
+class Memory:
+    """The weights and states of one loaded network, by name (`Device.state_dict`)."""
+
+    def __init__(self, network: Network, machine: Machine, layout: Layout):
+        self.network, self.machine, self.layout = network, machine, layout
+        self.places = _places(network, machine, layout)
+
+    def read(self, backend: Backend) -> State:
+        """Everything, as real numbers and as integers."""
+        state: State = {}
+        for name, place in self.places.items():
+            raw = place.gather(backend)
+            state[name] = place.fmt.to_real(raw)
+            state[name + RAW] = raw
+        for name, register in REGISTERS.items():
+            state[name] = backend.read(Region.REGISTERS, 0, register, 1)
+        return state
+
+    def check(self, state: Mapping[str, ArrayLike]) -> dict[str, Raw]:
+        """The integers of a state; raises BadInput for one that does not fit this network."""
+        known = {*REGISTERS, *self.places, *(name + RAW for name in self.places)}
+        if unknown := sorted(set(state) - known):
+            raise BadInput(f"the state has {', '.join(unknown)}, which this network has not")
+        checked = {name: _integers(name, state, place) for name, place in self.places.items()}
+        for name in REGISTERS:
+            if name not in state:
+                raise BadInput(f"the state lacks {name}")
+            value = real_array(name, state[name], "[1]")
+            if value.shape != (1,) or value.dtype.kind not in "iu" or not 0 <= value[0] < 1 << 32:
+                raise BadInput(f"{name} is {value}; expected one integer of 32 bits, shape [1]")
+            checked[name] = value.astype(np.int64)
+        return checked
+
+    def write(self, backend: Backend, checked: Mapping[str, Raw]) -> None:
+        """Write what `check` has let through, or part of it."""
+        for name, raw in checked.items():
+            if name in REGISTERS:
+                backend.write(Region.REGISTERS, 0, REGISTERS[name], raw)
+            else:
+                self.places[name].scatter(backend, raw)
+
+    def snapshot(self, backend: Backend) -> dict[str, Raw]:
+        """All that a step that does not learn may change; `write` puts it back."""
+        kept = {n: p.gather(backend) for n, p in self.places.items() if p.region != Region.WEIGHTS}
+        for name, register in REGISTERS.items():
+            kept[name] = backend.read(Region.REGISTERS, 0, register, 1)
+        return kept
+
+    def learnable(self, memories: Mapping[Region, Raw]) -> Raw:
+        """The weights and biases that learn, flat, out of copies of the memories."""
+        words = memories[Region.WEIGHTS]
+        parts = [
+            signed(words[place.unit, place.index] >> place.shift, place.fmt.width).ravel()
+            for k, projection in enumerate(self.network.projections)
+            for place in (self.places[name] for name in _weight_names(k, projection.bias))
+            if projection.learn
+        ]
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+
+
+def _weight_names(k: int, bias: bool) -> list[str]:
+    return [f"projection.{k}.weight", *([f"projection.{k}.bias"] if bias else [])]
+
+
+def _integers(name: str, state: Mapping[str, ArrayLike], place: Place) -> Raw:
+    """The integers of one array, from itself or from its real numbers."""
+    wants = f"[{', '.join(map(str, place.shape))}]"
+    if name not in state and name + RAW not in state:
+        raise BadInput(f"the state lacks {name}; expected {wants}")
+    real = raw = None
+    if name in state:
+        real = real_array(name, state[name], wants)
+    if name + RAW in state:
+        raw = real_array(name + RAW, state[name + RAW], wants)
+    for label, array in ((name, real), (name + RAW, raw)):
+        if array is not None and array.shape != place.shape:
+            raise BadInput(f"{label} has shape {list(array.shape)}; expected {wants}")
+    if real is not None and not np.isfinite(real).all():
+        raise BadInput(f"{name} holds NaN or infinity; expected {wants} of finite numbers")
+    if raw is None:
+        return place.fmt.to_raw(real if real is not None else 0)
+    fmt = place.fmt
+    if raw.dtype.kind not in "iu" or (raw < fmt.raw_min).any() or (raw > fmt.raw_max).any():
+        raise BadInput(f"{name + RAW} is no array of integers {fmt.raw_min}..{fmt.raw_max}")
+    if real is not None and not np.array_equal(fmt.to_raw(real), raw):
+        raise BadInput(
+            f"{name} and {name + RAW} contradict each other; "
+            f"leave out {name + RAW} to load the real numbers"
+        )
+    return raw.astype(np.int64)
+
+
+def _places(network: Network, machine: Machine, layout: Layout) -> dict[str, Place]:
+    f, word, places = machine.formats, machine.formats.word, {}
+    for k, projection in enumerate(network.projections):
+        row, pair, half = layout.weight_places(k)
+        weights = Place(Region.WEIGHTS, row, pair, half * word, f.w)
+        inputs = network.sizes[projection.source]
+        places[f"projection.{k}.weight"] = weights[:, :inputs]
+        if projection.bias:
+            places[f"projection.{k}.bias"] = weights[:, inputs]
+        places[f"projection.{k}.gradient"] = Place(
+            Region.GRADIENTS, row, 2 * pair + half, np.zeros_like(row), f.g
+        )
+    rates, neurons = np.array(layout.rates), np.array(layout.neurons)
+    context, column = np.divmod(np.arange(machine.total_streams), machine.streams)
+
+    def each(region: Region, index: Raw, fmt: QFormat, shift: ArrayLike = 0) -> Place:
+        """`index` [S, n] words, each in its stream's column."""
+        unit, index, shift = np.broadcast_arrays(column[:, None], index, shift)
+        return Place(region, unit, index, shift, fmt)
+
+    for population, size in enumerate(network.sizes):
+        name, units = f"population.{population}", np.arange(size)
+        pairs = rates[context, population][:, None] + units // 2
+        places[f"{name}.r"] = each(Region.RATES, pairs, f.r, units % 2 * word)
+        if population == 0:
+            continue
+        places_of = neurons[context, population - 1][:, None] + units
+        places[f"{name}.u"] = each(Region.STATE, 2 * places_of, f.u)
+        places[f"{name}.v"] = each(Region.STATE, 2 * places_of + 1, f.v)
+        places[f"{name}.e"] = each(Region.PARTNER, 2 * places_of, f.e)
+        places[f"{name}.slope"] = each(Region.PARTNER, 2 * places_of + 1, f.r)
+        places[f"{name}.q"] = each(Region.Q, places_of, f.e)
+    outputs = context[:, None] * network.outputs + np.arange(network.outputs)
+    places["output"] = each(Region.OUTPUT, outputs, f.r)
+    return places

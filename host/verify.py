@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,8 @@ class Report:
     changed           share of the learnable words that learning changed
     saturations       by kind, of the model
     saturated         share of the computed words that saturated
-    cycles, compiled  cycles inside steps in all: the device's, and the compiler's count
+    cycles, compiled  cycles of all steps, with the idle one before each: the device's without
+                      those it waited for a stream, and the compiler's count
     cycles_differ_at  last step of the first part in which they differ
     difference        the first one
     vacuous           why the comparison proves nothing
@@ -138,7 +140,7 @@ def verify(case: Case, progress: Progress | None = None) -> Report:
     """Compare. Raises what the devices raise, and DeadlineExceeded."""
     start = time.monotonic()
     batch, parameters = case.batch(), case.weights()
-    image = compile(case.network, case.machine, parameters)
+    image = compile(case.network, case.machine)
     every = case.checkpoint_every or max(1, -(-case.steps // 8))
     checkpoints = list(range(every, case.steps, every))
     model, device = _both(case, batch, parameters, checkpoints, [], progress)
@@ -224,12 +226,11 @@ def _both(
         try:
             _wait(jobs, folders, case, progress)
         finally:
-            for job in jobs:
-                if job.poll() is None:
-                    job.kill()
-                    job.wait()
-        model, device = (read_result(folder / "result.npz") for folder in folders)
-        return model, device
+            for process in jobs:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+        return read_result(folders[0] / "result.npz"), read_result(folders[1] / "result.npz")
 
 
 def _wait(
@@ -240,17 +241,13 @@ def _wait(
 ) -> None:
     end = time.monotonic() + case.deadline * 10
     while any(job.poll() is None for job in jobs):
-        for job, folder in zip(jobs, folders, strict=True):
-            if job.poll():
-                break
-        else:
-            if time.monotonic() > end:
-                raise DeadlineExceeded(f"the comparison took longer than {case.deadline * 10:g} s")
-            if progress is not None:
-                progress(min(_steps_done(folder) for folder in folders))
-            time.sleep(0.05)
-            continue
-        break
+        if any(job.poll() for job in jobs):
+            break  # one has failed
+        if time.monotonic() > end:
+            raise DeadlineExceeded(f"the comparison took longer than {case.deadline * 10:g} s")
+        if progress is not None:
+            progress(min(_steps_done(folder) for folder in folders))
+        time.sleep(0.05)
     for job, folder in zip(jobs, folders, strict=True):
         if job.poll():
             tail = (folder / "errors").read_text()[-2000:].strip()
@@ -268,9 +265,7 @@ def _first_difference(
     model: Result, device: Result, checkpoints: list[int], steps: int
 ) -> tuple[int, int] | None:
     """(a, b): equal after step a (a steps done), different after b steps; None: equal."""
-    bad = [
-        s for s in (*checkpoints, steps) if model.digests[s] != device.digests[s]
-    ]
+    bad = [s for s in (*checkpoints, steps) if model.digests[s] != device.digests[s]]
     rows = np.flatnonzero((model.out != device.out).any(axis=1))
     ends = [*bad[:1], *(int(r) + 1 for r in rows[:1])]
     if not ends:
@@ -289,18 +284,13 @@ def _search(
     for step in steps:
         out_differs = bool((model.out[:step] != device.out[:step]).any())
         if out_differs or model.digests[step] != device.digests[step]:
-            before = model.dumps.get(step - 1, model.first)
             return locate(
-                case.network,
-                case.machine,
-                image,
-                Batch(batch.x[step - 1 : step], batch.y[step - 1 : step], batch.flags[step - 1 : step]),
+                Memory(case.network, case.machine, image.layout),
+                image.operations,
                 step - 1,
-                before,
                 model.dumps[step],
                 device.dumps[step],
-                model.out[step - 1],
-                device.out[step - 1],
+                (model.out[step - 1], device.out[step - 1]),
             )
     raise AntevoltError(
         f"the difference seen after {end} steps did not come again when run again: "
@@ -308,9 +298,7 @@ def _search(
     )
 
 
-def _cycles(
-    case: Case, image: Image, batch: Batch, device: Result
-) -> tuple[int, int, int | None]:
+def _cycles(case: Case, image: Image, batch: Batch, device: Result) -> tuple[int, int, int | None]:
     per_step = _compiled_cycles(case, image, batch)
     compiled, start, differ_at = 0, 0, None
     for end, cycles in zip(device.ends, device.cycles, strict=True):
@@ -323,17 +311,20 @@ def _cycles(
 
 
 def _compiled_cycles(case: Case, image: Image, batch: Batch) -> Raw:
-    """[T] cycles of each step: those that apply, and the others."""
-    needs = Flag.VALID | Flag.LEARN
-    learns = ((batch.flags & needs) == needs).any(axis=1)
-    due = np.zeros(len(learns), dtype=bool)
+    """[T] cycles of each step: by the targets that come, and whether it applies."""
+    learning, targeted = (
+        (batch.flags & flags) == flags
+        for flags in (Flag.VALID | Flag.LEARN, Flag.VALID | Flag.TARGET_VALID)
+    )
+    due = np.zeros(batch.steps, dtype=bool)
     learned = 0
-    for step in np.flatnonzero(learns):
+    for step in np.flatnonzero(learning.any(axis=1)):
         learned += 1
         if learned >= case.network.apply_every:
             due[step], learned = True, 0
-    table = image.timetable
-    return np.where(due, table.cycles_learning, table.cycles_plain)
+    cycles = cache(image.timetable.cycles)
+    pairs = zip(targeted.sum(axis=1).tolist(), due.tolist(), strict=True)
+    return np.array([cycles(targets, applies) for targets, applies in pairs], dtype=np.int64)
 
 
 def _changed(case: Case, image: Image, model: Result) -> float:
@@ -353,5 +344,3 @@ def _words_computed(case: Case, batch: Batch) -> int:
 
 def _bits(a: Raw, b: Raw) -> int:
     return int(np.bitwise_count(np.bitwise_xor(a, b).astype(np.uint64)).sum())
-
-

@@ -3,11 +3,21 @@
 
 import json
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.formats import Formats
@@ -16,24 +26,44 @@ from antevolt.hdl.spec.network import read
 from antevolt.host.campaign import campaign, random_cases, result, write
 from antevolt.host.verify import Case, Report, verify
 
-__all__ = ["command", "machine_of", "run_cases"]
+__all__ = ["command", "core_options", "machine_of", "machine_options", "run_cases"]
+
+Command = Callable[..., Any]
 
 
-def machine_of(rows: int, streams: int, contexts: int, filters: int, multipliers: int, word: int,
-               **depths: int) -> Machine:  # fmt: skip
+def machine_of(word: int, **parameters: int) -> Machine:
     """A machine from the options of a command; raises BadInput where there is none."""
     try:
-        return Machine(
-            rows=rows,
-            streams=streams,
-            contexts=contexts,
-            filters=filters,
-            multipliers=multipliers,
-            formats=Formats(word=word),
-            **depths,
-        )
+        return Machine(formats=Formats(word=word), **parameters)
     except ValueError as error:
         raise BadInput(f"no such core: {error}") from error
+
+
+def machine_options(command: Command) -> Command:
+    """The options `machine_of` takes."""
+    for option in (
+        click.option("--w-depth", default=512, show_default=True, help="Weight pairs per row."),
+        click.option("--word", default=18, show_default=True, help="Word length, 18 or 16."),
+        click.option("--multipliers", default=1, show_default=True, help="M, per filter unit."),
+        click.option("--filters", default=1, show_default=True, help="F, filters per column."),
+        click.option("--contexts", default=1, show_default=True, help="T of the core."),
+        click.option("--streams", default=1, show_default=True, help="S of the core."),
+        click.option("--rows", default=1, show_default=True, help="R of the core."),
+    ):
+        command = option(command)
+    return command
+
+
+def core_options(command: Command) -> Command:
+    """The machine, and the profile of the samples."""
+    profile = click.option(
+        "--profile",
+        type=click.Choice(["normal", "stress"]),
+        default="normal",
+        show_default=True,
+        help="Signals that fit, or full scale throughout.",
+    )
+    return machine_options(profile(command))
 
 
 def run_cases(cases: list[Case], quiet: bool) -> list[Report]:
@@ -46,10 +76,12 @@ def run_cases(cases: list[Case], quiet: bool) -> list[Report]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         for k, case in enumerate(cases, 1):
             task = bar.add_task(f"{k}/{len(cases)} {case.name}", total=case.steps)
-            report = verify(case, lambda steps, task=task: bar.update(task, completed=steps))
+            report = verify(case, partial(_advance, bar, task))
             bar.remove_task(task)
             reports.append(report)
             if not quiet:
@@ -57,12 +89,14 @@ def run_cases(cases: list[Case], quiet: bool) -> list[Report]:
     return reports
 
 
+def _advance(bar: Progress, task: TaskID, steps: int) -> None:
+    bar.update(task, completed=steps)
+
+
 def _print(r: Report) -> None:
     say = click.echo
     say(f"{r.name}: {'equal' if r.passed else 'NOT PASSED'}")
-    say(
-        f"  {r.steps} steps, {r.words_compared} words compared, {r.differing_bits} differing bits"
-    )
+    say(f"  {r.steps} steps, {r.words_compared} words compared, {r.differing_bits} differing bits")
     say(f"  digest {r.digest}")
     say(f"  learnable words changed: {r.changed:.1%}")
     counts = ", ".join(f"{kind} {count}" for kind, count in r.saturations.items() if count)
@@ -82,15 +116,7 @@ def _print(r: Report) -> None:
 @click.option("--network", type=click.Path(path_type=Path), help="A network's JSON file.")
 @click.option("--steps", default=1000, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
-@click.option("--rows", default=1, show_default=True, help="R of the core.")
-@click.option("--streams", default=1, show_default=True, help="S of the core.")
-@click.option("--contexts", default=1, show_default=True, help="T of the core.")
-@click.option("--filters", default=1, show_default=True, help="F, filter units per column.")
-@click.option("--multipliers", default=1, show_default=True, help="M, per filter unit.")
-@click.option("--word", default=18, show_default=True, help="Word length, 18 or 16.")
-@click.option("--w-depth", default=512, show_default=True, help="Weight pairs per row.")
-@click.option("--profile", type=click.Choice(["normal", "stress"]), default="normal",
-              show_default=True, help="Signals that fit, or full scale throughout.")  # fmt: skip
+@core_options
 @click.option("--random", "count", type=click.IntRange(1), help="So many random networks.")
 @click.option("--campaign", "whole", is_flag=True, help="The long run: all shapes of cores.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the result to this JSON file.")
@@ -100,18 +126,12 @@ def command(
     network: Path | None,
     steps: int,
     seed: int,
-    rows: int,
-    streams: int,
-    contexts: int,
-    filters: int,
-    multipliers: int,
-    word: int,
-    w_depth: int,
     profile: str,
     count: int | None,
     whole: bool,
     out: Path | None,
     as_json: bool,
+    **core: int,
 ) -> None:
     """Stream the same random samples through a device and the model, learning on, and compare
     every output and, in the end, every word of every memory.
@@ -121,7 +141,7 @@ def command(
     """
     if sum((network is not None, count is not None, whole)) != 1:
         raise BadInput("give one of --network FILE, --random COUNT and --campaign")
-    machine = machine_of(rows, streams, contexts, filters, multipliers, word, w_depth=w_depth)
+    machine = machine_of(**core)
     if whole:
         cases = campaign(seed, device=device)
     elif count is not None:

@@ -10,6 +10,7 @@ import json
 import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,8 @@ class Result:
 
     out          [steps, words], output words with their flags
     ends         steps at which the parts ended whose cycles were counted
-    cycles       [parts], cycles inside steps without those spent waiting for a stream
+    cycles       [parts], cycles inside steps without those spent waiting for a stream, and the
+                 idle cycle before each step
     digests      SHA-256 of all memories, by checkpoint and region
     dumps        memories by step; the last step is always there
     saturations  by kind
@@ -110,13 +112,9 @@ def digests(found: Memories) -> dict[Region, bytes]:
 def write_job(folder: Path, job: Job, batch: Batch, parameters: Parameters) -> None:
     """Put a job and its samples into an empty folder."""
     (folder / "job.json").write_text(json.dumps(asdict(job)))
-    np.savez(
-        folder / "job.npz",
-        x=batch.x,
-        y=batch.y,
-        flags=batch.flags,
-        **{f"parameter {name}": value for name, value in parameters.items()},
-    )
+    arrays: dict[str, Any] = {"x": batch.x, "y": batch.y, "flags": batch.flags}
+    arrays |= {f"parameter {name}": value for name, value in parameters.items()}
+    np.savez(folder / "job.npz", **arrays)
 
 
 def _read_job(folder: Path) -> tuple[Job, Batch, Parameters]:
@@ -153,7 +151,7 @@ def run(job: Job, batch: Batch, parameters: Parameters, progress: Path | None = 
             x, y = part.words(machine.formats)
             out.append(backend.run(x, y, part.steps, outputs).reshape(-1, outputs))
             busy = _busy(backend)
-            cycles.append(busy - before)
+            cycles.append(busy - before + part.steps)
             before, start = busy, end
             if job.fault is not None and end == job.fault.step + 1:
                 _flip(backend, job.fault)
@@ -188,7 +186,7 @@ def _flip(backend: Backend, fault: Fault) -> None:
 
 
 def _write_result(path: Path, result: Result) -> None:
-    arrays: dict[str, NDArray[np.generic]] = {
+    arrays: dict[str, Any] = {
         "out": result.out,
         "ends": result.ends,
         "cycles": result.cycles,

@@ -25,9 +25,10 @@ from importlib import metadata, resources, util
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from antevolt.hdl.spec.errors import BuildFailed, DeadlineExceeded
 from antevolt.hdl.spec.machine import Machine
-from rich.console import Console
 
 __all__ = ["build", "build_component", "cache_folder"]
 
@@ -57,7 +58,11 @@ VERILATE = (
     "-LDFLAGS",
     "-shared",
 )
-MAKE = ("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
+MAKE = (
+    *("CXX=g++", "LINK=g++"),
+    *("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"),
+    "CFG_CXXFLAGS_PCH_I=-include",  # the wheel leaves it empty, and then g++ links the header
+)
 TAIL = 2000  # characters of a failed tool's output that go into the message
 
 

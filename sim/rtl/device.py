@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from antevolt.hdl.spec.errors import AntevoltError, BadInput, Closed, DeadlineExceeded
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.sim.rtl import library as lib
 from antevolt.sim.rtl.build import build
-from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["RtlBackend"]
 

@@ -8,6 +8,7 @@ TARGET_VALID flag is set waits for a target, which is added. An input of 99 is n
 from amaranth.hdl import Module, Mux
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from antevolt.hdl.spec.flags import FLAG_BITS, Flag
 from antevolt.hdl.spec.memory_map import DATA_BITS, INDEX_BITS, UNIT_BITS
 

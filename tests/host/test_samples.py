@@ -52,7 +52,8 @@ def test_a_sample_may_be_a_mapping_a_tuple_or_just_inputs() -> None:
     x, y = np.full((2, 3), 0.5), np.full((2, 1), 0.25)
     items = [Sample(x, y), (x, y), {"x": x, "y": y}]
     batch = collect(TWO, items, 0, learn=True)
-    assert (batch.x == 8192).all() and (batch.y == 4096).all()
+    assert (batch.x == 8192).all()
+    assert (batch.y == 4096).all()
     assert len(np.unique(batch.flags)) == 1
     plain = collect(TWO, [x], 0, learn=False)
     assert (plain.flags == int(Flag.VALID)).all()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from antevolt.hdl.spec.errors import AntevoltError, BadInput, BuildFailed, Closed, DeadlineExceeded
 from antevolt.hdl.spec.flags import Flag
 from antevolt.hdl.spec.machine import Machine

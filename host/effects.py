@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which words an operation writes: to find the operation that a wrong word comes from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.memory_map import Region
+from antevolt.hdl.spec.program import Bias, Kind, Operation
+
+__all__ = ["Written", "written"]
+
+
+@dataclass(frozen=True)
+class Written:
+    """Words `index` of a region, in every unit; `what` in the symbols of `docs/step.md`."""
+
+    region: Region
+    index: NDArray[np.int64]
+    what: str
+
+
+def written(op: Operation, machine: Machine) -> Iterator[Written]:
+    """What an operation writes in a step in which all streams are valid and it is due."""
+    units = np.arange(op.n)
+    neurons = op.neurons + units
+    rates = op.rates + np.arange((op.n + (op.bias == Bias.HIGH) + 1) // 2)
+    if op.kind == Kind.INPUT:
+        yield Written(Region.RATES, rates, "r")
+    elif op.kind == Kind.MEMBRANE:
+        yield Written(Region.STATE, 2 * neurons, "u")
+        yield Written(Region.PARTNER, 2 * neurons + 1, "r'")
+        yield Written(Region.RATES, rates, "r")
+        if op.output:
+            yield Written(Region.OUTPUT, op.extra + units, "r")
+    elif op.kind == Kind.ERROR:
+        yield Written(Region.STATE, 2 * neurons + 1, "v")
+        yield Written(Region.PARTNER, 2 * neurons, "e")
+    elif op.kind == Kind.BACK:
+        if op.q:
+            yield Written(Region.Q, op.extra + units, "q")
+        if op.g:
+            yield Written(Region.GRADIENTS, _gradients(op), "gradient")
+    elif op.kind == Kind.APPLY:
+        yield Written(Region.WEIGHTS, op.weights + np.arange(op.groups * op.words), "w")
+
+
+def _gradients(op: Operation) -> NDArray[np.int64]:
+    """BACK's `words` are columns; two columns make a pair, and every group has its own pairs."""
+    pairs = (op.words + 1) // 2
+    return 2 * op.weights + np.arange(2 * pairs * op.groups)

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: one clean message for an error, lazy commands, useful exit codes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from antevolt.hdl.spec.network import Network, Population, write
+from antevolt.host import cli
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    captured = capsys.readouterr()
+    code = stop.value.code
+    return code if isinstance(code, int) else -1, captured.out, captured.err
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "--help")
+    assert code == 0
+    for name in ("demo", "verify", "trace", "compile", "reference", "version"):
+        assert name in out
+
+
+def test_help_imports_no_command() -> None:
+    program = (
+        "import sys\n"
+        "from antevolt.host.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "loaded = [m for m in sys.modules if m.startswith(('antevolt.sim', 'amaranth'))]\n"
+        "sys.exit(len(loaded))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "verify" in done.stdout
+
+
+def test_an_unknown_command_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "verfy")
+    assert code == 2
+    assert "verfy" in err
+
+
+def test_version_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "version", "--json")
+    assert code == 0
+    assert set(json.loads(out)) == {"antevolt", "python", "numpy"}
+
+
+def test_an_error_is_one_message_and_code_2(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "network.json"
+    path.write_text('{"inputs": 1, "popul')
+    code, out, err = run(capsys, "compile", "--network", str(path))
+    assert (code, out) == (2, "")
+    assert err.startswith("antevolt: not a network description")
+    assert "Traceback" not in err
+
+
+def test_verify_wants_one_thing_to_verify(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "verify")
+    assert code == 2
+    assert "--campaign" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--device", "fpga"], "'model', 'rtl'"),
+        (["--word", "17"], "word is 17"),
+        (["--rows", "0"], "rows is 0"),
+    ],
+)
+def test_verify_refuses_what_there_is_not(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    path = tmp_path / "network.json"
+    write(path, Network(1, (Population(2),)))
+    code, _, err = run(capsys, "verify", "--network", str(path), "--steps", "5", *arguments)
+    assert code == 2
+    assert message in err
+
+
+def test_compile_says_what_does_not_fit(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "network.json"
+    write(path, Network(3, (Population(5), Population(2))))
+    code, out, _ = run(capsys, "compile", "--network", str(path), "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["fits"] is True
+    assert found["cycles_learning"] > found["cycles_plain"] > 0
+    write(path, Network(300, (Population(200), Population(2))))
+    code, out, _ = run(capsys, "compile", "--network", str(path), "--json")
+    found = json.loads(out)
+    assert code == 1
+    assert found["fits"] is False
+    assert found["need"] > found["limit"]

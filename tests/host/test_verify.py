@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The comparison itself: it passes what is equal, finds what differs, and says so when it proves
+nothing."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from antevolt.hdl.spec.errors import AntevoltError
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.network import write
+from antevolt.host import cli
+from antevolt.host.campaign import campaign, stress_network
+from antevolt.host.device import open
+from antevolt.host.state import Memory
+from antevolt.host.verify import Case, verify
+from antevolt.host.verify_worker import Fault
+from conftest import NETWORK, SMALL
+
+CASE = Case(NETWORK, SMALL, steps=60, seed=5, device="model")
+
+
+def fault(step: int, name: str, element: tuple[int, ...], bit: int = 0) -> Fault:
+    """A flipped bit of one element of the state."""
+    with open("model", machine=SMALL) as device:
+        device.load(NETWORK)
+        place = Memory(NETWORK, SMALL, device.image.layout).places[name]
+    unit, index, shift = (int(a[element]) for a in (place.unit, place.index, place.shift))
+    return Fault(step, place.region.name, unit, index, shift + bit)
+
+
+def test_the_netlist_equals_the_model() -> None:
+    report = verify(replace(CASE, device="rtl"))
+    assert report.passed, report
+    assert report.differing_bits == 0
+    assert report.words_compared > 60
+    assert report.cycles == report.compiled > 0
+    assert report.changed > 0.9
+
+
+def test_the_same_seed_gives_the_same_digest() -> None:
+    digests = {verify(replace(CASE, seed=seed)).digest for seed in (5, 5, 6)}
+    assert len(digests) == 2
+
+
+@pytest.mark.parametrize(
+    ("step", "name", "element", "operation", "place"),
+    [
+        (0, "population.1.u", (0, 2), "MEMBRANE", "u of population 1, neuron 2, stream 0"),
+        (23, "population.1.v", (0, 1), "ERROR", "v of population 1, neuron 1, stream 0"),
+        (30, "population.2.e", (0, 0), "ERROR", "e of population 2, neuron 0, stream 0"),
+        (41, "population.1.q", (0, 2), "BACK", "q of population 1, neuron 2, stream 0"),
+        (
+            59,
+            "projection.0.weight",
+            (2, 1),
+            "APPLY",
+            "weight of projection 0, to neuron 2 of population 1 from neuron 1 of population 0",
+        ),
+        (17, "projection.1.bias", (0,), "APPLY", "bias of projection 1, to neuron 0"),
+    ],
+)
+def test_a_planted_difference_is_found(
+    step: int, name: str, element: tuple[int, ...], operation: str, place: str
+) -> None:
+    report = verify(replace(CASE, fault=fault(step, name, element)))
+    assert not report.passed
+    found = report.difference
+    assert found is not None
+    assert found.step == step
+    assert operation in found.operation
+    assert place in found.place
+    assert abs(found.model - found.device) == 1
+    assert found.words == 1
+
+
+def test_too_few_steps_prove_nothing() -> None:
+    report = verify(replace(CASE, steps=1, seed=0))
+    assert report.differing_bits == 0
+    assert not report.passed
+    assert any("learnable words changed" in reason for reason in report.vacuous)
+
+
+def test_saturation_proves_nothing_but_under_stress() -> None:
+    loud = NETWORK.with_(beta=30.0)
+    parameters = loud.random_parameters(0, gain=8.0)
+    report = verify(replace(CASE, network=loud, parameters=parameters))
+    assert any("saturated" in reason for reason in report.vacuous)
+    assert not report.passed
+
+
+def test_stress_brings_up_every_saturation() -> None:
+    machine = Machine(rows=3, streams=8)
+    report = verify(Case(stress_network(), machine, 400, 0, "stress", device="model"))
+    assert all(report.saturations.values()), report.saturations
+    assert report.passed
+    gentle = verify(replace(CASE, profile="stress", steps=3))
+    assert any("stress needs every kind" in reason for reason in gentle.vacuous)
+
+
+def test_a_failing_side_is_an_error() -> None:
+    with pytest.raises(AntevoltError, match="device's side .*there is no device 'none'"):
+        verify(replace(CASE, device="none"))
+
+
+def test_the_campaign_is_long_and_wide() -> None:
+    cases = campaign()
+    assert sum(case.steps for case in cases) >= 100_000
+    shapes = {(c.machine.rows, c.machine.streams, c.machine.contexts) for c in cases}
+    assert shapes >= {(1, 1, 1), (4, 1, 1), (3, 1, 1), (1, 8, 1), (3, 8, 1), (2, 4, 2)}
+    assert {len(c.network.populations) - 1 for c in cases} >= {1, 2, 3, 4, 6}
+    assert {c.network.schedule for c in cases} == {"sequential", "parallel"}
+    assert {c.network.apply_every > 1 for c in cases} == {False, True}
+    assert {c.machine.formats.word for c in cases} == {16, 18}
+    assert {(c.machine.filters, c.machine.multipliers) for c in cases} > {(1, 1)}
+    assert any(n % c.machine.rows for c in cases for n in c.network.sizes[1:])
+    assert {c.profile for c in cases} == {"normal", "stress"}
+
+
+def test_the_command_reports_and_fails(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path, out = tmp_path / "network.json", tmp_path / "out" / "result.json"
+    write(path, NETWORK)
+    arguments = ["verify", "--device", "model", "--network", str(path), "--steps"]
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*arguments, "60", "--out", str(out)])
+    printed = capsys.readouterr().out
+    assert stop.value.code in (0, None)
+    assert "60 steps" in printed
+    assert "0 differing bits" in printed
+    result = json.loads(out.read_text())
+    assert result["passed"] is True
+    assert result["cases"][0]["digest"] in printed
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*arguments, "1"])
+    assert stop.value.code == 1
+    assert "VACUOUS" in capsys.readouterr().out
