@@ -152,4 +152,5 @@ def test_a_base_install_imports_host_model_and_specification() -> None:
         timeout=100,
         check=True,
     )
-    assert json.loads(done.stdout) == {}
+    failed = json.loads(done.stdout)
+    assert not failed, json.dumps(failed, indent=1)
