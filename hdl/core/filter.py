@@ -16,7 +16,7 @@ from antevolt.hdl.lib.registers import register
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.roundings import PRE
-from antevolt.hdl.spec.timing import BASE, FETCH, NARROW, STATE, WIDE, filter_schedule
+from antevolt.hdl.spec.timing import BASE, CHOOSE, FETCH, NARROW, STATE, WIDE, filter_schedule
 
 __all__ = ["EVENTS", "FilterUnit"]
 
@@ -94,7 +94,8 @@ class FilterUnit(wiring.Component):
             m.submodules[f"product{n}"] = unit
         line = Pipeline(m, self.start, schedule.period, schedule.done)
         on = [units[n] for n in schedule.multipliers]
-        t = schedule.starts
+        start = schedule.starts
+        t = [at - CHOOSE for at in start]  # operands are chosen one register ahead
         narrow = [on[n].narrow for n in range(5)]
 
         def coefficient_at(n: int, time: int) -> tuple[Any, Any]:
@@ -111,8 +112,8 @@ class FilterUnit(wiring.Component):
         value, slope, fraction = self._lookup(m, line, narrow[1])
         interpolate = Const(PRE + f.word - 2 - f.guard, 6)
         difference = Const(PRE + f.r.frac - f.guard, 6)
-        d = [line.hold("d", narrow[0], t[0] + NARROW, t[n]) for n in (1, 4)]
-        delta = [line.hold("p", narrow[1], t[1] + NARROW, t[n]) for n in (2, 3)]
+        d = [line.hold("d", narrow[0], start[0] + NARROW, t[n]) for n in (1, 4)]
+        delta = [line.hold("p", narrow[1], start[1] + NARROW, t[n]) for n in (2, 3)]
         membrane = [
             (partner_at(t[0]), *coefficient_at(0, t[0]), self._base(m, line)),
             (d[0], *coefficient_at(2, t[1]), state_at(t[1] + BASE)),
@@ -149,17 +150,20 @@ class FilterUnit(wiring.Component):
     ) -> None:
         """Drive `port` with the one of `choices` (mode, time, value) whose time it is.
 
-        Each is selected by a register of its own, so that and-or is all there is to the path.
+        Each is selected by a register of its own, so that and-or is all there is to the path; what
+        is chosen stands in a register CHOOSE cycle later.
         """
         total: Any = Const(0, port.shape())
         for number, (mode, time, value) in enumerate(choices):
             wanted, before = Signal(port.shape(), name=f"{name}_{number}"), time - 1
             of_mode = line.hold("error", self.error, 0, before) == mode
-            chosen = register(f"{name}_{number}_chosen", 1)
+            chosen = register(f"{name}_{number}_chosen", 1, keep=True)
             m.d.sync += chosen.eq(line.at(before) & of_mode)
             m.d.comb += wanted.eq(value)
             total = total | wanted & chosen.replicate(len(wanted))
-        m.d.comb += port.eq(total)
+        held = register(f"{name}_held", port.shape())
+        m.d.sync += held.eq(total)
+        m.d.comb += port.eq(held)
 
     def _base(self, m: Module, line: Pipeline) -> Any:
         """s - u, when the first product wants it."""
@@ -167,7 +171,7 @@ class FilterUnit(wiring.Component):
         difference = (self.s - line.hold("state", self.state, STATE, time)).as_signed()
         held = Signal(difference.shape(), name="s_minus_u")
         m.d.comb += held.eq(difference)
-        return line.hold("base", held, time, self.schedule.starts[0] + BASE)
+        return line.hold("base", held, time, self.schedule.starts[0] - CHOOSE + BASE)
 
     def _lookup(self, m: Module, line: Pipeline, p: Any) -> tuple[Any, Any, Any]:
         """Intervals of phi and, one cycle later, phi'."""

@@ -22,6 +22,7 @@ WIDE = 10  # saturated result
 NARROW = 12  # rounded to a word
 STATE = 3  # command at a column to u or v, and e or r'
 FETCH = 5  # command at a column to q, and so to the first product
+CHOOSE = 1  # an operand's register before its product
 LOOKUP = 3  # p to interval value and slope
 DRIVE = 5  # low part of a drained sum to s
 
@@ -67,11 +68,11 @@ def filter_schedule(machine: Machine) -> FilterSchedule:
     multipliers: list[int] = []
     for product in range(PRODUCTS):
         ready = {
-            0: FETCH,
-            1: starts[0] + NARROW if starts else 0,
-            2: starts[1] + NARROW + LOOKUP if len(starts) > 1 else 0,
+            0: FETCH + CHOOSE,
+            1: starts[0] + NARROW + CHOOSE if starts else 0,
+            2: starts[1] + NARROW + LOOKUP + CHOOSE if len(starts) > 1 else 0,
             3: starts[2] + 1 if len(starts) > 2 else 0,
-            4: starts[0] + NARROW if starts else 0,
+            4: starts[0] + NARROW + CHOOSE if starts else 0,
         }[product]
         start, multiplier = next(
             (t, n)
