@@ -15,7 +15,9 @@ from repository import modules
 
 HDL, SPEC, LIB, CORE, IO = (f"antevolt.hdl{part}" for part in ("", ".spec", ".lib", ".core", ".io"))
 HOST, BOARDS = "antevolt.host", "antevolt.boards"
-GOLDEN, RTL, BENCH, TASKS = (f"antevolt.sim.{part}" for part in ("golden", "rtl", "bench", "tasks"))
+GOLDEN, RTL, BENCH, TASKS, DOCS = (
+    f"antevolt.sim.{part}" for part in ("golden", "rtl", "bench", "tasks", "docs")
+)
 AMARANTH = "amaranth"
 
 RULES: dict[str, tuple[str, ...]] = {
@@ -33,6 +35,7 @@ RULES: dict[str, tuple[str, ...]] = {
     TASKS: (SPEC, HOST, GOLDEN, TASKS, "antevolt.open"),
     RTL: (HDL, HOST, RTL, AMARANTH),
     BENCH: (HDL, HOST, GOLDEN, RTL, BENCH, BOARDS, AMARANTH),
+    DOCS: (HDL, HOST, GOLDEN, DOCS, BOARDS, AMARANTH),
 }
 """What a part may import, anywhere in its modules; a module belongs to the longest name."""
 
