@@ -123,24 +123,21 @@ def _check(layout: Layout, weights: int, states: int, rates: int) -> None:
     columns = max(sizes[p.source] + p.bias for p in network.projections)
     products = network.apply_every * m.total_streams
     largest = 2 * m.w_depth * rows
+    held = f"this core holds {largest} weights, padding included"
+    fewer = f"apply_every is at most {f.max_products // m.total_streams} with this many streams"
+    padded = f"{m.state_depth} neurons over {m.contexts} contexts, padded to {rows}, fit"
+    pairs_fit = f"about {2 * m.r_depth // m.contexts} inputs and neurons fit"
     checks = (
-        ("weight pairs per row", weights, m.w_depth, f"this core holds {largest} weights, padding "
-         "included: use fewer neurons, or more rows or a larger w_depth"),
-        ("neurons per column", states, m.state_depth, f"the largest that fits has {m.state_depth} "
-         f"neurons over {m.contexts} contexts, each population padded to {rows}"),
-        ("activity pairs per column", rates, m.r_depth, f"the largest that fits has about "
-         f"{2 * m.r_depth // m.contexts} inputs and neurons"),
-        ("columns of a projection", columns, min(2 * m.r_depth, f.max_inputs), "a population "
-         "feeds at most that many, bias included"),
-        ("columns of a projection with q", max(sizes[:-1]), m.q_depth, "make the widest "
-         "population narrower or q_depth larger"),
+        ("weight pairs per row", weights, m.w_depth, f"{held}: fewer neurons or a larger w_depth"),
+        ("neurons per column", states, m.state_depth, padded),
+        ("activity pairs per column", rates, m.r_depth, pairs_fit),
+        ("columns of a projection", columns, min(2 * m.r_depth, f.max_inputs), "use fewer inputs"),
+        ("columns that have a q", max(sizes[:-1]), m.q_depth, "use narrower populations"),
         ("neurons of a population", max(sizes[1:]), f.max_targets, "split the population"),
-        ("outputs per column", network.outputs * m.contexts, m.io_depth, "use fewer outputs or a "
-         "larger io_depth"),
+        ("outputs per column", network.outputs * m.contexts, m.io_depth, "use fewer outputs"),
         ("activation tables", len(layout.tables), m.tables, "use fewer different phi"),
-        ("products summed in a gradient", products, f.max_products, f"apply_every can be at most "
-         f"{f.max_products // m.total_streams} with {m.total_streams} streams"),
-    )  # fmt: skip
+        ("products in a gradient", products, f.max_products, fewer),
+    )
     for resource, need, limit, remedy in checks:
         if need > limit:
             raise DoesNotFit(resource, need, limit, remedy)

@@ -92,7 +92,7 @@ class Column(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        machine, f, command = self.machine, self.machine.formats, self.command
+        machine, command = self.machine, self.command
         self.done = filter_schedule(machine).written
         self.tap = Tap(m, self.access, self.number)
         self._flags(m)

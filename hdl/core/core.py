@@ -69,7 +69,7 @@ class Core(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         machine, timing = self.machine, self.timing
-        # a read returns after its own register, the head's, the tiles, and the one that joins both ways
+        # a read returns after its own register, the head's, the tiles, and one that joins both ways
         self.reach = max(timing.tiles_across, timing.tiles_down) + REPLY_LATENCY
         m.submodules.array = self.array = Array(machine, self.bels)
         m.submodules.sequencer = self.sequencer = Sequencer(machine)

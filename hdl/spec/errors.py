@@ -30,7 +30,7 @@ class BadFile(AntevoltError, ValueError):
 
 
 class DoesNotFit(AntevoltError):
-    """A network that a core cannot hold. `resource`, `need` and `limit` say which and by how much."""
+    """A network that a core cannot hold; `resource`, `need` and `limit` say by how much."""
 
     def __init__(self, resource: str, need: int, limit: int, remedy: str):
         self.resource, self.need, self.limit = resource, need, limit

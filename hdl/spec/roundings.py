@@ -57,7 +57,6 @@ def markdown(f: Formats) -> str:
     lines = ["| op | what | from | to | mode | counter |", "|---|---|---|---|---|---|"]
     for loss in table(f):
         kind = f"`{loss.kind}`" if loss.kind else "-"
-        lines.append(
-            f"| {loss.op} | {loss.what} | {loss.source} | {loss.target} | {loss.rounding} | {kind} |"
-        )
+        formats = f"{loss.source} | {loss.target} | {loss.rounding}"
+        lines.append(f"| {loss.op} | {loss.what} | {formats} | {kind} |")
     return "\n".join(lines) + "\n"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Latencies of the machine in clock cycles: the gateware is built to them, the compiler counts them.
+"""Latencies of the machine in clock cycles: the gateware keeps them, the compiler counts them.
 
 Column c runs c hops behind column 0; where two events happen in the same column the hops cancel,
 and that is how the numbers below are meant. A *slot* is a cycle of the array, a *command* the start
@@ -41,7 +41,8 @@ MIN_DELAY = 4  # from one operation's issue to the next: fetch and decode
 class FilterSchedule:
     """When each of the five products of a neuron starts, from the command, and on which multiplier.
 
-    MEMBRANE: gamma e | rho d | phi | phi' | a_m d.  ERROR: scale q | r' q | kappa delta | a_r delta.
+    MEMBRANE: gamma e | rho d | phi | phi' | a_m d.
+    ERROR: scale q | r' q | kappa delta | a_r delta.
     Starts on one multiplier differ modulo the interval at which a unit takes neurons.
     """
 
