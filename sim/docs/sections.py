@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The generated sections by name. A function makes the text of one."""
+
+from collections.abc import Callable
+
+from antevolt.hdl.spec import program, roundings
+from antevolt.hdl.spec.formats import Formats
+from antevolt.sim.docs.design import design
+from antevolt.sim.docs.files import files
+from antevolt.sim.docs.numbers import coefficients, formats, learning_rates, limits, phi
+from antevolt.sim.docs.timing import neurons, steps
+
+__all__ = ["SECTIONS"]
+
+SECTIONS: dict[str, Callable[[], str]] = {
+    "coefficients": coefficients,
+    "design": design,
+    "files": files,
+    "formats": formats,
+    "learning_rates": learning_rates,
+    "limits": limits,
+    "neurons": neurons,
+    "phi": phi,
+    "program": program.markdown,
+    "roundings": lambda: roundings.markdown(Formats()),
+    "steps": steps,
+}
