@@ -20,7 +20,7 @@ from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 
-__all__ = ["BACKENDS", "Backend", "Words", "open_backend"]
+__all__ = ["BACKENDS", "Backend", "Words", "check_name", "open_backend"]
 
 Words = NDArray[np.int64]
 
@@ -64,13 +64,18 @@ BACKENDS = {
 """Devices by name: the module and class, imported when asked for."""
 
 
-def open_backend(name: str, machine: Machine, deadline: float) -> Backend:
-    """The backend called `name`; raises BadInput for a name that does not exist."""
+def check_name(name: str) -> None:
+    """Raises BadInput for the name of a device that does not exist."""
     if name not in BACKENDS:
         raise BadInput(
             f"there is no device {name!r}; there are {', '.join(map(repr, BACKENDS))} "
             "(boards on a serial line or over TCP come later)"
         )
+
+
+def open_backend(name: str, machine: Machine, deadline: float) -> Backend:
+    """The backend called `name`; raises BadInput for a name that does not exist."""
+    check_name(name)
     if not (isinstance(deadline, int | float) and deadline > 0):
         raise BadInput(f"deadline is {deadline!r}; it is a number of seconds above 0")
     module, kind = BACKENDS[name]

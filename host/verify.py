@@ -30,6 +30,7 @@ from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region
 from antevolt.hdl.spec.network import Network, Parameters
+from antevolt.host.backend import check_name
 from antevolt.host.compile import Image, compile
 from antevolt.host.locate import Difference, locate
 from antevolt.host.random_samples import Profile, random_batch, weights
@@ -139,6 +140,8 @@ class Report:
 def verify(case: Case, progress: Progress | None = None) -> Report:
     """Compare. Raises what the devices raise, and DeadlineExceeded."""
     start = time.monotonic()
+    for name in (case.device, case.model):
+        check_name(name)
     batch, parameters = case.batch(), case.weights()
     image = compile(case.network, case.machine)
     every = case.checkpoint_every or max(1, -(-case.steps // 8))

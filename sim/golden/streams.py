@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the flags of one step say about the streams of one context."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antevolt.hdl.spec.flags import Flag
+from antevolt.hdl.spec.formats import Raw
+
+__all__ = ["Streams", "Where"]
+
+Where = NDArray[np.bool_] | None
+"""Streams [S] that a statement holds for; None: it holds for all."""
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Of the S streams of a context, one per column.
+
+    valid    whose words are written and whose saturations count
+    targeted, learning  of the valid ones; None: all streams
+    starting  valid streams that read zero for what came before; None: no stream does
+    learns   one of the streams learns
+    """
+
+    valid: Where
+    targeted: Where
+    learning: Where
+    starting: Where
+    learns: bool
+
+    @classmethod
+    def of(cls, flags: Raw) -> "Streams":
+        valid = flags & Flag.VALID != 0
+        targeted = valid & (flags & Flag.TARGET_VALID != 0)
+        learning = valid & (flags & Flag.LEARN != 0)
+        starting = valid & (flags & Flag.FIRST != 0)
+        return cls(
+            None if valid.all() else valid,
+            None if targeted.all() else targeted,
+            None if learning.all() else learning,
+            starting if starting.any() else None,
+            bool(learning.any()),
+        )
