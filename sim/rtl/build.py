@@ -87,16 +87,22 @@ def build(machine: Machine, *, trace: bool = False) -> Path:
             for path in sorted(Path(str(resources.files("antevolt.hdl"))).rglob("*.py"))
         ),
     )
-    return build_component(core, machine.name, trace=trace, sources=sources)
+    seconds = 30 + 10 * (machine.rows * machine.streams // 4)
+    return build_component(core, machine.name, trace=trace, sources=sources, seconds=seconds)
 
 
 def build_component(
-    make: Callable[[], Any], name: str, *, trace: bool = False, sources: str | None = None
+    make: Callable[[], Any],
+    name: str,
+    *,
+    trace: bool = False,
+    sources: str | None = None,
+    seconds: int = 30,
 ) -> Path:
     """The library for the component that `make` returns; it has the ports of a core.
 
     `sources` is a digest of all that determines the component: with it, the Verilog of an earlier
-    build is known without making it again.
+    build is known without making it again. `seconds` is what the user is told it may take.
     """
     tools = _versions()
     flags = (*VERILATE, *MAKE, "trace" if trace else "")
@@ -116,7 +122,7 @@ def build_component(
         with _locked(library.with_suffix(".lock")):
             if not library.exists():
                 kind = " with waveforms" if trace else ""
-                with _said(f"building the simulator of core {name}{kind}, about 30 s, once"):
+                with _said(f"building the simulator of core {name}{kind}, about {seconds} s, once"):
                     _compile(verilog, library, trace)
     if known is not None:
         _write_whole(known, library.name)
@@ -153,7 +159,8 @@ def _verilog(component: Any) -> str:
     os.environ.setdefault("AMARANTH_USE_YOSYS", "builtin")  # the same Verilog on every machine
     from amaranth.back import verilog
 
-    return str(verilog.convert(component, name="core", strip_internal_attrs=True))
+    # without places in the sources: they would make every checkout and comment a core of its own
+    return str(verilog.convert(component, name="core", emit_src=False, strip_internal_attrs=True))
 
 
 def _write_whole(path: Path, text: str) -> None:
