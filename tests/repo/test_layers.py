@@ -31,7 +31,6 @@ RULES: dict[str, tuple[str, ...]] = {
     BOARDS: (HDL, BOARDS, AMARANTH, "amaranth_boards"),
     HOST: (SPEC, HOST, GOLDEN),
     "antevolt.sim": (),
-    "antevolt.sim.docs": (HDL, HOST, GOLDEN, "antevolt.sim.docs", AMARANTH),
     GOLDEN: (SPEC, GOLDEN),
     TASKS: (SPEC, HOST, GOLDEN, TASKS, "antevolt.open"),
     RTL: (HDL, HOST, RTL, AMARANTH),
