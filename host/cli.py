@@ -53,7 +53,7 @@ demo = DemoGroup(
     "demo",
     help="Learn something before your eyes (lagnet when none is named).",
     commands_at={
-        "lagnet": ("antevolt.sim.tasks.lagnet:command", "learn a teacher network's lags"),
+        "lagnet": ("antevolt.sim.tasks.lagnet_command:command", "learn a teacher network's lags"),
         "lagline": ("antevolt.sim.tasks.lagline:command", "learn a chain of lags"),
     },
 )

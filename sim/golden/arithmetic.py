@@ -27,7 +27,7 @@ def half_up(value: Whole, shift: int) -> Whole:
 
 
 def factors(words: NDArray[np.int64], formats: Formats) -> Whole:
-    """The factors that coefficient words (mantissa, shift above it) multiply by: m 2^(PRE-shift)."""
+    """What coefficient words (mantissa, shift above it) multiply by: m 2^(PRE - shift)."""
     half = 1 << (formats.word - 1)
     mantissa = ((words & (2 * half - 1)) ^ half) - half
     return np.ldexp(mantissa.astype(np.float64), (PRE - (words >> formats.word)).astype(np.int32))
@@ -65,7 +65,7 @@ class Limits:
 
 
 def narrow(wide: Whole, formats: Formats) -> tuple[Whole, NDArray[np.bool_] | None]:
-    """A product read as a word, in place: limited to word + guard bits, then without the guard bits.
+    """A product read as a word, in place: limited, then without the guard bits.
 
     Returns the words, and which elements were limited at either place (None: none was).
     Limiting once does both: what the wide word limits, the narrow word limits to the same value.

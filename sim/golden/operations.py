@@ -51,9 +51,9 @@ class _Sweep:
         return self._weights
 
     def rates(self, streams: Streams) -> Whole:
-        """[S, columns]; of the step before, they read as zero for a stream that starts."""
+        """[S, columns], a copy; of the step before, zero for a stream that starts."""
         op, first = self.op, 2 * self.op.rates
-        rates = np.ascontiguousarray(self.memories.rates[first : first + self.columns].T)
+        rates = self.memories.rates[first : first + self.columns].T.copy()
         if op.prior and streams.starting is not None:
             one = rates[:, self._constant].copy() if self._constant is not None else None
             rates[streams.starting] = 0
@@ -138,7 +138,9 @@ class _Filter:
         words = memories.shift[place, mode] << f.word | (
             memories.mantissa[place, mode] & (1 << f.word) - 1
         )
-        self.coefficients = tuple(factors(words[:, which], f) for which in range(3))
+        streams = memories.machine.streams  # rows [S, n]: numpy is faster without broadcasting
+        first, second, third = (np.tile(factors(words[:, n], f), (streams, 1)) for n in range(3))
+        self.coefficients = first, second, third
         self.neurons = slice(op.neurons, op.neurons + op.n)
         self.io = slice(op.extra, op.extra + op.n)
         self._streams: Streams | None = None
@@ -149,8 +151,8 @@ class _Filter:
             self.memories.registers[number] += _counted(limited, self._streams)
 
     def read(self, memory: Exact, place: slice, zero: NDArray[np.bool_] | None) -> Whole:
-        """[S, n]; zero for these streams."""
-        values = np.ascontiguousarray(memory[place].T)
+        """[S, n], a copy; zero for these streams."""
+        values = memory[place].T.copy()  # with one stream, `.T` alone is contiguous already
         if zero is not None:
             values[zero] = 0
         return values
@@ -162,7 +164,7 @@ class Membrane(_Filter):
         self._streams = streams
         e = self.read(memories.e, self.neurons, streams.starting if op.prior else None)
         u = self.read(memories.u, self.neurons, streams.starting)
-        drive = np.ascontiguousarray(acc[:, : op.n])
+        drive = acc[:, : op.n].copy()
         tables = self._tables() if op.table else None
         u_next, r, slope = filters.membrane(
             drive,
@@ -171,7 +173,7 @@ class Membrane(_Filter):
             self.coefficients,
             tables,
             f,
-            self.count,  # type: ignore[arg-type]
+            self.count,
         )
         _write(memories.u[self.neurons], u_next, streams)
         _write(memories.slope[self.neurons], slope, streams)
@@ -216,7 +218,7 @@ class ErrorFilter(_Filter):
             v,
             self.coefficients,
             f,
-            self.count,  # type: ignore[arg-type]
+            self.count,
         )
         _write(memories.v[self.neurons], v_next, streams)
         _write(memories.e[self.neurons], e, streams)
