@@ -133,7 +133,7 @@ def _component(cell: str) -> str:
 @click.option("--target", default=150.0, show_default=True, help="clock to aim at, MHz")
 @click.option("--seed", default=1, show_default=True, help="of the placer")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object instead of text")
-def command(device: str, target: float, seed: int, as_json: bool, **parameters: int) -> None:
+def command(device: str, target: float, seed: int, as_json: bool, **parameters: Any) -> None:
     """Place and route one core; takes minutes."""
     result = fit(Machine(**parameters), device, target, seed)
     if as_json:

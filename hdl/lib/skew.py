@@ -74,6 +74,6 @@ def hold(m: Module, name: str, a: Skew) -> Skew:
     """`a` one cycle later."""
     out = Skew(name, len(a.lo), len(a.hi), pending=a.round is not None)
     m.d.sync += [out.lo.eq(a.lo), out.hi.eq(a.hi)]
-    if a.round is not None:
+    if a.round is not None and out.round is not None:
         m.d.sync += out.round.eq(a.round)
     return out

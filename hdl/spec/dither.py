@@ -30,7 +30,7 @@ def key(seed: int, step: int, projection: int) -> int:
 
 
 def _mix_integer(word: int) -> int:
-    """`mix` of one word: numpy warns when a scalar wraps."""
+    """`mix` of one word."""
     for op, n in ROTATIONS:
         word = (word + (word << n)) & 0xFFFFFFFF if op == "add" else word ^ (word >> n)
     return word

@@ -179,9 +179,12 @@ class Network:
             values = json.loads(text)
             populations = tuple(_build(Population, p) for p in values.pop("populations"))
             projections = tuple(_build(Projection, p) for p in values.pop("projections", ()))
-            return _build(cls, {**values, "populations": populations, "projections": projections})
+            network: Network = _build(
+                cls, {**values, "populations": populations, "projections": projections}
+            )
         except (json.JSONDecodeError, KeyError, AttributeError, TypeError) as error:
             raise BadFile(f"not a network description: {type(error).__name__}: {error}") from error
+        return network
 
     def random_parameters(self, seed: int, gain: float = 1.0) -> Parameters:
         """Weights and biases drawn from U(-1, 1) gain / sqrt(columns)."""

@@ -55,4 +55,5 @@ def low_bits(value: Whole, shift: int) -> NDArray[np.int16]:
 def _low_sum(a: NDArray[np.int16], b: NDArray[np.int16], shift: int) -> NDArray[np.int32]:
     """Sums of sl over m; the products fit 16 bits with their wrap, 2^15 of them fit 32."""
     products = np.multiply(a[:, :, None], b[:, None, :])
-    return np.add.reduce(products, axis=0, dtype=np.int32) >> shift
+    total: NDArray[np.int32] = np.add.reduce(products, axis=0, dtype=np.int32)
+    return total >> shift

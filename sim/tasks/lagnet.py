@@ -145,8 +145,7 @@ def learn(
 
 def _weights(core: Device) -> NDArray[np.float64]:
     """The two weights that learn."""
-    found: NDArray[np.float64] = core.state_dict()["projection.0.weight"][:, 0].copy()
-    return found
+    return np.array(core.state_dict()["projection.0.weight"][:, 0], dtype=np.float64)
 
 
 def differing_bits(a: Run, b: Run) -> int:
@@ -155,7 +154,7 @@ def differing_bits(a: Run, b: Run) -> int:
     pairs = [((a.outputs * scale).astype(np.int64), (b.outputs * scale).astype(np.int64))]
     names = sorted(set(a.state) | set(b.state))
     pairs += [
-        (np.asarray(a.state[n]), np.asarray(b.state[n]))
+        (a.state[n].astype(np.int64), b.state[n].astype(np.int64))
         for n in names
         if n.endswith(".raw") or n.startswith("register.")
     ]
