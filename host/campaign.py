@@ -60,7 +60,7 @@ def stress_network() -> Network:
         populations=(
             Population(7, "softplus", 1.5, 1.2, 2.0),
             Population(6, "linear", 1.3, 1.1, 2.0),
-            Population(4, "linear", 1.1, 1.1, 2.0),
+            Population(4, "linear", 1.1, 1.1),
         ),
         beta=8.0,
         eta=2.0**-4,

@@ -17,6 +17,7 @@ from antevolt.hdl.spec.errors import BadInput, Closed, DeadlineExceeded
 from antevolt.hdl.spec.flags import FLAG_BITS, Flag
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
+from antevolt.hdl.spec.program import CHUNKS, Kind, Operation
 from antevolt.host.backend import Words
 from antevolt.host.schedule import Timetable
 from antevolt.host.words import signed
@@ -84,7 +85,7 @@ class ModelBackend:
         if needed != y_all.size:
             raise BadInput(f"these steps take {needed} target words; {y_all.size} are there")
         out = np.empty((steps, streams, units), dtype=np.int64)
-        cycles = cache(Timetable(core.operations, self.machine).cycles)
+        cycles = cache(Timetable(self._operations(), self.machine).cycles)
         end = time.monotonic() + self.deadline
         for n, (x, flags, wanted) in enumerate(zip(x_all, flags_all, wanted_all, strict=True)):
             if time.monotonic() > end:
@@ -104,6 +105,16 @@ class ModelBackend:
     def close(self) -> None:
         """Let go of the model."""
         self._core = None
+
+    def _operations(self) -> tuple[Operation, ...]:
+        """The loaded program, as far as its END."""
+        chunks = self.core.read(Region.PROGRAM, 0, 0, self.machine.program_depth * CHUNKS)
+        operations = []
+        for words in chunks.reshape(-1, CHUNKS).tolist():
+            operations.append(Operation.decode(words))
+            if operations[-1].kind == Kind.END:
+                break
+        return tuple(operations)
 
     def _applies(self, flags: Words) -> bool:
         """Whether the next step changes the weights."""

