@@ -8,6 +8,7 @@ teacher's. The task is that of arXiv 2403.16933, figure 6, learned by plain SGD.
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from antevolt.sim.golden.reference import FloatNetwork
 __all__ = ["CORE", "ETA", "LEARN_FROM", "RATES", "STEPS", "Run", "differing_bits", "learn"]
 
 DT = 0.01
-LEARN_FROM, STEPS = 8000, 14_000
+LEARN_FROM, STEPS = 8000, 12_000
 TEACHER: Parameters = {
     "0.weight": np.array([[-0.5], [1.0]]),
     "1.weight": np.diag([0.5, 1.0]),
@@ -50,6 +51,7 @@ def network(eta: float, prospective_errors: bool) -> Network:
     return Network(1, (hidden, hidden, output), projections, dt=DT, beta=1.0, eta=eta)
 
 
+@cache
 def signals(steps: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Input and target [steps, 1]: the target is the teacher's output in floating point."""
     time = DT * np.arange(steps)

@@ -79,6 +79,7 @@ def _run_all(device: str, seeds: int) -> Outcome:
     jobs += [("model", 0, ETA, True)]
     jobs += [(device, seed, eta, False) for eta in RATES for seed in range(seeds)]
     stop = threading.Event()
+    signals(STEPS)  # once, before the runs share it
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task(f"{len(jobs)} runs, steps", total=len(jobs) * STEPS)
