@@ -194,6 +194,8 @@ class Membrane(_Filter):
         if name not in cache:
             f, log2 = memories.machine.formats, memories.machine.phi_log2
             phi, slope = (lookup(memories.phi[first + n], f, log2) for n in range(2))
+            for old in [other for other in cache if other[1] != memories.loaded]:
+                del cache[old]  # tables of before this load
             cache[name] = filters.Tables(phi, slope)
         return cache[name]
 

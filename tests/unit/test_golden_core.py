@@ -137,6 +137,19 @@ def test_what_is_not_valid_is_frozen(schedule, shape):
     assert loaded.saturated() == counted
 
 
+def test_output_of_a_frozen_stream_stays():
+    """In the parallel schedule `first` clears the output of the step before: of valid streams."""
+    flags, x, y = samples(2, 6, 18)
+    loaded = Loaded(network("parallel"), machine(streams=2))
+    loaded.run((flags | ALL) & ~int(Flag.FIRST), x, y)
+    last = [loaded.core.read(Region.OUTPUT, k, 0, 3).tolist() for k in range(2)]
+    out = loaded.core.step([int(Flag.FIRST), int(ALL | Flag.FIRST)], x[0], y[0])
+    assert (out[0] & (1 << 18) - 1).tolist() == last[0]
+    assert any(last[0])
+    assert any(last[1])
+    assert not out[1].any()
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_pause_changes_nothing(schedule):
     """A frozen stream goes on as if the steps in between had not been."""
@@ -238,16 +251,22 @@ def test_apply_every_counts_learning_steps():
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("apply_every", [1, 4])
 def test_close_to_the_float_step(schedule, apply_every):
-    """What the words lose stays small; a wrong sign or a factor of 2 does not."""
+    """What the words lose stays small; a wrong sign, a factor of 2 or a flag ignored does not."""
     steps, streams, f = 40, 3, Formats()
     rng = np.random.default_rng(5)
     x, y = rng.uniform(-1, 1, (steps, streams, 2)), rng.uniform(-0.5, 1, (steps, streams, 3))
+    flagged = {
+        name: rng.random((steps, streams)) < chance
+        for name, chance in (("valid", 0.9), ("first", 0.2), ("target_valid", 0.8), ("learn", 0.8))
+    }
+    flags = sum(np.where(on, int(Flag[name.upper()]), 0) for name, on in flagged.items())
     net = network(schedule, apply_every=apply_every)
     loaded = Loaded(net, machine(rows=2, streams=streams))
-    exact = FloatNetwork(net, loaded.weights(), streams=streams)
     start = loaded.weights()
-    out = f.r.to_real(loaded.run(np.full((steps, streams), int(ALL)), f.r.to_raw(x), f.r.to_raw(y)))
-    assert np.abs(out - exact.run(x, y).out).max() < 0.01
+    exact = FloatNetwork(net, start, streams=streams)
+    out = f.r.to_real(loaded.run(flags, f.r.to_raw(x), f.r.to_raw(y)))
+    alive = flagged["valid"]
+    assert np.abs(out - exact.run(x, y, **flagged).out)[alive].max() < 0.01
     changes = 0.0
     for name, weight in loaded.weights().items():
         assert np.abs(weight - exact.parameters[name]).max() < 0.01
