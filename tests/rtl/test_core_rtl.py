@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The core against the model: numbers, streams, accesses, reset, cycles."""
+
+import cocotb
+import numpy as np
+import pytest
+
+from antevolt.hdl.core.core import Core
+from antevolt.hdl.spec.flags import Flag
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.memory_map import Region, Register
+from antevolt.hdl.spec.network import Network, Population
+from antevolt.host.compile import compile
+from antevolt.sim.bench.core import CoreBench, load_model
+from antevolt.sim.bench.simulator import values
+from antevolt.sim.bench.streams import STALLS
+
+SMALL = {"w_depth": 32, "r_depth": 32, "state_depth": 32, "q_depth": 16, "io_depth": 16}
+SMALL |= {"program_depth": 64, "tables": 1, "phi_log2": 4}
+MACHINES = {
+    "1x1": Machine(**SMALL),
+    "2x3": Machine(rows=2, streams=3, multipliers=2, **SMALL),
+    "2x2x2": Machine(rows=2, streams=2, contexts=2, tile_rows=2, multipliers=5, **SMALL),
+}
+SCHEDULES = {"1x1": "sequential", "2x3": "parallel", "2x2x2": "sequential"}
+STEPS = 5
+EVERYTHING = Flag.VALID | Flag.TARGET_VALID | Flag.LEARN
+
+
+def network(schedule="sequential", apply_every=1):
+    return Network(
+        2,
+        (
+            Population(3, "tanh", (1.0, 2.5, 4.0), (1.0, 1.0, 2.0), 0.2),
+            Population(2, "tanh", 2.0, 1.5, 0.1, False),
+            Population(2, "linear", 1.5, 1.0),
+        ),
+        beta=0.75,
+        eta=0.25,
+        schedule=schedule,
+        apply_every=apply_every,
+        seed=0x1234ABCD,
+    )
+
+
+class Case:
+    """A core with a network and samples, and what the model makes of them."""
+
+    def __init__(self, dut, idle="none", pressure="none", apply_every=1, steps=STEPS, flags=None):
+        machine = Machine.from_json(values()["machine"])
+        self.net = network(values()["schedule"], apply_every)
+        self.image = compile(self.net, machine)
+        self.weights = self.net.random_parameters(5, gain=3.0)
+        self.bench = CoreBench(dut, machine, idle, pressure)
+        draw = np.random.default_rng(apply_every)
+        total, fmt = machine.total_streams, machine.formats.r
+        self.x = fmt.to_raw(draw.normal(0, 2, (steps, total, 2)))
+        self.y = fmt.to_raw(draw.normal(0, 1, (steps, total, 2)))
+        bits = draw.random((steps, total, 5)) < (0.85, 0.2, 0.3, 0.8, 0.8)
+        self.flags = bits @ (1 << np.arange(5)) if flags is None else np.full((steps, total), flags)
+        self.model = load_model(self.image, self.weights)
+
+    async def load(self):
+        await self.bench.cycles.reset()
+        await self.bench.load(self.image, self.weights)
+
+    def send(self, steps):
+        """Queue these steps; returns the number of words that answer them."""
+        for n in steps:
+            self.bench.send(self.flags[n], self.x[n], self.y[n])
+        return len(steps) * self.flags.shape[1] * 2
+
+    def check_outputs(self, steps):
+        got, flags = self.bench.outputs(2)
+        expected = [self.model.step(self.flags[n], self.x[n], self.y[n]) for n in steps]
+        assert got.tolist() == np.array(expected).tolist()
+        assert flags.tolist() == np.repeat(self.flags[steps, :, None], 2, axis=2).tolist()
+
+    async def check(self, steps=None):
+        """All outputs and all memories."""
+        steps = range(len(self.flags)) if steps is None else steps
+        await self.bench.finish(self.send(steps))
+        self.check_outputs(list(steps))
+        assert not self.bench.x.words
+        assert not self.bench.y.words
+        assert await self.bench.differences(self.model) == []
+        assert not self.bench.out.words
+
+
+@cocotb.test()
+@cocotb.parametrize(idle=STALLS, pressure=STALLS)
+async def equals_the_model(dut, idle, pressure):
+    case = Case(dut, idle, pressure)
+    await case.load()
+    await case.check()
+
+
+@cocotb.test()
+async def gradients_are_summed_over_steps(dut):
+    case = Case(dut, "random", "random", apply_every=3, steps=8)
+    await case.load()
+    await case.check()
+
+
+@cocotb.test()
+async def everything_saturates_alike(dut):
+    case = Case(dut, steps=6)
+    case.x, case.y = (np.where(n > 0, (1 << 17) - 1, -(1 << 17)) for n in (case.x, case.y))
+    case.weights = {name: np.sign(w) * 4.0 for name, w in case.weights.items()}
+    case.model = load_model(case.image, case.weights)
+    await case.load()
+    await case.check()
+    counters = case.model.read(Region.REGISTERS, 0, Register.SATURATED, 10)
+    assert np.count_nonzero(counters) > 4
+
+
+@cocotb.test()
+async def reset_in_mid_step(dut):
+    case = Case(dut)
+    bench = case.bench
+    await case.load()
+    for after in (1, 17, 60, 111):
+        case.send(range(1))
+        await bench.cycles.until(lambda: int(dut.busy.value))
+        await bench.cycles.run(after)
+        assert int(dut.busy.value)
+        bench.request(Region.STATE, 0, 0, 1)
+        await bench.cycles.reset()
+        for part in (bench.x, bench.y, bench.access, bench.out, bench.answer):
+            part.clear()
+        await bench.cycles.step()
+        assert not int(dut.busy.value)
+        assert not int(dut.out__valid.value)
+        assert not int(dut.answer__valid.value)
+        await bench.write(Region.REGISTERS, 0, Register.SEED, [after])
+        assert await bench.register(Register.SEED) == after
+    await bench.load(case.image, case.weights)
+    await case.check()
+
+
+@cocotb.test()
+async def accesses_and_steps_take_turns(dut):
+    """Requests at hand keep a step from starting; a step keeps requests waiting."""
+    case = Case(dut)
+    bench, cycles = case.bench, case.bench.cycles
+    await case.load()
+    for n in range(20):
+        bench.request(Region.REGISTERS, 0, Register.STEP, None if n % 2 else 0)
+    words = case.send(range(1))
+    while bench.access.words:
+        await cycles.step()
+        assert not int(dut.busy.value)
+        assert not bench.x.was_ready
+    await cycles.until(lambda: int(dut.busy.value))
+    assert bench.answer.words == [0] * 10  # all were served before the step
+    bench.request(Region.REGISTERS, 0, Register.STEP)
+    while int(dut.busy.value):
+        await cycles.step()
+        assert not bench.access.taken or bench.access.words or not int(dut.busy.value)
+        assert len(bench.answer.words) == 10
+    await cycles.until(lambda: len(bench.answer.words) == 11)
+    assert bench.answer.words[-1] == 1  # as it is after the step
+    await bench.finish(words)
+    case.check_outputs([0])
+    assert await bench.differences(case.model) == []
+
+
+@cocotb.test()
+async def cycles_of_a_step(dut):
+    """As the compiler counts them, when no stream ever waits."""
+    case = Case(dut, apply_every=2, steps=6)
+    bench, table = case.bench, case.image.timetable
+    await case.load()
+    applied = set()
+    for n in range(6):
+        await bench.write(Region.REGISTERS, 0, Register.BUSY, [0])
+        learned = case.model.read(Region.REGISTERS, 0, Register.LEARNED, 1)[0]
+        learns = (case.flags[n] & Flag.VALID != 0) & (case.flags[n] & Flag.LEARN != 0)
+        targets = (case.flags[n] & Flag.VALID != 0) & (case.flags[n] & Flag.TARGET_VALID != 0)
+        applies = bool(learned + learns.any() >= 2)
+        applied.add(applies)
+        words, busy = case.send(range(n, n + 1)), 0
+        await bench.cycles.until(lambda: int(dut.busy.value))
+        while int(dut.busy.value):
+            busy += 1
+            await bench.cycles.step()
+        await bench.finish(words)
+        case.check_outputs([n])
+        assert busy == table.cycles(int(targets.sum()), applies) - 1
+        assert await bench.register(Register.BUSY) == busy
+        for counter in (Register.STALLED_INPUT, Register.STALLED_OUTPUT):
+            assert await bench.register(counter) == 0
+    assert applied == {True, False}
+
+
+@cocotb.test()
+async def an_input_that_does_not_come(dut):
+    """The core waits inside the step, counts, and goes on."""
+    case = Case(dut, flags=EVERYTHING)
+    bench, cycles = case.bench, case.bench.cycles
+    await case.load()
+    words = case.send(range(1))
+    kept, held = bench.x.words.pop(), bench.y.words.pop()
+    await cycles.until(lambda: not bench.x.words)
+    waited = 0
+    for _ in range(300):
+        waited += bench.x.was_ready and not bench.x.offered and int(dut.busy.value)
+        await cycles.step()
+    assert int(dut.busy.value)
+    assert bench.x.was_ready
+    bench.x.send([kept])
+    while bench.x.words:
+        await cycles.step()
+    await cycles.until(lambda: not bench.y.words)
+    await cycles.run(100)
+    assert int(dut.busy.value)
+    assert bench.y.was_ready
+    bench.y.send([held])
+    await bench.finish(words)
+    case.check_outputs([0])
+    stalled = await bench.register(Register.STALLED_INPUT)
+    assert 395 < stalled < 405
+    assert await bench.register(Register.BUSY) - stalled == case.image.timetable.cycles_learning - 1
+    assert await bench.differences(case.model) == []
+
+
+@cocotb.test()
+async def an_output_that_is_not_taken(dut):
+    """The core waits inside the step when its buffer is full, and no word is lost."""
+    case = Case(dut, flags=EVERYTHING, steps=40)
+    bench = case.bench
+    await case.load()
+    bench.out.open = False
+    words = case.send(range(40))
+    await bench.cycles.run(40 * case.image.timetable.cycles_learning)
+    assert int(dut.busy.value)
+    bench.out.open = True
+    await bench.finish(words)
+    case.check_outputs(list(range(40)))
+    assert await bench.register(Register.STALLED_OUTPUT) > 100
+    assert await bench.differences(case.model) == []
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_core(bench, name):
+    machine = MACHINES[name]
+    bench(Core(machine), machine=machine.to_json(), schedule=SCHEDULES[name])
