@@ -23,7 +23,7 @@ from antevolt.sim.golden.reference import FloatNetwork
 __all__ = ["CORE", "ETA", "LEARN_FROM", "RATES", "STEPS", "Run", "differing_bits", "learn"]
 
 DT = 0.01
-LEARN_FROM, STEPS = 8000, 12_000
+LEARN_FROM, STEPS = 8000, 16_000
 TEACHER: Parameters = {
     "0.weight": np.array([[-0.5], [1.0]]),
     "1.weight": np.diag([0.5, 1.0]),
@@ -31,7 +31,7 @@ TEACHER: Parameters = {
 }
 FREQUENCIES = (0.49, 1.07, 1.98)  # of the input, radians per unit of time
 ETA = 2.0**-5  # of the GLE student
-RATES = (2.0**-5, 2.0**-7, 2.0**-9)  # tried for the instantaneous rule
+RATES = (2.0**-5, 2.0**-7, 2.0**-9)  # of the instantaneous rule: the same, 1/4 and 1/16 of it
 CHUNK = 250  # steps between two looks at the weights
 WINDOW = 2000  # steps over which a loss is averaged: the last ones
 

@@ -23,6 +23,7 @@ from antevolt.sim.tasks.lagnet import (
     Run,
     differing_bits,
     learn,
+    signals,
 )
 
 __all__ = ["command"]
