@@ -9,7 +9,7 @@ import pytest
 
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.host.device import Device, Sample
-from conftest import everything, same, signals
+from small import everything, same, signals
 
 X, Y = signals(10, 2, 1), signals(10, 1, 2)
 

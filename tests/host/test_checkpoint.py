@@ -9,7 +9,7 @@ import pytest
 from antevolt.hdl.spec.errors import BadFile
 from antevolt.hdl.spec.machine import Machine
 from antevolt.host.device import Device, open
-from conftest import NETWORK, everything, same, signals
+from small import NETWORK, everything, same, signals
 
 X, Y = signals(30, 2, 1), signals(30, 1, 2)
 

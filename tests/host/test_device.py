@@ -11,7 +11,7 @@ from antevolt.hdl.spec.errors import BadInput, BadNetwork, Closed, DoesNotFit
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.device import Device, Sample, open
-from conftest import NETWORK, SMALL, everything, same, signals
+from small import NETWORK, SMALL, everything, same, signals
 
 X, Y = signals(40, 2, 1), signals(40, 1, 2)
 

@@ -10,7 +10,7 @@ from antevolt.hdl.spec.network import write
 from antevolt.host import cli
 from antevolt.host.trace import trace
 from antevolt.host.verify import Case
-from conftest import NETWORK, SMALL
+from small import NETWORK, SMALL
 
 CASE = Case(NETWORK, SMALL, steps=20, seed=5)
 

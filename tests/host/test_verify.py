@@ -17,7 +17,7 @@ from antevolt.host.device import open
 from antevolt.host.state import Memory
 from antevolt.host.verify import Case, verify
 from antevolt.host.verify_worker import Fault
-from conftest import NETWORK, SMALL
+from small import NETWORK, SMALL
 
 CASE = Case(NETWORK, SMALL, steps=60, seed=5, device="model")
 
