@@ -19,7 +19,7 @@ __all__ = ["STALLS", "Cycles", "Driver", "Sink", "Source", "stalls"]
 
 PERIOD = 10  # ns
 STALLS = ("none", "one_in_four", "bursty", "random")
-BURSTS = (5, 1, 40, 3, 2, 12)  # cycles of going and waiting in turns
+BURSTS = (5, 1, 40, 3, 2, 300)  # cycles of going and waiting in turns
 LIMIT = 200_000  # cycles after which a wait fails
 
 
@@ -110,7 +110,7 @@ class Source:
         self.stalls = stalls(stall, seed)
         self.words: deque[int] = deque()
         self.taken = 0
-        self.offered = self.was_ready = False
+        self.offered = self.shown = False
         self.mask = (1 << len(self.payload)) - 1
         self.valid.value = 0
         cycles.drivers.append(self)
@@ -128,11 +128,12 @@ class Source:
         if not self.offered and self.words and not next(self.stalls):
             self.payload.value = self.words[0]
             self.offered = True
-        self.valid.value = int(self.offered)
+        if self.offered is not self.shown:
+            self.valid.value = int(self.offered)
+            self.shown = self.offered
 
     def sample(self) -> None:
-        self.was_ready = bool(int(self.ready.value))
-        if self.offered and self.was_ready:
+        if self.offered and int(self.ready.value):
             self.words.popleft()
             self.taken += 1
             self.offered = False
@@ -156,7 +157,7 @@ class Sink:
         self.words: list[int] = []
         self.held: int | None = None
         self.open = True
-        self.takes = 0
+        self.takes = False
         self.ready.value = 0
         cycles.drivers.append(self)
 
@@ -166,12 +167,13 @@ class Sink:
         self.held = None
 
     def drive(self) -> None:
-        self.takes = int(self.open and not next(self.stalls))
-        self.ready.value = self.takes
+        takes = self.open and not next(self.stalls)
+        if takes is not self.takes:
+            self.ready.value = int(takes)
+            self.takes = takes
 
     def sample(self) -> None:
-        valid = bool(int(self.valid.value))
-        if not valid:
+        if not int(self.valid.value):
             assert self.held is None, f"{self.name}: valid fell before its word was taken"
             return
         word = int(self.payload.value)

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The filter unit against its twin: whole range, both modes, any number of multipliers."""
+
+from collections import Counter
+
+import cocotb
+import numpy as np
+import pytest
+
+from antevolt.hdl.core.bundles import Access, coefficient
+from antevolt.hdl.core.filter import EVENTS, FilterUnit
+from antevolt.hdl.spec.formats import Formats
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.memory_map import Region
+from antevolt.hdl.spec.timing import BASE, FETCH, NARROW, STATE, WIDE, filter_schedule
+from antevolt.host.phi_tables import table
+from antevolt.host.words import signed
+from antevolt.sim.bench.simulator import values
+from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.timeline import Timeline, packed
+from antevolt.sim.golden import filter as golden
+from antevolt.sim.golden.arithmetic import factors, lookup
+
+NEURONS = 500
+PHI = ("tanh", "softplus")
+EVENT_AT = {  # product, and latency of its result
+    "d": (0, NARROW), "u": (4, WIDE), "p": (1, NARROW),
+    "beta": (0, NARROW), "delta": (1, NARROW), "v": (3, WIDE), "e": (2, NARROW),
+}  # fmt: skip
+
+
+class Neurons:
+    """Operands of a run, [NEURONS] each, and what the model makes of them."""
+
+    def __init__(self, machine, words, draw):
+        f = self.f = machine.formats
+        self.error = draw.integers(0, 2, NEURONS).astype(bool)
+        self.valid = draw.random(NEURONS) < 0.9
+        self.table = draw.integers(0, len(PHI) + 1, NEURONS)
+        self.state, self.s = (self.draw(draw, f.u.width) for _ in range(2))
+        self.partner, self.q = (self.draw(draw, f.word) for _ in range(2))
+        self.mantissa = draw.integers(-(1 << (f.word - 1)), 1 << (f.word - 1), (NEURONS, 3))
+        self.shift = draw.integers(0, 64, (NEURONS, 3))
+        usual = draw.random((NEURONS, 3)) < 0.7  # around 1
+        self.shift[usual] = 10 + draw.integers(-3, 6, usual.sum())
+        packed_words = self.shift << f.word | self.mantissa & ((1 << f.word) - 1)
+        self.factors = factors(packed_words, f)
+        self.tables = [golden.Tables(*(lookup(w, f, machine.phi_log2) for w in pair)) for pair in words]
+
+    @staticmethod
+    def draw(draw, bits):
+        """Of all magnitudes."""
+        whole = draw.integers(-(1 << (bits - 1)), 1 << (bits - 1), NEURONS)
+        return whole >> draw.integers(0, bits // 2, NEURONS) * draw.integers(0, 2, NEURONS)
+
+    def expected(self, n):
+        """(result, slope, state, saturations) of neuron n; slope None where it is none."""
+        f, events = self.f, []
+
+        def count(kind, limited):
+            if limited is not None and limited.any():
+                events.append(kind)
+
+        def number(x):
+            return np.array([[float(x)]])
+
+        c = tuple(self.factors[n : n + 1, which] for which in range(3))
+        if self.error[n]:
+            v, e = golden.error(
+                number(self.q[n]), number(self.partner[n]), number(self.state[n]), c, f, count
+            )
+            return int(e.item()), None, int(v.item()), events
+        acc = number(self.s[n] << (f.drive.frac - f.u.frac))
+        tables = self.tables[self.table[n] - 1] if self.table[n] else None
+        u, r, slope = golden.membrane(
+            acc, number(self.partner[n]), number(self.state[n]), c, tables, f, count
+        )
+        return int(r.item()), int(slope.item()), int(u.item()), events
+
+
+async def load_tables(cycles, machine, words):
+    for index, word in enumerate(np.concatenate(words).reshape(-1).tolist()):
+        cycles.dut.access.value = packed(
+            Access(), write=1, region=Region.PHI, index=index, data=word
+        )
+        await cycles.step()
+    cycles.dut.access.value = 0
+    await cycles.run(3)
+
+
+@cocotb.test()
+@cocotb.parametrize(gaps=[False, True])
+async def equals_the_model(dut, gaps):
+    machine = Machine.from_json(values()["machine"])
+    f, schedule, draw = machine.formats, filter_schedule(machine), np.random.default_rng(gaps)
+    cycles, c_layout = Cycles(dut), coefficient(machine)
+    await cycles.reset()
+    words = [table(phi, f, machine.phi_log2) for phi in PHI]
+    await load_tables(cycles, machine, words)
+    neurons = Neurons(machine, words, draw)
+    # a multiplier's starts differ modulo the period, so neurons start on its grid
+    periods = 1 + draw.integers(0, 9, NEURONS) * draw.integers(0, 2, NEURONS) * gaps
+    starts = np.cumsum(schedule.period * periods).tolist()
+    play = Timeline(cycles)
+    for n, at in enumerate(starts):
+        play.set(at, "start", 1)
+        play.set(at, "error", neurons.error[n])
+        play.set(at, "valid", neurons.valid[n])
+        play.set(at, "table", neurons.table[n])
+        c = [
+            packed(c_layout, mantissa=int(m) & ((1 << f.word) - 1), shift=int(shift))
+            for m, shift in zip(neurons.mantissa[n], neurons.shift[n], strict=True)
+        ]
+        play.set(at, "c", sum(word << k * c_layout.size for k, word in enumerate(c)))
+        play.set(at + STATE, "state", neurons.state[n])
+        play.set(at + STATE, "partner", neurons.partner[n])
+        play.set(at + FETCH, "q", neurons.q[n])
+        play.set(at + FETCH + BASE - 1, "s", neurons.s[n])
+        for port in ("result", "slope", "state_out"):
+            play.look(at + schedule.done, port)
+    for at in range(starts[-1] + schedule.done + 4):
+        play.look(at, "done")
+        play.look(at, "events")
+    await play.play()
+    done = [at for (port, at), value in play.seen.items() if port == "done" and value]
+    assert done == [at + schedule.done for at in starts]
+    pulses, kinds = Counter(), Counter()
+    for n, at in enumerate(starts):
+        result, slope, state, events = neurons.expected(n)
+        end = at + schedule.done
+        assert signed(play.seen["result", end], f.word) == result, n
+        assert signed(play.seen["state_out", end], f.u.width) == state, n
+        if slope is not None:
+            assert signed(play.seen["slope", end], f.word) == slope, n
+        for kind in events if neurons.valid[n] else ():
+            product, latency = EVENT_AT[kind]
+            pulses[at + schedule.starts[product] + latency + 1] += 1 << EVENTS.index(kind)
+            kinds[kind] += 1
+    seen = {at: value for (port, at), value in play.seen.items() if port == "events" and value}
+    assert seen == dict(pulses)
+    assert set(kinds) == set(EVENTS)  # each kind saturated somewhere
+
+
+@pytest.mark.parametrize(("multipliers", "word"), [(1, 18), (2, 16), (3, 18), (5, 18)])
+def test_filter(bench, multipliers, word):
+    machine = Machine(multipliers=multipliers, phi_log2=5, formats=Formats(word=word))
+    bench(FilterUnit(machine), machine=machine.to_json())
