@@ -78,13 +78,15 @@ def random_network(rng: np.random.Generator, largest: int = 13, deepest: int = 6
                 bool(rng.random() < 0.8),
             )
         )
+    apply_every = int(rng.choice([1, 1, 3, 8]))
     return Network(
         inputs=int(rng.integers(1, largest + 1)),
         populations=tuple(populations),
         beta=1.0,
         schedule="parallel" if rng.random() < 0.4 else "sequential",
-        eta=2.0**-6,
-        apply_every=int(rng.choice([1, 1, 3, 8])),
+        # accumulated changes round to nearest: small ones vanish unless eta is larger
+        eta=2.0**-6 if apply_every == 1 else 2.0**-4,
+        apply_every=apply_every,
         seed=int(rng.integers(0, 1 << 31)),
     )
 

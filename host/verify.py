@@ -75,7 +75,9 @@ class Case:
     def name(self) -> str:
         sizes = "-".join(map(str, self.network.sizes))
         learning = "" if self.network.apply_every == 1 else f" /{self.network.apply_every}"
-        return f"{self.machine.name} {sizes} {self.network.schedule}{learning} {self.profile}"
+        m = self.machine
+        filters = "" if m.filters == m.multipliers == 1 else f" F{m.filters} M{m.multipliers}"
+        return f"{m.name}{filters} {sizes} {self.network.schedule}{learning} {self.profile}"
 
     def batch(self) -> Batch:
         sizes = Sizes(

@@ -34,7 +34,8 @@ class FilterUnit(wiring.Component):
 
     Members
     -------
-    start, error, valid, table, c : at 0; `valid`: count saturations
+    start, error, valid, table, c : at 0; starts lie on a grid of one period; `valid`: count
+        saturations
     state, partner : u and e, or v and r', at STATE
     q : at FETCH;  s : at FETCH + BASE - 1
     done : 1 at `schedule.done`, with `result` (r or e), `slope` (r') and `state_out` (u or v)

@@ -41,7 +41,11 @@ TAIL = 4000  # characters of a simulator's log that go into a message
 
 ARGUMENTS = {
     "verilator": (
-        *("--no-public-flat-rw", "--public-depth", "1"),  # ports; all signals make it ten times slower
+        *(
+            "--no-public-flat-rw",
+            "--public-depth",
+            "1",
+        ),  # ports; all signals make it ten times slower
         *("--x-assign", "fast", "--x-initial", "fast"),
         *("--output-split", "20000", "-Wno-lint", "-Wno-fatal"),
     ),

@@ -21,7 +21,7 @@ class Timeline:
     """
 
     def __init__(self, cycles: Cycles):
-        self.cycles, self.last = cycles, 0
+        self.cycles, self.last, self.now = cycles, 0, 0
         self.seen: dict[tuple[str, int], int] = {}
         self._inputs: dict[int, dict[str, int]] = defaultdict(dict)
         self._outputs: dict[int, list[str]] = defaultdict(list)
@@ -47,9 +47,9 @@ class Timeline:
     async def play(self, start: int = 0) -> None:
         """Run from cycle `start` to the last one that has something."""
         high: set[str] = set()
-        self.now = start
         self.cycles.drivers.append(self)
-        for self.now in range(start, self.last + 1):
+        for now in range(start, self.last + 1):
+            self.now = now
             wanted = self._inputs.get(self.now, {})
             for port in high - set(wanted):
                 self._port(port).value = 0

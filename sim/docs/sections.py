@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 
+from antevolt.hdl.core import ports
 from antevolt.hdl.spec import program, roundings
 from antevolt.hdl.spec.formats import Formats
 from antevolt.sim.docs.design import design
@@ -21,6 +22,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "limits": limits,
     "neurons": neurons,
     "phi": phi,
+    "ports": ports.markdown,
     "program": program.markdown,
     "roundings": lambda: roundings.markdown(Formats()),
     "steps": steps,

@@ -40,7 +40,10 @@ async def equals_the_model(dut):
         dut.rule.value = packed(ApplyRule(), m=eta[0], k=eta[1], stochastic=stochastic, key=key)
         gradients = draw_gradients(draw, 2 * PAIRS, f.g.width)
         weights = draw.integers(f.w.raw_min, f.w.raw_max, 2 * PAIRS, endpoint=True)
-        first, columns = int(draw.integers(1 << 14)), np.arange(2 * PAIRS) + 2 * int(draw.integers(99))
+        first, columns = (
+            int(draw.integers(1 << 14)),
+            np.arange(2 * PAIRS) + 2 * int(draw.integers(99)),
+        )
         starts = np.cumsum(2 + draw.integers(0, 3, PAIRS) * draw.integers(0, 2, PAIRS))
         play, slots = Timeline(cycles), {}
         for n in range(2 * PAIRS):
@@ -58,9 +61,7 @@ async def equals_the_model(dut):
             play.set(at, "slot", packed(slot_layout, **fields))
         await play.play()
         random = dither(key, np.int64(first + ROW), columns) if stochastic else None
-        expected, saturated = apply(
-            weights.astype(float), gradients.astype(float), eta, random, f
-        )
+        expected, saturated = apply(weights.astype(float), gradients.astype(float), eta, random, f)
         words = [play.seen["data", int(at) + 1 + RESULT] for at in starts]
         got = [n for word in words for n in signed([word, word >> f.word], f.word).tolist()]
         assert got == expected.astype(int).tolist()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from antevolt.hdl.core.core import Core
+from antevolt.hdl.core.ports import answer_latency
 from antevolt.hdl.spec.flags import Flag
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
@@ -164,6 +165,37 @@ async def accesses_and_steps_take_turns(dut):
     await bench.finish(words)
     case.check_outputs([0])
     assert await bench.differences(case.model) == []
+
+
+@cocotb.test()
+async def latencies_of_the_ports(dut):
+    """As `docs/ports.md` says."""
+    case = Case(dut)
+    bench, cycles, latency = case.bench, case.bench.cycles, answer_latency(case.bench.machine)
+    await case.load()
+    await cycles.run(2 * latency)
+    start = cycles.number
+    await bench.write(Region.RATES, 0, 0, range(10))
+    assert cycles.number - start == 2 * 10 - 1
+    start = cycles.number
+    bench.request(Region.RATES, 0, 7)
+    await cycles.until(lambda: not bench.access.words)
+    assert cycles.number - start == 1 + latency
+    start = cycles.number
+    await cycles.until(lambda: bench.answer.words)
+    assert cycles.number - start == latency + 1
+    assert bench.answer.words == [7]
+    bench.answer.open = False
+    bench.request(Region.RATES, 0, 7)
+    case.send(range(1))
+    await cycles.run(100)
+    assert not int(dut.busy.value)  # an answer that is not taken keeps the step waiting
+    bench.answer.open = True
+    await cycles.until(lambda: len(bench.answer.words) == 2)
+    await cycles.run(2)
+    assert int(dut.busy.value)
+    await cycles.reset(1)
+    assert not int(dut.busy.value)
 
 
 @cocotb.test()

@@ -45,7 +45,9 @@ class Neurons:
         self.shift[usual] = 10 + draw.integers(-3, 6, usual.sum())
         packed_words = self.shift << f.word | self.mantissa & ((1 << f.word) - 1)
         self.factors = factors(packed_words, f)
-        self.tables = [golden.Tables(*(lookup(w, f, machine.phi_log2) for w in pair)) for pair in words]
+        self.tables = [
+            golden.Tables(*(lookup(w, f, machine.phi_log2) for w in pair)) for pair in words
+        ]
 
     @staticmethod
     def draw(draw, bits):
