@@ -62,7 +62,7 @@ def random_network(rng: np.random.Generator, largest: int = 13, deepest: int = 6
     depth = int(rng.integers(1, deepest + 1)) + 1
     populations = []
     for k in range(depth):
-        size = int(rng.integers(1, largest + 1))
+        size = int(rng.integers(2, largest + 1))  # one unit alone lets little through
         phi = "linear" if k == depth - 1 else str(rng.choice(PHI_ON_CHIP))
         # time constants of a power-of-two-free spread; instantaneous units among them
         tau_m = np.where(rng.random(size) < 0.3, 1.0, rng.uniform(1.0, 12.0, size))
@@ -85,7 +85,7 @@ def random_network(rng: np.random.Generator, largest: int = 13, deepest: int = 6
         beta=1.0,
         schedule="parallel" if rng.random() < 0.4 else "sequential",
         # accumulated changes round to nearest: small ones vanish unless eta is larger
-        eta=2.0**-6 if apply_every == 1 else 2.0**-4,
+        eta=2.0**-6 if apply_every == 1 else 2.0**-5,
         apply_every=apply_every,
         seed=int(rng.integers(0, 1 << 31)),
     )

@@ -198,14 +198,15 @@ def _phi(value: Any) -> str | None:
 
 def _load(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
-            raise BadFile(f"{path} holds a single array; a trajectory is an .npz archive")
-        with loaded as archive:
-            # `files` strips ".npy", so that two members may claim one name.
-            if len(set(archive.files)) != len(archive.files):
-                raise BadFile(f"{path} holds two arrays of one name")
-            arrays = {name: archive[name] for name in archive.files}
+        with path.open("rb") as file:  # of our own: numpy leaves a broken archive open
+            loaded = np.load(file, allow_pickle=False)
+            if not isinstance(loaded, np.lib.npyio.NpzFile):
+                raise BadFile(f"{path} holds a single array; a trajectory is an .npz archive")
+            with loaded as archive:
+                # `files` strips ".npy", so that two members may claim one name.
+                if len(set(archive.files)) != len(archive.files):
+                    raise BadFile(f"{path} holds two arrays of one name")
+                arrays = {name: archive[name] for name in archive.files}
     except BadFile:
         raise
     except UNREADABLE as error:
