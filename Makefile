@@ -30,7 +30,7 @@ test: lint
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 verify: $(READY)
-	$(BIN)/antevolt verify --campaign
+	$(BIN)/antevolt verify --campaign --out out/campaign.json
 
 lint: $(READY)
 	$(BIN)/ruff check .

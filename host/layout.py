@@ -52,7 +52,8 @@ class Layout:
             if projection.bias:
                 matrix = np.column_stack([matrix, parameters[f"{k}.bias"]])
             fmt = m.formats.w
-            raw, lost = saturate(np.floor(matrix * 2.0**fmt.frac + 0.5).astype(np.int64), fmt)
+            near = np.clip(matrix, 2 * fmt.real_min, 2 * fmt.real_max)  # what int64 can hold
+            raw, lost = saturate(np.floor(near * 2.0**fmt.frac + 0.5).astype(np.int64), fmt)
             saturated += lost
             whole = np.zeros((self.groups[k] * m.rows, 2 * self.pairs[k]), dtype=np.int64)
             whole[: raw.shape[0], : raw.shape[1]] = raw & mask
