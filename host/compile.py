@@ -11,7 +11,7 @@ from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
 from antevolt.hdl.spec.network import Network
-from antevolt.hdl.spec.program import Bias, Kind, Operation
+from antevolt.hdl.spec.program import LAYOUT, Bias, Kind, Operation
 from antevolt.host.layout import Layout, place
 from antevolt.host.phi_tables import FUNCTIONS, table
 from antevolt.host.quantize import coefficient, learning_rate, shifts
@@ -57,6 +57,7 @@ def compile(network: Network, machine: Machine) -> Image:
         learning_rate(network.eta if p.eta is None else p.eta, machine.formats) if p.learn else None
         for p in network.projections
     ]
+    _check_intervals(layout)
     writer = _Program(layout, [rate[0] if rate else None for rate in rates])
     operations = tuple(writer.operations())
     if len(operations) > machine.program_depth:
@@ -79,6 +80,19 @@ def compile(network: Network, machine: Machine) -> Image:
         words,
         tuple(rate[1] if rate else None for rate in rates),
     )
+
+
+def _check_intervals(layout: Layout) -> None:
+    machine, limit = layout.machine, (1 << LAYOUT["interval"]) - 1
+    for k, p in enumerate(layout.network.projections):
+        columns = layout.network.sizes[p.source] + p.bias
+        for cycles in (
+            forward_interval(machine, layout.pairs[k], layout.groups[k]),
+            back_interval(machine, columns, layout.groups[k]),
+        ):
+            if cycles > limit:
+                remedy = "use a core with fewer rows or more multipliers"
+                raise DoesNotFit("cycles from group to group", cycles, limit, remedy)
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,7 @@ def _check(layout: Layout, weights: int, states: int, rates: int) -> None:
     network, m, f = layout.network, layout.machine, layout.machine.formats
     sizes, rows = network.sizes, layout.machine.rows
     columns = max(sizes[p.source] + p.bias for p in network.projections)
+    with_q = max(sizes[1:-1], default=0)  # inputs have none
     products = network.apply_every * m.total_streams
     largest = 2 * m.w_depth * rows
     held = f"this core holds {largest} weights, padding included"
@@ -133,7 +134,7 @@ def _check(layout: Layout, weights: int, states: int, rates: int) -> None:
         ("neurons per column", states, m.state_depth, padded),
         ("activity pairs per column", rates, m.r_depth, pairs_fit),
         ("columns of a projection", columns, min(2 * m.r_depth, f.max_inputs), "use fewer inputs"),
-        ("columns that have a q", max(sizes[:-1]), m.q_depth, "use narrower populations"),
+        ("columns that have a q", with_q, m.q_depth, "use narrower populations"),
         ("neurons of a population", max(sizes[1:]), f.max_targets, "split the population"),
         ("outputs per column", network.outputs * m.contexts, m.io_depth, "use fewer outputs"),
         ("activation tables", len(layout.tables), m.tables, "use fewer different phi"),
