@@ -89,7 +89,9 @@ def test_frozen_projections(schedule):
     image = compile(net, machine())
     ops = image.operations
     assert [told(op) for op in ops if op.kind == Kind.BACK] == (
-        ["BACK0 q", "BACK0 q g"] if schedule == "sequential" else ["BACK0 prior q", "BACK0 prior q g"]
+        ["BACK0 q", "BACK0 q g"]
+        if schedule == "sequential"
+        else ["BACK0 prior q", "BACK0 prior q g"]
     )
     assert [op.n for op in ops if op.kind == Kind.APPLY] == [1]
     assert [eta is None for eta in image.eta] == [True, False, True]
@@ -286,14 +288,86 @@ def test_weights_beyond_the_word_saturate():
     assert back["2.bias"][2] == -4.0
 
 
-def wide(inputs, *sizes, **changes):
+def of_sizes(inputs, *sizes, **changes):
     return Network(inputs, tuple(Population(n) for n in sizes), **changes)
 
 
-DEEP = machine(w_depth=1 << 14, r_depth=1 << 14, state_depth=1 << 11, io_depth=16, q_depth=1 << 11)
-FITS = [
-    # network, machine, what does not fit when the limit is one less
-    (wide(2, 16, 4), machine(w_depth=128), "weight pairs per row", 16 * 2 + 4 * 9, 128),
-    (wide(1, 16, 8, 8, bias=True) if False else wide(1, 16, 8, 8), machine(state_depth=32),
-     "neurons per column", 32, 32),
-]  # fmt: skip
+LARGE = {"w_depth": 1 << 14, "r_depth": 1 << 14, "state_depth": 1 << 12, "q_depth": 1 << 11}
+LIMITS = {
+    # resource: limit, a network that just fits, one that needs `need`, the core
+    "weight pairs per row": (64, of_sizes(2, 10, 7), of_sizes(2, 10, 8), 68, machine(io_depth=16)),
+    "neurons per column": (
+        16, of_sizes(1, 3, 4), of_sizes(1, 5, 4), 2 * (6 + 4),
+        machine(rows=2, contexts=2, state_depth=16, io_depth=16),
+    ),
+    "activity pairs per column": (
+        16, of_sizes(24, 5), of_sizes(24, 7), 17, machine(r_depth=16, w_depth=128)
+    ),
+    "columns of a projection": (
+        2047, of_sizes(2046, 2), of_sizes(2047, 2), 2048, machine(**LARGE)
+    ),
+    "columns that have a q": (
+        16, of_sizes(40, 16, 1), of_sizes(40, 17, 1), 17, machine(w_depth=512)
+    ),
+    "neurons of a population": (
+        1023, of_sizes(1, 1023, 1), of_sizes(1, 1024, 1), 1024, machine(**LARGE)
+    ),
+    "outputs per column": (16, of_sizes(1, 8), of_sizes(1, 9), 18, machine(contexts=2)),
+    "activation tables": (
+        1, of_sizes(1, 2, 2), network(), 2, machine(tables=1)
+    ),
+    "products in a gradient": (
+        8191, of_sizes(1, 1, apply_every=2047), of_sizes(1, 1, apply_every=2048), 8192,
+        machine(streams=2, contexts=2),
+    ),
+    "program": (16, of_sizes(1, 1, 1), of_sizes(1, 1, 1, 1), 19, machine(program_depth=16)),
+    "cycles from group to group": (
+        4095, of_sizes(1, 1), of_sizes(1, 1), 5000, machine(rows=1000, state_depth=1024)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("resource", LIMITS)
+def test_what_does_not_fit(resource):
+    limit, fits, too_large, need, core = LIMITS[resource]
+    # no network fits a thousand rows, which the access port could not tell apart either
+    few_rows = machine(rows=256, state_depth=1024)
+    compile(fits, few_rows if core.rows > few_rows.rows else core)
+    with pytest.raises(DoesNotFit) as refused:
+        compile(too_large, core)
+    error = refused.value
+    assert (error.resource, error.need, error.limit) == (resource, need, limit)
+    assert str(error).startswith(f"does not fit: {resource} needs {need}, the core has {limit}; ")
+
+
+def test_the_remedy_names_what_would_fit():
+    with pytest.raises(DoesNotFit, match="apply_every is at most 2047 with this many streams"):
+        compile(of_sizes(1, 1, apply_every=9000), machine(streams=4))
+    with pytest.raises(DoesNotFit, match="this core holds 256 weights, padding included"):
+        compile(of_sizes(2, 40, 8), machine(rows=2))
+    with pytest.raises(DoesNotFit, match="64 neurons over 2 contexts, padded to 3, fit"):
+        compile(of_sizes(2, 16, 16), machine(rows=3, contexts=2, w_depth=128))
+
+
+@pytest.mark.parametrize("phi", ["sigmoid", "relu", "hard_tanh"])
+def test_activations_that_are_not_on_the_chip(phi):
+    net = Network(1, (Population(2), Population(2, phi)))
+    with pytest.raises(BadNetwork, match=f"population 2: phi '{phi}' .*linear, tanh, softplus"):
+        compile(net, machine())
+
+
+def test_costs_that_are_not_on_the_chip():
+    with pytest.raises(BadNetwork, match="cost 'cross_entropy' is not on the chip.*squared_error"):
+        compile(network(cost="cross_entropy"), machine())
+
+
+def test_constants_that_the_core_cannot_hold_are_named():
+    net = Network(1, (Population(2, tau_m=(2.0, 1e4), tau_r=1.0),))
+    with pytest.raises(BadNetwork, match=r"kappa of population 1, neuron 1 is 10000; .*up to 2048"):
+        compile(net, machine())
+    with pytest.raises(BadNetwork, match=r"gamma of population 1, neuron 0 is 600; .*up to 512"):
+        compile(Network(1, (Population(2, gamma=600.0),)), machine())
+    with pytest.raises(BadNetwork, match="beta of population 3, neuron 0"):
+        compile(network(beta=1e6), machine())
+    with pytest.raises(BadNetwork, match="eta is 1000"):
+        compile(network(eta=1000.0), machine())
