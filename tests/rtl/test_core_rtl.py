@@ -58,7 +58,6 @@ class Case:
         self.x = fmt.to_raw(draw.normal(0, 2, (steps, total, INPUTS)))
         self.y = fmt.to_raw(draw.normal(0, 1, (steps, total, OUTPUTS)))
         bits = draw.random((steps, total, 5)) < (0.85, 0.2, 0.3, 0.8, 0.8)
-        bits[-1, 0, 0] = False  # what is not valid changes nothing, to the end
         self.flags = bits @ (1 << np.arange(5)) if flags is None else np.full((steps, total), flags)
         self.model = load_model(self.image, self.weights)
 
