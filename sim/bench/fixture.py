@@ -6,7 +6,6 @@ A project makes it known in its `conftest.py`:
     from antevolt.sim.bench.fixture import bench
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +15,34 @@ from antevolt.sim.bench.simulator import build, installed, run
 
 __all__ = ["Bench", "bench"]
 
-Bench = Callable[..., None]
+
+class Bench:
+    """Runs the cocotb tests in one file.
+
+    simulator  where: `verilator` or `icarus`
+    """
+
+    def __init__(self, simulator: str, module: Path, scratch: Path):
+        self.simulator, self.module, self.scratch = simulator, module, scratch
+
+    def __call__(self, component: Any, only: str = "", **values: Any) -> None:
+        """Build the component's Verilog and run the tests whose names match `only`.
+
+        The tests get `values` from `antevolt.sim.bench.simulator.values()`. Fails with the messages
+        of those that failed, or when there was none.
+        """
+        folder, simulator = build(component, self.simulator), self.simulator
+        result = run(folder, self.module, self.scratch, simulator=simulator, only=only, **values)
+        if not result.tests:
+            pytest.fail(f"no cocotb test in {self.module.name} matches {only!r}", pytrace=False)
+        if result.failures:
+            told = [f"{name}\n{text}" for name, text in result.failures.items()]
+            head = f"{len(told)} of {len(result.tests)} cocotb tests failed in {simulator}"
+            log = f"log: {self.scratch / 'log'}"
+            pytest.fail("\n\n".join([head, *told, log]), pytrace=False)
 
 
 @pytest.fixture(params=installed())
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
-    """`bench(component, only="", **values)`, once in every simulator that is installed.
-
-    Builds the component's Verilog, runs the cocotb tests in the calling file (those whose names
-    match `only`), and fails with the messages of those that failed, or when there was none. The
-    tests get `values` from `antevolt.sim.bench.simulator.values()`.
-    """
-
-    def on(component: Any, only: str = "", **values: Any) -> None:
-        simulator = request.param
-        folder = build(component, simulator)
-        result = run(folder, request.path, tmp_path, simulator=simulator, only=only, **values)
-        if not result.tests:
-            pytest.fail(f"no cocotb test in {request.path.name} matches {only!r}", pytrace=False)
-        if result.failures:
-            told = [f"{name}\n{text}" for name, text in result.failures.items()]
-            head = f"{len(told)} of {len(result.tests)} cocotb tests failed in {simulator}"
-            pytest.fail("\n\n".join([head, *told, f"log: {tmp_path / 'log'}"]), pytrace=False)
-
-    return on
+    """`bench(component, only="", **values)`, once in every simulator that is installed."""
+    return Bench(request.param, request.path, tmp_path)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import sys
 import tempfile
@@ -30,11 +31,11 @@ from antevolt.hdl.spec.errors import BuildFailed
 from antevolt.sim.rtl.build import MAKE as MAKE_CORE
 from antevolt.sim.rtl.build import cache_folder, environment, locked
 
-__all__ = ["SIMULATORS", "Result", "build", "installed", "run", "values"]
+__all__ = ["SIMULATORS", "Result", "build", "inputs", "installed", "run", "values"]
 
 SIMULATORS = ("verilator", "icarus")
 TOP = "dut"
-VALUES = "ANTEVOLT_BENCH_VALUES"
+VALUES, INPUTS = "ANTEVOLT_BENCH_VALUES", "ANTEVOLT_BENCH_INPUTS"
 MAKE = (*MAKE_CORE, "OPT_FAST=-O1")  # the last one holds; benches are short, so builds count
 AHEAD = 3600.0  # seconds: keeps make from compiling again what is newer than its makefile
 TAIL = 4000  # characters of a simulator's log that go into a message
@@ -71,6 +72,11 @@ def values() -> dict[str, Any]:
     """Inside a simulation: what was given to `run`."""
     found: dict[str, Any] = json.loads(os.environ.get(VALUES, "{}"))
     return found
+
+
+def inputs() -> list[str]:
+    """Inside a simulation: the input ports of the design."""
+    return os.environ.get(INPUTS, "").split()
 
 
 def build(component: Any, simulator: str = "verilator") -> Path:
@@ -156,7 +162,8 @@ def run(
     Raises BuildFailed when the simulator ends without a result; its message has the log's end.
     """
     results, log = scratch / "results.xml", scratch / "log"
-    with mock.patch.dict(os.environ, {VALUES: json.dumps(given)}), _importable(module.parent):
+    told = {VALUES: json.dumps(given), INPUTS: " ".join(_inputs(folder / f"{TOP}.v"))}
+    with mock.patch.dict(os.environ, told), _importable(module.parent):
         os.environ.pop("PYTEST_CURRENT_TEST", None)  # with it the runner ends the process
         try:
             get_runner(simulator).test(
@@ -170,7 +177,6 @@ def run(
                 seed=1,
                 timescale=("1ns", "1ps") if simulator == "icarus" else None,
                 log_file=log,
-                extra_env={VALUES: json.dumps(given)},
             )
         except (RuntimeError, SystemExit) as error:
             if not results.exists():
@@ -186,6 +192,13 @@ def run(
                 f"{part.get('message') or ''}\n{part.text or ''}".strip() for part in bad
             )
     return Result(tuple(str(case.get("name")) for case in cases), failures)
+
+
+def _inputs(source: Path) -> list[str]:
+    """Input ports of the top module."""
+    text = source.read_text()
+    top = text[text.index(f"module {TOP}(") :]
+    return re.findall(r"^  input (?:\[\d+:0\] )?(\w+);", top[: top.index("endmodule")], re.M)
 
 
 @contextmanager

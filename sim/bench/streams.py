@@ -15,6 +15,8 @@ from typing import Any, Protocol
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 
+from antevolt.sim.bench.simulator import inputs
+
 __all__ = ["STALLS", "Cycles", "Driver", "Sink", "Source", "stalls"]
 
 PERIOD = 10  # ns
@@ -48,7 +50,7 @@ class Driver(Protocol):
 
 
 class Cycles:
-    """The clock of a bench, and all that moves with it.
+    """The clock of a bench, and all that moves with it; inputs start at 0.
 
     number  cycles since the start
 
@@ -62,6 +64,8 @@ class Cycles:
     def __init__(self, dut: Any):
         self.dut, self.number = dut, 0
         self.drivers: list[Driver] = []
+        for port in inputs():  # one that nobody drives would be unknown
+            getattr(dut, port).value = 0
         dut.rst.value = 1
         self._falling = FallingEdge(dut.clk)
         Clock(dut.clk, PERIOD, unit="ns").start()

@@ -25,6 +25,7 @@ MACHINES = {
 }
 SCHEDULES = {"1x1": "sequential", "2x3": "parallel", "2x2x2": "sequential"}
 STEPS, INPUTS, OUTPUTS = 12, 2, 5
+ONE = "equals_the_model/idle=3/pressure=2$"
 EVERYTHING = Flag.VALID | Flag.TARGET_VALID | Flag.LEARN
 
 
@@ -58,6 +59,7 @@ class Case:
         self.x = fmt.to_raw(draw.normal(0, 2, (steps, total, INPUTS)))
         self.y = fmt.to_raw(draw.normal(0, 1, (steps, total, OUTPUTS)))
         bits = draw.random((steps, total, 5)) < (0.85, 0.2, 0.3, 0.8, 0.8)
+        bits[-1, 0, 0] = False  # what is not valid changes nothing, to the end
         self.flags = bits @ (1 << np.arange(5)) if flags is None else np.full((steps, total), flags)
         self.model = load_model(self.image, self.weights)
 
@@ -274,4 +276,5 @@ async def an_output_that_is_not_taken(dut):
 @pytest.mark.parametrize("name", MACHINES)
 def test_core(bench, name):
     machine = MACHINES[name]
-    bench(Core(machine), machine=machine.to_json(), schedule=SCHEDULES[name])
+    only = "" if bench.simulator == "verilator" else ONE  # others are slow
+    bench(Core(machine), only, machine=machine.to_json(), schedule=SCHEDULES[name])

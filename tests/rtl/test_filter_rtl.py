@@ -40,6 +40,7 @@ class Neurons:
         self.state, self.s = (self.draw(draw, f.u.width) for _ in range(2))
         self.partner, self.q = (self.draw(draw, f.word) for _ in range(2))
         self.mantissa = draw.integers(-(1 << (f.word - 1)), 1 << (f.word - 1), (NEURONS, 3))
+        self.mantissa[draw.random((NEURONS, 3)) < 0.15] = 0
         self.shift = draw.integers(0, 64, (NEURONS, 3))
         usual = draw.random((NEURONS, 3)) < 0.7  # around 1
         self.shift[usual] = 10 + draw.integers(-3, 6, usual.sum())
@@ -51,9 +52,12 @@ class Neurons:
 
     @staticmethod
     def draw(draw, bits):
-        """Of all magnitudes."""
-        whole = draw.integers(-(1 << (bits - 1)), 1 << (bits - 1), NEURONS)
-        return whole >> draw.integers(0, bits // 2, NEURONS) * draw.integers(0, 2, NEURONS)
+        """Of all magnitudes, and some just below the top, where rounding alone saturates."""
+        half = 1 << (bits - 1)
+        whole = draw.integers(-half, half, NEURONS)
+        whole >>= draw.integers(0, bits // 2, NEURONS) * draw.integers(0, 2, NEURONS)
+        top = draw.random(NEURONS) < 0.15
+        return np.where(top, half - 1 - draw.integers(0, 1 << 10, NEURONS), whole)
 
     def expected(self, n):
         """(result, slope, state, saturations) of neuron n; slope None where it is none."""
