@@ -6,9 +6,11 @@ teacher's. The task is that of arXiv 2403.16933, figure 6, learned by plain SGD.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -32,7 +34,7 @@ TEACHER: Parameters = {
 FREQUENCIES = (0.49, 1.07, 1.98)  # of the input, radians per unit of time
 ETA = 2.0**-5  # of the GLE student
 RATES = (2.0**-5, 2.0**-7, 2.0**-9)  # of the instantaneous rule: the same, 1/4 and 1/16 of it
-CHUNK = 250  # steps between two looks at the weights
+CHUNK = 100  # steps between two looks at the weights
 WINDOW = 2000  # steps over which a loss is averaged: the last ones
 
 CORE = Machine(w_depth=64, r_depth=64, state_depth=64, q_depth=64, io_depth=16)
@@ -54,8 +56,8 @@ def network(eta: float, prospective_errors: bool) -> Network:
 @cache
 def signals(steps: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Input and target [steps, 1]: the target is the teacher's output in floating point."""
-    time = DT * np.arange(steps)
-    x = np.sum([np.sin(w * time) for w in FREQUENCIES], axis=0)[:, None]
+    times = DT * np.arange(steps)
+    x = np.sum([np.sin(w * times) for w in FREQUENCIES], axis=0)[:, None]
     teacher = FloatNetwork(network(ETA, True), TEACHER)
     return x, np.asarray(teacher.predict(x)).reshape(steps, 1)
 
@@ -65,6 +67,9 @@ class Run:
     """One student.
 
     weights  [looks, 2] of the learning projection, at step `looked`;  outputs [steps]
+    seconds  of streaming and looking, without opening and loading
+    cycles_compiled  of all steps, by the compiler;  cycles  as counted, with the idle one before
+             each step;  cycles_learning  those of the steps from LEARN_FROM on
     state    everything the device held at the end;  counters  the device's
     """
 
@@ -77,6 +82,8 @@ class Run:
     loss: float
     seconds: float
     cycles_compiled: int
+    cycles: int
+    cycles_learning: int
     counters: dict[str, Any]
     state: dict[str, NDArray[Any]]
 
@@ -90,16 +97,28 @@ class Run:
         return sum(self.counters["saturated"].values())
 
     @property
-    def slot_use(self) -> float:
-        """Useful products over what the array's multipliers could make in the busy cycles.
+    def learning_steps(self) -> int:
+        return max(0, len(self.outputs) - LEARN_FROM)
 
-        Per step w r of all projections, w e of those that need q, e r of the one that learns.
+    @property
+    def cycles_per_step(self) -> float:
+        """Of a learning step, APPLY included; NaN if there was none."""
+        steps = self.learning_steps
+        return self.cycles_learning / steps if steps else float("nan")
+
+    @property
+    def slot_use(self) -> float:
+        """Useful products of a learning step over what the array could make in all its cycles.
+
+        Useful are w r of all projections, w e of those above a hidden population, e r of the one
+        that learns. An array of one row and one stream could make two in a cycle.
         """
-        n = [p.size for p in network(ETA, True).populations]
-        synapses = [n[0] * 1, n[1] * n[0], n[2] * n[1]]
-        products = sum(synapses) + synapses[1] + synapses[2] + synapses[0]
-        busy = self.counters["busy"]
-        return products * self.counters["steps"] / (2 * busy) if busy else float("nan")
+        student = network(self.eta, self.rule == "GLE")
+        products = 0
+        for k, projection in enumerate(student.projections):
+            synapses = student.sizes[projection.source] * student.sizes[projection.target]
+            products += synapses * (1 + (k > 0) + projection.learn)
+        return products / (2 * CORE.rows * CORE.streams * self.cycles_per_step)
 
 
 def learn(
@@ -112,42 +131,47 @@ def learn(
     stop: threading.Event | None = None,
 ) -> Run:
     """Stream the whole task through a device, learning from step LEARN_FROM on."""
-    import time
-
     x, y = signals(steps)
     start = np.random.default_rng(seed).uniform(-1, 1, (2, 1))
     student = {**TEACHER, "0.weight": start}
-    began = time.monotonic()
     outputs, looked, weights = [], [0], [start[:, 0]]
     with open_device(device, machine=CORE) as core:
         core.load(network(eta, prospective_errors), student)
-        for at in range(0, steps, CHUNK):
+        began, plain_cycles = time.monotonic(), 0
+        edges = sorted({*range(0, steps, CHUNK), min(LEARN_FROM, steps), steps})
+        for at, end in pairwise(edges):
             if stop is not None and stop.is_set():
                 raise InterruptedError("the demonstration was stopped")
-            part = slice(at, min(at + CHUNK, steps))
-            on = np.arange(part.start, part.stop) >= LEARN_FROM
-            outputs += list(core.stream(x[part], y[part], learn=on, first=on & False))
-            looked.append(part.stop)
+            outputs += list(core.stream(x[at:end], y[at:end], learn=at >= LEARN_FROM))
+            looked.append(end)
             weights.append(_weights(core))
+            if end == LEARN_FROM:
+                plain_cycles = _cycles(core)
             if progress is not None:
-                progress(part.stop - part.start)
-        state, counters = core.state_dict(), core.counters()
+                progress(end - at)
+        seconds = time.monotonic() - began
+        state, counters, all_cycles = core.state_dict(), core.counters(), _cycles(core)
         compiled = core.image.timetable
-    seconds = time.monotonic() - began
     out = np.array(outputs).reshape(steps)
     loss = float(np.mean((out[-WINDOW:] - y[-WINDOW:, 0]) ** 2))
     learning = max(0, steps - LEARN_FROM)
     cycles = learning * compiled.cycles_learning + (steps - learning) * compiled.cycles_plain
     rule = "GLE" if prospective_errors else "instantaneous"
     return Run(
-        rule, seed, eta, np.array(looked), np.array(weights), out, loss, seconds, cycles, counters,
-        state,
+        rule, seed, eta, np.array(looked), np.array(weights), out, loss, seconds, cycles,
+        all_cycles, all_cycles - plain_cycles if learning else 0, counters, state,
     )  # fmt: skip
 
 
 def _weights(core: Device) -> NDArray[np.float64]:
     """The two weights that learn."""
     return np.array(core.state_dict()["projection.0.weight"][:, 0], dtype=np.float64)
+
+
+def _cycles(core: Device) -> int:
+    """Cycles of the steps so far, each with the idle one before it."""
+    counters = core.counters()
+    return int(counters["busy"] + counters["steps"])
 
 
 def differing_bits(a: Run, b: Run) -> int:

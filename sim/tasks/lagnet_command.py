@@ -7,13 +7,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from antevolt.host.device import open as open_device
 from antevolt.sim.tasks.lagnet import (
     CORE,
     ETA,
@@ -28,18 +29,21 @@ from antevolt.sim.tasks.lagnet import (
 
 __all__ = ["command"]
 
+MODEL = "model"
 BOUND = 0.02  # largest distance from the teacher's weights that counts as recovered
 WORKERS = 2
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """All runs: GLE and the best instantaneous one by seed, and the comparison with the model."""
+    """All runs: GLE and the instantaneous ones of all rates, by seed.
+
+    bits  in which the first run differs from the golden model's; None: it is the golden model's
+    """
 
     gle: tuple[Run, ...]
     tried: tuple[Run, ...]
-    model: Run
-    bits: int
+    bits: int | None
 
     @property
     def instantaneous(self) -> tuple[Run, ...]:
@@ -59,15 +63,16 @@ class Outcome:
             if run.weight_error > BOUND
         ]
         missed += [
-            f"instantaneous errors recovered the weights of seed {run.seed}"
+            f"instantaneous errors, seed {run.seed}: weight error {run.weight_error:.4f} is not "
+            f"above {BOUND}, the weights were recovered"
             for run in self.instantaneous
             if run.weight_error <= BOUND
         ]
         missed += [
-            f"{run.rule}, seed {run.seed}: {run.counters['busy']} busy cycles, compiler "
+            f"{run.rule}, seed {run.seed}: {run.cycles} cycles, by the compiler "
             f"{run.cycles_compiled}"
             for run in (*self.gle, *self.tried)
-            if run.counters["busy"] and run.counters["busy"] + STEPS != run.cycles_compiled
+            if run.cycles != run.cycles_compiled
         ]
         if self.bits:
             missed.append(f"{self.bits} bits differ from the golden model")
@@ -77,13 +82,17 @@ class Outcome:
 def _run_all(device: str, seeds: int) -> Outcome:
     jobs: list[tuple[str, int, float, bool]] = []
     jobs += [(device, seed, ETA, True) for seed in range(seeds)]
-    jobs += [("model", 0, ETA, True)]
     jobs += [(device, seed, eta, False) for eta in RATES for seed in range(seeds)]
+    if device != MODEL:
+        jobs += [(MODEL, 0, ETA, True)]
     stop = threading.Event()
+    with open_device(device, machine=CORE):
+        pass  # a simulator is built here, once, and not by each run
     signals(STEPS)  # once, before the runs share it
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task(f"{len(jobs)} runs, steps", total=len(jobs) * STEPS)
+        # Threads: a simulator's clock loop runs without the interpreter's lock.
         pool = ThreadPoolExecutor(WORKERS)
         try:
             futures = [
@@ -94,21 +103,22 @@ def _run_all(device: str, seeds: int) -> Outcome:
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
-    gle, model, tried = runs[:seeds], runs[seeds], runs[seeds + 1 :]
-    return Outcome(tuple(gle), tuple(tried), model, differing_bits(gle[0], model))
+    tried = runs[seeds : seeds + len(RATES) * seeds]
+    bits = None if device == MODEL else differing_bits(runs[0], runs[-1])
+    return Outcome(tuple(runs[:seeds]), tuple(tried), bits)
 
 
 def _row(run: Run, bits: int | None) -> dict[str, Any]:
-    steps, busy = run.counters["steps"], run.counters["busy"]
     return {
         "rule": run.rule,
         "seed": run.seed,
         "eta": run.eta,
         "loss": run.loss,
+        "weights": run.weights[-1].tolist(),
         "weight_error": run.weight_error,
-        "steps_per_second": steps / run.seconds,
-        "cycles_per_step": (busy + steps) / steps if busy else None,
-        "slot_use": run.slot_use if busy else None,
+        "steps_per_second": len(run.outputs) / run.seconds,
+        "cycles_per_step": run.cycles_per_step,
+        "slot_use": run.slot_use,
         "saturations": run.saturations,
         "differing_bits": bits,
     }
@@ -116,12 +126,15 @@ def _row(run: Run, bits: int | None) -> dict[str, Any]:
 
 def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(title="LagNet: weights of the teacher (-0.5, 1), plain SGD, one stream")
-    names = ("rule", "seed", "eta", "loss", "weight error", "steps/s", "cycles/step", "slots",
-             "saturations", "differing bits")  # fmt: skip
+    names = ("errors", "seed", "eta", "loss", "weight\nerror", "steps\n/s", "cycles\n/step",
+             "slot\nuse", "satura-\ntions", "differing\nbits")  # fmt: skip
     for name in names:
-        table.add_column(name, justify="left" if name == "rule" else "right")
-    for row in rows:
-        cycles, slots, bits = row["cycles_per_step"], row["slot_use"], row["differing_bits"]
+        justify: Literal["left", "right"] = "left" if name == "errors" else "right"
+        table.add_column(name, justify=justify, no_wrap=True)
+    for n, row in enumerate(rows):
+        if n and row["rule"] != rows[n - 1]["rule"]:
+            table.add_section()
+        bits = row["differing_bits"]
         table.add_row(
             row["rule"],
             str(row["seed"]),
@@ -129,12 +142,33 @@ def _table(rows: list[dict[str, Any]]) -> Table:
             f"{row['loss']:.1e}",
             f"{row['weight_error']:.4f}",
             f"{row['steps_per_second']:.0f}",
-            "-" if cycles is None else f"{cycles:.0f}",
-            "-" if slots is None else f"{100 * slots:.1f} %",
+            f"{row['cycles_per_step']:.1f}",
+            f"{100 * row['slot_use']:.1f} %",
             str(row["saturations"]),
             "" if bits is None else str(bits),
         )
     return table
+
+
+def _summary(outcome: Outcome) -> list[str]:
+    """What came out, in words."""
+    seeds, changes = len(outcome.gle), STEPS - LEARN_FROM
+    lines = [
+        f"{name}: {sum(run.weight_error <= BOUND for run in rule)} of {seeds} students within "
+        f"{BOUND} of the teacher's weights after {changes} changes"
+        for name, rule in (
+            ("GLE", outcome.gle),
+            (f"instantaneous errors, the best of {len(RATES)} rates", outcome.instantaneous),
+        )
+    ]
+    if outcome.bits is None:
+        compared = "the device is the golden model itself: no bits to compare"
+    else:
+        compared = (
+            f"GLE, seed 0, against the golden model: {outcome.bits} differing bits in the outputs "
+            f"of all {STEPS} steps and in all weights and states at the end"
+        )
+    return [*lines, compared]
 
 
 def _log2(eta: float) -> int:
@@ -142,7 +176,7 @@ def _log2(eta: float) -> int:
 
 
 @click.command("lagnet")
-@click.option("--device", type=click.Choice(["rtl", "model"]), default="rtl", show_default=True)
+@click.option("--device", type=click.Choice(["rtl", MODEL]), default="rtl", show_default=True)
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -180,19 +214,17 @@ def command(device: str, out: Path, seeds: int, as_json: bool) -> None:
     }
     picture, record = out / "lagnet.png", out / "lagnet.json"
     try:
-        draw(picture, outcome.gle, outcome.instantaneous)
+        draw(picture, device, outcome.gle, outcome.instantaneous)
         record.write_text(json.dumps(result, indent=2) + "\n")
     except OSError as error:
         raise click.ClickException(f"cannot write to {out}: {error}") from error
     if as_json:
         click.echo(json.dumps(result, indent=2))
     else:
-        console = Console()
-        Console(width=max(console.width, 110)).print(_table(rows))
-        console.print(
-            f"seed 0 against the golden model over {STEPS} steps, outputs, weights and states: "
-            f"{outcome.bits} differing bits"
-        )
+        console = Console(highlight=False)
+        Console(width=max(console.width, 100)).print(_table(rows))
+        for line in _summary(outcome):
+            console.print(line)
         for failure in outcome.failures:
             console.print(f"MISSED: {failure}")
         console.print(f"picture: {picture}\ntable:   {record}", soft_wrap=True)
