@@ -40,6 +40,9 @@ MAKE = (*MAKE_CORE, "OPT_FAST=-O1")  # the last one holds; benches are short, so
 AHEAD = 3600.0  # seconds: keeps make from compiling again what is newer than its makefile
 TAIL = 4000  # characters of a simulator's log that go into a message
 
+CONSTANT = re.compile(r"^  always @\*\n(    [^;\n]+ = [0-9]+'[0-9a-z]+;)$", re.MULTILINE)
+"""A constant part of a port as Yosys writes it; Icarus waits for a change that never comes."""
+
 ARGUMENTS = {
     "verilator": (
         *(
@@ -83,6 +86,8 @@ def build(component: Any, simulator: str = "verilator") -> Path:
     """The folder of the built model; raises BuildFailed."""
     os.environ.setdefault("AMARANTH_USE_YOSYS", "builtin")
     text = verilog.convert(component, name=TOP, emit_src=False, strip_internal_attrs=True)
+    if simulator == "icarus":
+        text = CONSTANT.sub(r"  initial\n\1", text)
     digest = _digest(text, simulator, *ARGUMENTS[simulator], *MAKE, *_versions())
     kept = cache_folder().with_name("bench")
     kept.mkdir(parents=True, exist_ok=True)
