@@ -48,7 +48,14 @@ def compile(network: Network, machine: Machine) -> Image:
     """Raises DoesNotFit for a network the core cannot hold, BadNetwork for one it cannot run."""
     if network.cost != "squared_error":
         raise BadNetwork(f"cost {network.cost!r} is not on the chip yet; use squared_error")
+    depth = len(network.populations)
+    if [(p.source, p.target) for p in network.projections] != [(k, k + 1) for k in range(depth)]:
+        raise BadNetwork("skip and recurrent projections are not on the chip yet")
+    if any(p.backward != "transpose" for p in network.projections) or network.optimizer != "sgd":
+        raise BadNetwork("separate backward weights and optimizers are not on the chip yet")
     for k, population in enumerate(network.populations, 1):
+        if population.rule == "trace" or population.g != 1:
+            raise BadNetwork(f"population {k}: rule trace and g are not on the chip yet")
         if population.phi != "linear" and population.phi not in FUNCTIONS:
             known = ", ".join(["linear", *FUNCTIONS])
             raise BadNetwork(f"population {k}: phi {population.phi!r} is not on the chip: {known}")

@@ -75,7 +75,7 @@ def random_network(rng: np.random.Generator, largest: int = 13, deepest: int = 6
                 tuple(tau_m.tolist()),
                 tuple(tau_r.tolist()),
                 gamma,
-                bool(rng.random() < 0.8),
+                "gle" if rng.random() < 0.8 else "instantaneous",
             )
         )
     apply_every = int(rng.choice([1, 1, 3, 8]))

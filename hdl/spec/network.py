@@ -21,14 +21,19 @@ from safetensors.numpy import save as save_tensors
 
 from antevolt.hdl.spec.errors import BadFile, BadNetwork
 
-__all__ = ["PHI", "Network", "Parameters", "Population", "Projection", "read", "write"]
+__all__ = ["PHI", "Network", "Parameters", "Population", "Projection", "Rule", "read", "write"]
 
 PHI = ("linear", "tanh", "sigmoid", "softplus", "relu", "hard_tanh")
+Rule = Literal["gle", "instantaneous", "trace"]
+RULES = ("gle", "instantaneous", "trace")
+BACKWARD = ("transpose", "fixed", "learned")
+OPTIMIZERS = ("sgd", "momentum", "sign", "adam")
 COSTS = ("squared_error", "cross_entropy")
 SCHEDULES = ("sequential", "parallel")
 
 Parameters = dict[str, NDArray[np.float64]]
-"""`{k}.weight` [target, source] and `{k}.bias` [target] of projection k, as float64."""
+"""`{k}.weight` [target, source] and `{k}.bias` [target] of projection k, and `{k}.backward`
+[target, source] where it has separate backward weights; float64."""
 
 
 def _numbers(name: str, value: float | Sequence[float], size: int) -> tuple[float, ...]:
@@ -46,7 +51,10 @@ class Population:
     phi     one of `PHI`
     tau_m, tau_r  membrane and prospective time constants, one number or one per neuron
     gamma   coupling of the error into the membrane
-    prospective_errors  False: e = eps, the instantaneous rule
+    rule    how its weights learn. `gle`: prospective errors, dW = e r^T; `instantaneous`: e = eps;
+            `trace`: e = eps, dW_ij = eps_i h_ij with h_ij the membrane filter of neuron i on r_j
+            (neurons with equal time constants share it: let them stand together)
+    g       local gain of the error, e = g (v + kappa delta)
     """
 
     size: int
@@ -54,7 +62,8 @@ class Population:
     tau_m: float | tuple[float, ...] = 1.0
     tau_r: float | tuple[float, ...] = 1.0
     gamma: float = 0.0
-    prospective_errors: bool = True
+    rule: Rule = "gle"
+    g: float = 1.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.size, int) or self.size < 1:
@@ -66,17 +75,41 @@ class Population:
             for tau in getattr(self, name):
                 if not (math.isfinite(tau) and tau > 0):
                     raise BadNetwork(f"{name} is {tau}; a time constant is finite and positive")
-        if not math.isfinite(self.gamma):
-            raise BadNetwork(f"gamma is {self.gamma}; it must be finite")
+        if self.rule not in RULES:
+            raise BadNetwork(f"rule is {self.rule!r}; there are {', '.join(RULES)}")
+        for name in ("gamma", "g"):
+            if not math.isfinite(getattr(self, name)):
+                raise BadNetwork(f"{name} is {getattr(self, name)}; it must be finite")
+
+    @property
+    def prospective_errors(self) -> bool:
+        """e runs ahead of eps; else e = eps."""
+        return self.rule == "gle"
+
+    @property
+    def time_constants(self) -> tuple[tuple[float, float], ...]:
+        """The different (tau_m, tau_r) of its neurons, in the order of their first appearance."""
+        pairs = zip(_each(self.tau_m), _each(self.tau_r), strict=True)
+        return tuple(dict.fromkeys(pairs))
+
+
+def _each(tau: float | tuple[float, ...]) -> tuple[float, ...]:
+    return tau if isinstance(tau, tuple) else (tau,)
 
 
 @dataclass(frozen=True)
 class Projection:
     """Weights from population `source` (0: the inputs) to population `target`.
 
-    bias    a weight of the constant one per target neuron
-    learn   False: the projection is frozen
-    eta     learning rate; None: the network's
+    A projection to a higher population carries the rates of this step (in the sequential schedule),
+    one to the same or a lower population is recurrent: it carries those of the step before, and
+    hands back the error of the step before.
+
+    bias      a weight of the constant one per target neuron
+    learn     False: the projection is frozen
+    eta       learning rate; None: the network's
+    backward  what carries errors down. `transpose`: the weights; `fixed`: separate weights that
+              stay; `learned`: separate weights that change by the same products as the forward ones
     """
 
     source: int
@@ -84,6 +117,11 @@ class Projection:
     bias: bool = True
     learn: bool = True
     eta: float | None = None
+    backward: Literal["transpose", "fixed", "learned"] = "transpose"
+
+    @property
+    def recurrent(self) -> bool:
+        return self.source >= self.target
 
 
 @dataclass(frozen=True)
@@ -99,6 +137,12 @@ class Network:
     schedule     `sequential` or `parallel` (`docs/step.md`)
     eta          learning rate of one APPLY; gradients are sums over streams and steps
     apply_every  learning steps per APPLY; 1 learns immediately
+    softmax_gain, tau_z  of `cross_entropy`: softmax(softmax_gain z), where z is r or, with tau_z,
+                 the leaky logits z <- z + dt/tau_z (r - z)
+    optimizer    what an APPLY does with the gradient sum G (m, v: moments, zero at the start).
+                 `sgd`: W += eta G; `momentum`: m <- momentum m + (1 - momentum) G, W += eta m;
+                 `sign`: W += eta sign(m); `adam`: v <- momentum2 v + (1 - momentum2) G^2,
+                 W += eta m / sqrt(v), without correction of the start
     seed         of the random bits of stochastic rounding
     """
 
@@ -112,6 +156,11 @@ class Network:
     eta: float = 2.0**-6
     apply_every: int = 1
     seed: int = 0
+    softmax_gain: float = 1.0
+    tau_z: float | None = None
+    optimizer: Literal["sgd", "momentum", "sign", "adam"] = "sgd"
+    momentum: float = 0.875
+    momentum2: float = 1 - 2.0**-10
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "populations", tuple(self.populations))
@@ -122,12 +171,12 @@ class Network:
             raise BadNetwork("a network needs at least one population")
         chain = self.projections or tuple(Projection(k, k + 1) for k in range(depth))
         object.__setattr__(self, "projections", tuple(chain))
-        if [(p.source, p.target) for p in self.projections] != [(k, k + 1) for k in range(depth)]:
-            raise BadNetwork(
-                f"projections must be 0->1, 1->2 .. {depth - 1}->{depth}, in this order; "
-                "skip and recurrent projections are not supported yet"
-            )
-        for name, choices in (("cost", COSTS), ("schedule", SCHEDULES)):
+        self._check_projections()
+        for name, choices in (
+            ("cost", COSTS),
+            ("schedule", SCHEDULES),
+            ("optimizer", OPTIMIZERS),
+        ):
             if getattr(self, name) not in choices:
                 raise BadNetwork(f"{name} is {getattr(self, name)!r}; there are {choices}")
         for name in ("dt", "beta", "eta"):
@@ -135,6 +184,13 @@ class Network:
                 raise BadNetwork(f"{name} is {getattr(self, name)}; it must be finite")
         if self.dt <= 0:
             raise BadNetwork(f"dt is {self.dt}; it must be positive")
+        for name in ("momentum", "momentum2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise BadNetwork(f"{name} is {getattr(self, name)}; it lies in 0 <= {name} < 1")
+        if not (math.isfinite(self.softmax_gain) and self.softmax_gain > 0):
+            raise BadNetwork(f"softmax_gain is {self.softmax_gain}; it is finite and positive")
+        if self.tau_z is not None and not (math.isfinite(self.tau_z) and self.tau_z >= self.dt):
+            raise BadNetwork(f"tau_z is {self.tau_z}; it is finite and at least dt = {self.dt}")
         if self.apply_every < 1:
             raise BadNetwork(f"apply_every is {self.apply_every}; it must be 1 or more")
         for k, population in enumerate(self.populations, 1):
@@ -144,6 +200,43 @@ class Network:
                         f"population {k}: {name} = {min(getattr(population, name))} is below dt = "
                         f"{self.dt}, where a step overshoots; make it >= dt or dt smaller"
                     )
+
+    def _check_projections(self) -> None:
+        """Every population has an input, the last one is the output."""
+        depth, seen = len(self.populations), set()
+        biased: set[int] = set()
+        for k, p in enumerate(self.projections):
+            if not (0 <= p.source <= depth and 1 <= p.target <= depth):
+                raise BadNetwork(
+                    f"projection {k} goes from {p.source} to {p.target}; sources are 0 (the inputs)"
+                    f" .. {depth}, targets 1 .. {depth}"
+                )
+            if p.source == depth:
+                raise BadNetwork(
+                    f"projection {k} starts at the output, population {depth}; "
+                    "feed back from a hidden population"
+                )
+            if (p.source, p.target) in seen:
+                raise BadNetwork(f"projection {k}: there is one from {p.source} to {p.target} yet")
+            if p.backward not in BACKWARD:
+                raise BadNetwork(f"backward is {p.backward!r}; there are {', '.join(BACKWARD)}")
+            if p.bias and p.target in biased:
+                raise BadNetwork(
+                    f"projection {k}: population {p.target} has a bias already; set bias=False"
+                )
+            seen.add((p.source, p.target))
+            biased |= {p.target} if p.bias else set()
+        for target in range(1, depth + 1):
+            if not any(p.target == target and not p.recurrent for p in self.projections):
+                raise BadNetwork(f"population {target} has no projection from a lower one")
+
+    def incoming(self, target: int) -> tuple[int, ...]:
+        """Numbers of the projections to a population."""
+        return tuple(k for k, p in enumerate(self.projections) if p.target == target)
+
+    def outgoing(self, source: int) -> tuple[int, ...]:
+        """Numbers of the projections from a population."""
+        return tuple(k for k, p in enumerate(self.projections) if p.source == source)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -156,7 +249,7 @@ class Network:
 
     @property
     def weight_count(self) -> int:
-        """Weights and biases."""
+        """Weights and biases, without separate backward weights."""
         n = self.sizes
         return sum((n[p.source] + p.bias) * n[p.target] for p in self.projections)
 
@@ -187,7 +280,7 @@ class Network:
         return network
 
     def random_parameters(self, seed: int, gain: float = 1.0) -> Parameters:
-        """Weights and biases drawn from U(-1, 1) gain / sqrt(columns)."""
+        """All weights and biases, drawn from U(-1, 1) gain / sqrt(columns)."""
         rng = np.random.default_rng(seed)
         n, drawn = self.sizes, {}
         for k, p in enumerate(self.projections):
@@ -195,6 +288,8 @@ class Network:
             drawn[f"{k}.weight"] = rng.uniform(-bound, bound, (n[p.target], n[p.source]))
             if p.bias:
                 drawn[f"{k}.bias"] = rng.uniform(-bound, bound, n[p.target])
+            if p.backward != "transpose":
+                drawn[f"{k}.backward"] = rng.uniform(-bound, bound, (n[p.target], n[p.source]))
         return drawn
 
     def check_parameters(self, parameters: Mapping[str, Any]) -> Parameters:
@@ -205,6 +300,8 @@ class Network:
             expected[f"{k}.weight"] = (n[p.target], n[p.source])
             if p.bias:
                 expected[f"{k}.bias"] = (n[p.target],)
+            if p.backward != "transpose":
+                expected[f"{k}.backward"] = expected[f"{k}.weight"]
         if set(parameters) != set(expected):
             raise BadNetwork(
                 f"parameters are {sorted(parameters)}; this network has {sorted(expected)}"

@@ -160,7 +160,7 @@ def alignment(
 ) -> Alignment:
     """Cosine of the online update with the exact gradient, parameters held still.
 
-    The online rule is the network's own (`prospective_errors` of each population); its update is
+    The online rule is the network's own (`rule` of each population); its update is
     summed over the steps from `learn_from` on, its error neurons run from the first step. Leave a
     few of the largest time constants before the window, and some periods of the input within.
     Arrays as in `exact_gradient`. Raises BadInput.

@@ -91,6 +91,10 @@ class FloatNetwork:
         tau_r: Sequence[ArrayLike] | None = None,
         masks: Mapping[int, ArrayLike] | None = None,
     ):
+        depth = len(network.populations)
+        chain = [(k, k + 1) for k in range(depth)]
+        if [(p.source, p.target) for p in network.projections] != chain:
+            raise BadInput("skip and recurrent projections are not in the float model yet")
         if streams < 1:
             raise BadInput(f"streams is {streams}; a network needs 1 or more")
         if not np.isfinite(eta_tau):

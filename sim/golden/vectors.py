@@ -283,7 +283,7 @@ def _network(
                     tau_m=tuple(np.maximum(tau_m[k], dt)),
                     tau_r=tuple(np.maximum(tau_r[k], dt)),
                     gamma=gamma[k],
-                    prospective_errors=prospective[k],
+                    rule="gle" if prospective[k] else "instantaneous",
                 )
                 for k in range(layers)
             ),

@@ -72,7 +72,7 @@ def side_by_side(
             phi="softplus",
             tau_m=tuple(tau),
             tau_r=TAU_R,
-            prospective_errors=prospective_errors,
+            rule="gle" if prospective_errors else "instantaneous",
         )
         for tau in tau_m
     )

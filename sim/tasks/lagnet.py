@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.network import Network, Parameters, Population, Projection
+from antevolt.hdl.spec.network import Network, Parameters, Population, Projection, Rule
 from antevolt.host.device import Device
 from antevolt.host.device import open as open_device
 from antevolt.sim.golden.reference import FloatNetwork
@@ -45,10 +45,9 @@ Progress = Callable[[int], None]
 
 def network(eta: float, prospective_errors: bool) -> Network:
     """The student; the second neuron of each hidden population lags."""
-    hidden = Population(
-        2, "tanh", tau_m=1.0, tau_r=(1.0, 0.1), gamma=1e-3, prospective_errors=prospective_errors
-    )
-    output = Population(1, "linear", prospective_errors=prospective_errors)
+    rule: Rule = "gle" if prospective_errors else "instantaneous"
+    hidden = Population(2, "tanh", tau_m=1.0, tau_r=(1.0, 0.1), gamma=1e-3, rule=rule)
+    output = Population(1, "linear", rule=rule)
     projections = tuple(Projection(k, k + 1, bias=False, learn=k == 0) for k in range(3))
     return Network(1, (hidden, hidden, output), projections, dt=DT, beta=1.0, eta=eta)
 

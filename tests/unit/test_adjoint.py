@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from antevolt.hdl.spec.errors import BadInput
-from antevolt.hdl.spec.network import Network, Parameters, Population, Projection
+from antevolt.hdl.spec.network import Network, Parameters, Population, Projection, Rule
 from antevolt.sim.golden.adjoint import alignment, exact_gradient
 from antevolt.sim.golden.cost import cost
 from antevolt.sim.golden.reference import FloatNetwork
@@ -113,7 +113,7 @@ def test_instantaneous_errors_do_not_change_the_exact_gradient() -> None:
     net = network()
     plain = net.with_(
         populations=tuple(
-            Population(p.size, p.phi, p.tau_m, p.tau_r, prospective_errors=False)
+            Population(p.size, p.phi, p.tau_m, p.tau_r, rule="instantaneous")
             for p in net.populations
         )
     )
@@ -163,8 +163,9 @@ def sines(rate: float, steps: int, dt: float) -> Any:
 
 
 def mixed(prospective_errors: bool = True, tau_r: tuple[float, ...] = (1, 1, 0.1, 0.1)) -> Network:
-    hidden = Population(4, "tanh", 1.0, tau_r, prospective_errors=prospective_errors)
-    output = Population(1, "linear", 1.0, 1.0, prospective_errors=prospective_errors)
+    rule: Rule = "gle" if prospective_errors else "instantaneous"
+    hidden = Population(4, "tanh", 1.0, tau_r, rule=rule)
+    output = Population(1, "linear", 1.0, 1.0, rule=rule)
     return Network(2, (hidden, hidden, output), dt=0.05)
 
 
@@ -197,9 +198,9 @@ def test_lagnet_needs_the_look_ahead() -> None:
     """Chain of one fast and one slow tanh neuron per layer; weights as in the LagNet task."""
 
     def lagnet(prospective_errors: bool) -> Network:
-        options: dict[str, Any] = {"prospective_errors": prospective_errors}
-        hidden = Population(2, "tanh", 1.0, (1.0, 0.1), **options)
-        output = Population(1, "linear", 1.0, 1.0, **options)
+        rule: Rule = "gle" if prospective_errors else "instantaneous"
+        hidden = Population(2, "tanh", 1.0, (1.0, 0.1), rule=rule)
+        output = Population(1, "linear", 1.0, 1.0, rule=rule)
         chain = tuple(Projection(k, k + 1, bias=False) for k in range(3))
         return Network(1, (hidden, hidden, output), chain, dt=0.02)
 

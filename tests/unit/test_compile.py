@@ -21,7 +21,7 @@ SMALL = {"w_depth": 64, "r_depth": 64, "state_depth": 64, "q_depth": 16, "io_dep
 def network(**changes):
     populations = (
         Population(5, "tanh", tau_m=(4.0, 2.0, 1.0, 3.0, 5.0), tau_r=1.5, gamma=-0.25),
-        Population(4, "linear", tau_m=3.0, tau_r=2.0, prospective_errors=False),
+        Population(4, "linear", tau_m=3.0, tau_r=2.0, rule="instantaneous"),
         Population(3, "softplus", tau_m=2.0, tau_r=2.0),
     )
     return Network(2, populations, **{"eta": 0.01, "beta": 0.75, "seed": 9, **changes})
