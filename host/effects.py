@@ -27,9 +27,17 @@ def written(op: Operation, machine: Machine) -> Iterator[Written]:
     """What an operation writes in a step in which all streams are valid and it is due."""
     units = np.arange(op.n)
     neurons = op.neurons + units
-    rates = op.rates + np.arange((op.n + (op.bias == Bias.HIGH) + 1) // 2)
+    rates = op.rates + np.arange((op.odd + op.n + (op.bias == Bias.HIGH) + 1) // 2)
     if op.kind == Kind.INPUT:
         yield Written(Region.RATES, rates, "r")
+        if op.output:
+            yield Written(Region.OUTPUT, op.extra + units, "r")
+    elif op.kind == Kind.TRACE:
+        yield Written(Region.STATE, 2 * neurons, "u")
+        yield Written(Region.PARTNER, 2 * neurons + 1, "r'")
+        yield Written(Region.RATES, rates, "r")
+    elif op.kind in (Kind.EXP, Kind.NORM):
+        yield Written(Region.Q, neurons, "softmax")
     elif op.kind == Kind.MEMBRANE:
         yield Written(Region.STATE, 2 * neurons, "u")
         yield Written(Region.PARTNER, 2 * neurons + 1, "r'")
@@ -40,7 +48,7 @@ def written(op: Operation, machine: Machine) -> Iterator[Written]:
         yield Written(Region.STATE, 2 * neurons + 1, "v")
         yield Written(Region.PARTNER, 2 * neurons, "e")
     elif op.kind == Kind.BACK:
-        if op.q:
+        if op.q and op.tail:
             yield Written(Region.Q, op.extra + units, "q")
         if op.g:
             yield Written(Region.GRADIENTS, _gradients(op), "gradient")

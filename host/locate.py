@@ -117,12 +117,15 @@ def _named(name: str, element: tuple[int, ...], network: Network) -> str:
     if kind == "population":
         return f"{quantity} of population {number}, neuron {element[1]}, stream {element[0]}"
     if kind == "projection":
-        source, target = int(number), int(number) + 1
+        projection = network.projections[int(number)]
+        source, target = projection.source, projection.target
         column = "" if len(element) == 1 else f" from neuron {element[1]} of population {source}"
         return (
             f"{quantity} of projection {number}, to neuron {element[0]} of population "
             f"{target}{column}"
         )
+    if kind == "trace":
+        return f"u of trace {rest[:-2]}, neuron {element[1]}, stream {element[0]}"
     return f"r of population {len(network.populations)}, neuron {element[1]}, stream {element[0]}"
 
 

@@ -17,7 +17,7 @@ from antevolt.hdl.spec.errors import BadInput, Closed, DeadlineExceeded
 from antevolt.hdl.spec.flags import FLAG_BITS, Flag
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
-from antevolt.hdl.spec.program import CHUNKS, Kind, Operation
+from antevolt.hdl.spec.program import STRIDE, Kind, Operation
 from antevolt.host.backend import Words
 from antevolt.host.schedule import Timetable
 from antevolt.host.words import signed
@@ -108,9 +108,9 @@ class ModelBackend:
 
     def _operations(self) -> tuple[Operation, ...]:
         """The loaded program, as far as its END."""
-        chunks = self.core.read(Region.PROGRAM, 0, 0, self.machine.program_depth * CHUNKS)
+        chunks = self.core.read(Region.PROGRAM, 0, 0, self.machine.program_depth * STRIDE)
         operations = []
-        for words in chunks.reshape(-1, CHUNKS).tolist():
+        for words in chunks.reshape(-1, STRIDE).tolist():
             operations.append(Operation.decode(words))
             if operations[-1].kind == Kind.END:
                 break

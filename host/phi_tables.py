@@ -14,14 +14,33 @@ Function = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 def _sigmoid(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 1 / (1 + np.exp(-p))
+    return np.asarray(1 / (1 + np.exp(-p)))
 
+
+def _exponential(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """exp p below 0, and 1; less what it is where p ends, so that smaller ones become 0."""
+    low = np.minimum(p, 0.0)
+    return np.asarray(np.exp(low) + np.exp(LOWEST) * low / -LOWEST)
+
+
+LOWEST = -8.0  # of p, at any word length
 
 FUNCTIONS: dict[str, tuple[Function, Function]] = {
     "tanh": (np.tanh, lambda p: 1 - np.tanh(p) ** 2),
+    "sigmoid": (_sigmoid, lambda p: _sigmoid(p) * (1 - _sigmoid(p))),
     "softplus": (lambda p: np.log1p(np.exp(p)), _sigmoid),
+    "relu": (lambda p: np.maximum(p, 0.0), lambda p: np.where(p > 0, 1.0, 0.0)),
+    "hard_tanh": (
+        lambda p: np.clip(p, -1.0, 1.0),
+        lambda p: np.where(np.abs(p) < 1, 1.0, 0.0),
+    ),
+    "exp": (_exponential, np.zeros_like),
 }
-"""phi and phi' of the non-linear functions that a core can run; `linear` needs no table."""
+"""phi and phi' of the functions that a core can look up; `linear` needs no table. `exp` is that of
+the softmax, whose argument is never above 0."""
+
+CORNERS = ("relu", "hard_tanh")
+"""Functions that are straight within every interval."""
 
 
 def table(phi: str, formats: Formats, log2: int) -> Raw:
@@ -33,12 +52,20 @@ def table(phi: str, formats: Formats, log2: int) -> Raw:
 
     Worst error over every p, in LSB of r (word 18, 2^8 intervals; `docs/number-formats.md`
     has more): tanh 3.9, its derivative 8.5; softplus 7.6 in the last interval, where r ends, else
-    2.0, its derivative 1.4.
+    2.0, its derivative 1.4. relu and hard_tanh are exact: their corners are ends of intervals.
     """
     f = formats
     edges = np.linspace(f.r.real_min, -f.r.real_min, (1 << log2) + 1)
     words = np.empty((2, 1 << log2), dtype=np.int64)
     mask = (1 << f.word) - 1
+    if phi in CORNERS:
+        function, derivative = FUNCTIONS[phi]
+        steepness = derivative((edges[:-1] + edges[1:]) / 2)
+        words[0] = (f.r.to_raw(function(edges[:-1])) & mask) | (
+            f.mantissa.to_raw(steepness) << f.word
+        )
+        words[1] = f.r.to_raw(steepness) & mask
+        return words
     for which, function in enumerate(FUNCTIONS[phi]):
         knots = _balanced(function, edges)
         value = np.floor(knots * 2.0**f.r.frac + 0.5).astype(np.int64)

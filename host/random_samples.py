@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from antevolt.hdl.spec.flags import Flag
 from antevolt.hdl.spec.formats import QFormat, Raw
-from antevolt.hdl.spec.network import Network, Parameters, Population
+from antevolt.hdl.spec.network import PHI, Network, Parameters, Population
 from antevolt.host.phi_tables import FUNCTIONS
 from antevolt.host.samples import Batch, Sizes
 
@@ -23,7 +23,7 @@ Profile = Literal["normal", "stress"]
 MEMORY = 0.9  # of the smooth signals, per step
 SPREAD = 0.45  # their standard deviation
 LONGEST_HOLD = 24  # steps
-PHI_ON_CHIP = ("linear", *FUNCTIONS)
+PHI_ON_CHIP = tuple(phi for phi in PHI if phi == "linear" or phi in FUNCTIONS)
 
 CHANCES: dict[str, float] = {
     "VALID": 0.9,

@@ -5,13 +5,14 @@ Times count clock cycles from the issue of the first operation that is not block
 hops late in everything, so the hops cancel (`hdl.spec.timing`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.program import Kind, Operation
+from antevolt.hdl.spec.program import Cost, Kind, Operation
 from antevolt.hdl.spec.timing import (
     COEFFICIENTS,
+    DIVIDE,
     KEY,
     LEAD,
     MIN_DELAY,
@@ -48,7 +49,7 @@ class Timetable:
             if op.kind == Kind.TARGET:
                 total += streams + 1 + MIN_DELAY
             elif op.kind == Kind.INPUT:
-                total += streams * (1 + op.n) + 1 + MIN_DELAY
+                total += streams * (1 + op.n * (1 + op.output)) + 1 + MIN_DELAY
             elif op.kind == Kind.OUTPUT:
                 total += streams * op.n + 1 + MIN_DELAY
             else:
@@ -99,7 +100,13 @@ class _Clock:
     errors: dict[int, int] = field(default_factory=dict)  # neuron -> first push
     q: dict[int, int] = field(default_factory=dict)  # neuron -> first command to read it
     outputs: dict[int, int] = field(default_factory=dict)  # word -> first command to read it
-    gradients: dict[int, int] = field(default_factory=dict)  # first weight -> first slot
+    gradients: dict[int, int] = field(default_factory=dict)  # group's first weight -> first slot
+    sums: dict[int, int] = field(default_factory=dict)  # first q -> first slot to add to its sum
+    chain: list[int] = field(default_factory=list)  # issues of the FORWARDs that follow
+    swept: int = -100  # last q is written by a BACK
+    shared: int = -100  # last q is written by an EXP or NORM
+    largest: int = -100  # first EXP command that knows the largest output
+    total: int = -100  # first NORM command that knows the sum of exponentials
 
 
 def schedule(operations: Sequence[Operation], machine: Machine) -> Timetable:
@@ -113,7 +120,7 @@ def schedule(operations: Sequence[Operation], machine: Machine) -> Timetable:
             issue = max(earliest, clock.finished) if started else 0
             clock.finished = max(clock.finished, issue)
         else:
-            issue = _ISSUE[op.kind](clock, op, earliest, operations[n + 1 : n + 2])
+            issue = _ISSUE[op.kind](clock, op, earliest, operations[n + 1 :])
             started = True
         issues.append(issue)
         clock.now = issue
@@ -138,23 +145,33 @@ def _commands(op: Operation, machine: Machine, first: int, interval: int) -> lis
 
 
 def _forward(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
+    """A FORWARD with a head fixes the times of all that add to the same sums."""
+    if not op.head:
+        return clock.chain.pop(0)
     machine, timing = clock.machine, clock.timing
-    if not after or after[0].kind != Kind.MEMBRANE:
+    length = next(n for n, other in enumerate((op, *after)) if other.tail)
+    parts, membrane = (op, *after[:length]), after[length] if len(after) > length else None
+    if membrane is None or membrane.kind != Kind.MEMBRANE:
         raise ValueError("a FORWARD is followed by its MEMBRANE")
-    membrane = after[0]
+    offsets = [0]
+    for part in parts[:-1]:
+        offsets.append(offsets[-1] + max(part.words + 1, MIN_DELAY))
+    tail = parts[-1]
+    total = offsets[-1] + tail.words
     issue = max(earliest, clock.last_slot - 1)
-    for p in range(op.words):
-        issue = max(issue, clock.rates.get(op.rates + p, 0) - p - WALKER)
-    issue = max(issue, clock.drained - (op.words - 1) - WALKER)
-    late = _late(op.words)
-    to_command = WALKER + op.words - 1 + timing.slot_to_command + late
+    for part, offset in zip(parts, offsets, strict=True):
+        for p in range(part.words):
+            issue = max(issue, clock.rates.get(part.rates + p, 0) - offset - p - WALKER)
+    issue = max(issue, clock.drained - (total - 1) - WALKER)
+    late = _late(tail.words)
+    to_command = WALKER + total - 1 + timing.slot_to_command + late
     issue = max(issue, clock.last_command + machine.interval - to_command)
     for j, command in enumerate(_commands(membrane, machine, 0, op.interval)):
         ready = clock.partner.get(membrane.neurons + j, -1000)
         issue = max(issue, ready - command - to_command)
     issue = _align(clock, issue, issue + to_command)
-    first = issue + WALKER
-    clock.last_slot = first + (op.groups - 1) * op.interval + op.words - 1
+    clock.chain = [issue + offset for offset in offsets[1:]]
+    clock.last_slot = issue + WALKER + (op.groups - 1) * op.interval + total - 1
     clock.drained = clock.last_slot + (machine.rows - 1) * machine.interval + 2 + late
     return issue
 
@@ -173,32 +190,70 @@ def _membrane(clock: _Clock, op: Operation, earliest: int, after: Sequence[Opera
     commands = _commands(op, machine, first, op.interval)
     for j, command in enumerate(commands):
         clock.partner[op.neurons + j] = command + written + 1
-        if j % 2 or j == op.n - 1:
-            clock.rates[op.rates + j // 2] = command + written + 2
+        clock.rates[op.rates + (op.odd + j) // 2] = command + written + 2
         if op.output:
             clock.outputs[op.extra + j] = command + written + 1
+    clock.largest = commands[-1] + written + 1
     _filter_used(clock, commands[-1])
     return issue
 
 
-def _error(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
-    machine, written = clock.machine, clock.timing.filter.written
+def _dense(clock: _Clock, op: Operation, earliest: int, ready: Mapping[int, int]) -> list[int]:
+    """Commands of an operation that no FORWARD sets the pace of; `ready` per neuron, from 0."""
+    machine = clock.machine
     spacing = machine.interval
     issue = max(earliest, clock.last_command - COMMAND + 2, clock.last_command + spacing - COMMAND)
     offsets = _commands(op, machine, COMMAND, machine.rows * spacing)
-    for j, offset in enumerate(offsets):
-        neuron = op.neurons + j
-        ready = clock.partner.get(neuron, 0)
-        if op.cost:
-            ready = max(ready, clock.outputs.get(op.extra + j, 0))
-        else:
-            ready = max(ready, clock.q.get(neuron, 0))
-        issue = max(issue, ready - offset)
+    issue = max([issue, *(ready.get(j, 0) - offset for j, offset in enumerate(offsets))])
     issue = _align(clock, issue, issue + COMMAND)
-    for j, offset in enumerate(offsets):
-        clock.partner[op.neurons + j] = clock.errors[op.neurons + j] = issue + offset + written + 1
-    _filter_used(clock, issue + offsets[-1])
-    return issue
+    commands = [issue + offset for offset in offsets]
+    _filter_used(clock, commands[-1])
+    return commands
+
+
+def _error(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
+    written = clock.timing.filter.written
+    ready = {}
+    for j in range(op.n):
+        neuron = op.neurons + j
+        source = clock.outputs.get(op.extra + j, 0) if op.cost == Cost.SQUARED else 0
+        if op.cost != Cost.SQUARED:
+            source = clock.q.get(neuron, 0)
+        ready[j] = max(clock.partner.get(neuron, 0), source)
+    commands = _dense(clock, op, earliest, ready)
+    for j, command in enumerate(commands):
+        clock.partner[op.neurons + j] = clock.errors[op.neurons + j] = command + written + 1
+    return commands[0] - COMMAND
+
+
+def _trace(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
+    ready = {j: clock.outputs.get(op.extra + j, 0) for j in range(op.n)}
+    commands = _dense(clock, op, earliest, ready)
+    for j, command in enumerate(commands):
+        clock.rates[op.rates + j // 2] = command + clock.timing.filter.written + 2
+    return commands[0] - COMMAND
+
+
+def _exp(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
+    written = clock.timing.filter.written
+    first = max(clock.largest, clock.swept - written)
+    commands = _dense(clock, op, earliest, dict.fromkeys(range(op.n), first))
+    clock.total = commands[-1] + written + DIVIDE + clock.machine.formats.word
+    _shared(clock, op, commands)
+    return commands[0] - COMMAND
+
+
+def _norm(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
+    commands = _dense(clock, op, earliest, dict.fromkeys(range(op.n), clock.total))
+    _shared(clock, op, commands)
+    return commands[0] - COMMAND
+
+
+def _shared(clock: _Clock, op: Operation, commands: list[int]) -> None:
+    written = clock.timing.filter.written
+    for j, command in enumerate(commands):
+        clock.q[op.neurons + j] = command + written + 2
+    clock.shared = commands[-1] + written + 2
 
 
 def _filter_used(clock: _Clock, last: int) -> None:
@@ -209,23 +264,33 @@ def _filter_used(clock: _Clock, last: int) -> None:
 
 def _back(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
     rows, timing = clock.machine.rows, clock.timing
+    pairs = -(-op.words // 2)
     issue = max(earliest, clock.last_slot - 1)
-    for g in range(op.groups):
-        for i in range(rows):
-            push = WALKER + g * op.interval + 2 * i
-            issue = max(issue, clock.errors.get(op.neurons + g * rows + i, 0) - push)
+    for i in range(op.skip, op.skip + op.rows if not op.prior_e else op.skip):
+        push = WALKER + i // rows * op.interval + 2 * (i % rows)
+        issue = max(issue, clock.errors.get(op.neurons + i, 0) - push)
     to_slot = WALKER + 2 * (rows - 1)
-    for p in range(-(-op.words // 2)):
+    for p in range(pairs if op.g else 0):
         issue = max(issue, clock.rates.get(op.rates + p, 0) - 2 * p - to_slot)
-    if op.g:
-        issue = max(issue, clock.gradients.get(op.weights, 0) - to_slot)
-    first = issue + to_slot
-    final = first + (op.groups - 1) * op.interval
-    clock.last_slot = final + op.words - 1
-    clock.gradients[op.weights] = first + RMW
+    last = (op.groups - 1) * op.interval
+    for g in range(op.groups if op.g else 0):
+        ready = clock.gradients.get(op.weights + g * pairs, 0)
+        issue = max(issue, ready - to_slot - g * op.interval)
     if op.q:
+        issue = max(issue, clock.shared - to_slot - last - timing.q_address)
+        if not op.head:
+            issue = max(issue, clock.sums[op.extra] - to_slot)
+    first = issue + to_slot
+    final = first + last
+    clock.last_slot = final + op.words - 1
+    for g in range(op.groups if op.g else 0):
+        clock.gradients[op.weights + g * pairs] = first + g * op.interval + RMW
+    if op.q:
+        clock.sums[op.extra] = final + RMW
+    if op.q and op.tail:
         for j in range(op.n):
             clock.q[op.extra + j] = final + j + timing.q_address + Q_WRITTEN
+        clock.swept = final + op.n + timing.q_address + Q_WRITTEN
     reach = max(
         timing.q_address + Q_WRITTEN + timing.tiles_across,
         timing.g_address + RMW + timing.tiles_down,
@@ -252,5 +317,8 @@ _ISSUE = {
     Kind.ERROR: _error,
     Kind.BACK: _back,
     Kind.APPLY: _apply,
+    Kind.TRACE: _trace,
+    Kind.EXP: _exp,
+    Kind.NORM: _norm,
     Kind.END: _end,
 }

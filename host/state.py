@@ -16,7 +16,7 @@ from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.formats import QFormat, Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
-from antevolt.hdl.spec.network import Network
+from antevolt.hdl.spec.network import Network, Projection
 from antevolt.host.backend import Backend
 from antevolt.host.checkpoint import State
 from antevolt.host.layout import Layout
@@ -133,14 +133,17 @@ class Memory:
         parts = [
             signed(words[place.unit, place.index] >> place.shift, place.fmt.width).ravel()
             for k, projection in enumerate(self.network.projections)
-            for place in (self.places[name] for name in _weight_names(k, projection.bias))
+            for place in (self.places[name] for name in _weight_names(k, projection))
             if projection.learn
         ]
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
 
-def _weight_names(k: int, bias: bool) -> list[str]:
-    return [f"projection.{k}.weight", *([f"projection.{k}.bias"] if bias else [])]
+def _weight_names(k: int, projection: Projection) -> list[str]:
+    """Of the words that learning changes."""
+    names = [f"projection.{k}.weight"]
+    names += [f"projection.{k}.bias"] if projection.bias else []
+    return names + ([f"projection.{k}.backward"] if projection.backward == "learned" else [])
 
 
 def _integers(name: str, state: Mapping[str, ArrayLike], place: Place) -> Raw:
@@ -183,7 +186,15 @@ def _places(network: Network, machine: Machine, layout: Layout) -> dict[str, Pla
         places[f"projection.{k}.gradient"] = Place(
             Region.GRADIENTS, row, 2 * pair + half, np.zeros_like(row), f.g
         )
-    rates, neurons = np.array(layout.rates), np.array(layout.neurons)
+        if k in layout.backward:
+            row, pair, half = layout.weight_places(k, backward=True)
+            back = Place(Region.WEIGHTS, row, pair, half * word, f.w)
+            places[f"projection.{k}.backward"] = back[:, :inputs]
+            if projection.backward == "learned":
+                places[f"projection.{k}.backward_gradient"] = Place(
+                    Region.GRADIENTS, row, 2 * pair + half, np.zeros_like(row), f.g
+                )
+    neurons = np.array(layout.neurons)
     context, column = np.divmod(np.arange(machine.total_streams), machine.streams)
 
     def each(region: Region, index: Raw, fmt: QFormat, shift: ArrayLike = 0) -> Place:
@@ -191,9 +202,9 @@ def _places(network: Network, machine: Machine, layout: Layout) -> dict[str, Pla
         unit, index, shift = np.broadcast_arrays(column[:, None], index, shift)
         return Place(region, unit, index, shift, fmt)
 
-    for population, size in enumerate(network.sizes):
+    for population, size in enumerate(layout.network.sizes):
         name, units = f"population.{population}", np.arange(size)
-        pairs = rates[context, population][:, None] + units // 2
+        pairs = np.array(layout.rates[population].pairs)[context, None] + units // 2
         places[f"{name}.r"] = each(Region.RATES, pairs, f.r, units % 2 * word)
         if population == 0:
             continue
@@ -203,6 +214,14 @@ def _places(network: Network, machine: Machine, layout: Layout) -> dict[str, Pla
         places[f"{name}.e"] = each(Region.PARTNER, 2 * places_of, f.e)
         places[f"{name}.slope"] = each(Region.PARTNER, 2 * places_of + 1, f.r)
         places[f"{name}.q"] = each(Region.Q, places_of, f.e)
-    outputs = context[:, None] * network.outputs + np.arange(network.outputs)
-    places["output"] = each(Region.OUTPUT, outputs, f.r)
+    for population, first in layout.outputs.items():
+        units = np.arange(layout.network.sizes[population])
+        own = population == len(network.populations)
+        name = "output" if own else f"population.{population}.kept"
+        places[name] = each(Region.OUTPUT, np.array(first)[context, None] + units, f.r)
+    for trace in layout.traces:
+        units = np.arange(trace.rates.n)
+        number = sum(name.startswith(f"trace.{trace.source}.{trace.target}.") for name in places)
+        index = 2 * (np.array(trace.neurons)[context, None] + units)
+        places[f"trace.{trace.source}.{trace.target}.{number}.u"] = each(Region.STATE, index, f.u)
     return places

@@ -31,7 +31,7 @@ __all__ = ["command", "core_options", "machine_of", "machine_options", "run_case
 Command = Callable[..., Any]
 
 
-def machine_of(word: int, **parameters: int) -> Machine:
+def machine_of(word: int, **parameters: Any) -> Machine:
     """A machine from the options of a command; raises BadInput where there is none."""
     try:
         return Machine(formats=Formats(word=word), **parameters)

@@ -150,7 +150,10 @@ class Array(wiring.Component):
         self._weight_addresses(m, [wires[:depth] for wires in down])
         across = hops(
             m,
-            Cat(slot.rates, slot.back, slot.half, slot.mask_low, slot.mask_high, slot.context),
+            Cat(
+                *(slot.rates, slot.back, slot.half, slot.mask_low, slot.mask_high),
+                *(slot.en, slot.context),
+            ),
             self.timing.tiles_across,
             "r",
         )
@@ -180,15 +183,11 @@ class Array(wiring.Component):
                 self.row_taps.append(tap)
 
     def _rates(self, m: Module, k: int, address: Any, control: Any) -> Any:
-        """Activity pair of column k, masked for a stream that starts or does not learn."""
+        """Activity pair of column k, masked for a stream that starts or does not learn, and where
+        there is no slot: sums of several projections pause between them."""
         word = self.machine.formats.word
-        back, half, mask_low, mask_high, context = (
-            control[0],
-            control[1],
-            control[2],
-            control[3],
-            control[4:],
-        )
+        back, half, mask_low, mask_high, en = (control[n] for n in range(5))
+        context = control[5:]
         m.submodules[f"rates{k}"] = ram = self.rates[k]
         tap = Tap(m, self.access[k], k)
         tap.join(
@@ -204,8 +203,10 @@ class Array(wiring.Component):
         for n, own in enumerate(self.flags[k]):
             with m.If(context == n):
                 m.d.comb += [first.eq(own.first), learns.eq(own.learn & own.valid)]
-        clear_low = delay(m, first & mask_low, Ram.latency, f"r_clear_low{k}")
-        clear_high = delay(m, first & mask_high | back & ~learns, Ram.latency, f"r_clear_high{k}")
+        clear_low = delay(m, first & mask_low | ~en, Ram.latency, f"r_clear_low{k}")
+        clear_high = delay(
+            m, first & mask_high | back & ~learns | ~en, Ram.latency, f"r_clear_high{k}"
+        )
         swap = delay(m, back & ~half, Ram.latency, f"r_swap{k}", keep=True)
         low, high = register(f"r_low{k}", word), register(f"r_high{k}", word)
         m.d.sync += [
@@ -218,7 +219,7 @@ class Array(wiring.Component):
         """Flags travel with the data: operand flags at 5, clear with the first sum, load after."""
         slot, down, across = self.slot, self.timing.tiles_down, self.timing.tiles_across
         forward = slot.en & ~slot.back
-        take = Cat(slot.back, slot.en & (~slot.back | slot.first))
+        take = Cat(slot.back, ~slot.en | ~slot.back | slot.first)
         last = delay(m, forward & slot.last, 1, "last")
         operand = hops(m, delay(m, take, 4, "operand"), down, "operand")
         total = hops(m, delay(m, Cat(forward & slot.first, last), 10, "total"), down, "total")

@@ -89,7 +89,7 @@ class ApplyRule(data.StructLayout):
 
 
 class FilterCommand(data.StructLayout):
-    """One neuron of MEMBRANE or ERROR, for all columns."""
+    """One neuron of a filter operation, for all columns."""
 
     def __init__(self, machine: Machine):
         super().__init__(
@@ -101,7 +101,12 @@ class FilterCommand(data.StructLayout):
                 "c": data.ArrayLayout(coefficient(machine), 3),
                 "context": 2,
                 "prior": 1,
-                "cost": 1,
+                "cost": 1,  # q is a difference to the target
+                "softmax": 1,  # of the q memory's word
+                "drawn": 1,  # s comes from the output memory, not from the drain
+                "exp": 1,
+                "norm": 1,
+                "first": 1,  # of the population: a new largest value, a new sum
                 "output": 1,
                 "table": bits(machine.tables + 1),
                 "rates": bits(machine.r_depth),
@@ -117,7 +122,15 @@ class Push(data.StructLayout):
     """Shift the e of one neuron into the array's e chain."""
 
     def __init__(self, machine: Machine):
-        super().__init__({"en": 1, "neuron": bits(machine.state_depth)})
+        super().__init__(
+            {
+                "en": 1,
+                "neuron": bits(machine.state_depth),
+                "live": 1,  # else its e is taken as zero
+                "prior": 1,  # e is of the step before: zero for a stream that starts
+                "context": 2,
+            }
+        )
 
 
 class Access(data.StructLayout):

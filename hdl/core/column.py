@@ -7,15 +7,25 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from antevolt.hdl.core.bundles import Access, FilterCommand, Push, Reply, bits, flags
+from antevolt.hdl.core.bundles import (
+    Access,
+    FilterCommand,
+    Push,
+    Reply,
+    bits,
+    coefficient,
+    flags,
+)
 from antevolt.hdl.core.filter import EVENTS, FilterUnit
 from antevolt.hdl.core.held import Pipeline
+from antevolt.hdl.core.softmax import Softmax
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.lib.registers import delay, register
-from antevolt.hdl.lib.saturate import saturate
+from antevolt.hdl.lib.saturate import LATENCY, saturate
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region
+from antevolt.hdl.spec.roundings import PRE
 from antevolt.hdl.spec.timing import BASE, DRIVE, FETCH, LAG, filter_schedule
 
 __all__ = ["FLAGS_REGION", "TARGET_REGION", "Column"]
@@ -64,6 +74,7 @@ class Column(wiring.Component):
 
     def __init__(self, machine: Machine, number: int):
         self.machine, self.number = machine, number
+        self.softmax = Softmax(machine.formats) if machine.softmax else None
         f = machine.formats
         super().__init__(
             {
@@ -101,14 +112,22 @@ class Column(wiring.Component):
             with m.If(command.context == n):
                 m.d.comb += own.eq(candidate)
         line = Pipeline(m, command.start, machine.interval, self.done)
+        absent = Const(0, 1)
+        self.exp = command.exp if machine.softmax else absent
+        self.norm = command.norm if machine.softmax else absent
+        self.drawn = command.drawn if machine.traces or machine.softmax else absent
+        drained = ~(command.error | self.drawn)
         m.d.comb += self.d_shift.eq(
             line.at(FETCH + BASE - 1 - DRIVE)
-            & ~line.hold("error", command.error, 0, FETCH + BASE - 1 - DRIVE)
+            & line.hold("drained", drained, 0, FETCH + BASE - 1 - DRIVE)
         )
+        self.share = register("share", coefficient(machine))
         results = self._units(m, line, own)
         state, partner = self._memories(m, line, own, results)
-        q = self._errors_from_above(m, own)
-        drive, drive_saturated = self._drive(m)
+        q = self._errors_from_above(m, line, own, results[0])
+        drain, drive_saturated = self._drive(m)
+        drive = self._drawn(m, line, own, drain)
+        self._softmax(m, line, results[0])
         for unit in self.units:
             m.d.comb += [
                 unit.state.eq(state),
@@ -116,7 +135,7 @@ class Column(wiring.Component):
                 unit.q.eq(q),
                 unit.s.eq(drive),
             ]
-        counted = line.hold("valid", own.valid & ~command.error, 0, FETCH + BASE - 1)
+        counted = line.hold("valid", own.valid & drained, 0, FETCH + BASE - 1)
         events = {name: Const(0) for name in KINDS}
         events["drive"] = drive_saturated & line.at(FETCH + BASE - 1) & counted
         events["q"] = self.q_saturated
@@ -145,9 +164,10 @@ class Column(wiring.Component):
             m.d.comb += [
                 unit.start.eq(command.start & (command.unit == n)),
                 unit.error.eq(command.error),
-                unit.valid.eq(own.valid),
+                unit.valid.eq(own.valid & ~(self.exp | self.norm)),
                 unit.table.eq(command.table),
-                unit.c.eq(command.c),
+                unit.c[0].eq(Mux(self.norm, self.share.as_value(), command.c[0].as_value())),
+                *(unit.c[n].eq(command.c[n]) for n in (1, 2)),
                 unit.access.eq(self.access),
             ]
         if self.number == 0:
@@ -175,7 +195,8 @@ class Column(wiring.Component):
         m.submodules.errors = errors = Ram(f.word, depth)
         neuron = line.hold("neuron", command.neuron, 0, done)
         error = line.hold("error", command.error, 0, done)
-        write = line.at(done) & line.hold("own_valid", own.valid, 0, done)
+        keeps = own.valid & ~(self.exp | self.norm)
+        write = line.at(done) & line.hold("own_keeps", keeps, 0, done)
         read_at = Cat(command.error, command.neuron)
         new = Mux(error, result, slope)
         self.tap.join(Region.STATE, state, read_at, Cat(error, neuron), state_out, write)
@@ -188,19 +209,33 @@ class Column(wiring.Component):
             errors.waddr.eq(Mux(host_e, access.index[1:], neuron)),
             errors.wdata.eq(Mux(host_e, access.data, result)),
             errors.wen.eq(host_e | write & error),
-            self.e_in.eq(errors.rdata),
+            self.e_in.eq(Mux(self._silent(m), 0, errors.rdata)),
             self.e_shift.eq(delay(m, self.push.en, Ram.latency, "push", init=True)),
         ]
         self._rates(m, line, result, write & ~error)
-        fresh = delay(m, own.first, Ram.latency, "first")
+        fresh = delay(m, own.first | self.exp | self.norm, Ram.latency, "first")
+        norm = delay(m, self.norm, Ram.latency, "norm")
         prior = delay(m, own.first & command.prior, Ram.latency, "prior")
         state_in = register("state_in", signed(f.word + f.guard))
         partner_in = register("partner_in", signed(f.word))
         m.d.sync += [
             state_in.eq(Mux(fresh, 0, state.rdata)),
-            partner_in.eq(Mux(prior, 0, partner.rdata)),
+            partner_in.eq(Mux(norm, 1 << f.r.frac, Mux(prior, 0, partner.rdata))),
         ]
         return state_in, partner_in
+
+    def _silent(self, m: Module) -> Any:
+        """The e pushed into the array counts as zero."""
+        first = self._of_context(self.push.context, "first", m)
+        return delay(m, ~self.push.live | self.push.prior & first, Ram.latency, "silent")
+
+    def _of_context(self, context: Any, flag: str, m: Module) -> Any:
+        """A flag of the stream of a context; nothing counts as first that is not valid."""
+        found = Signal(name=f"{flag}_of_context")
+        for n, own in enumerate(self.flags):
+            with m.If(context == n):
+                m.d.comb += found.eq(own[flag])
+        return found
 
     def _rates(self, m: Module, line: Pipeline, r: Any, write: Any) -> None:
         """Rates leave in pairs; the constant one follows an odd number of neurons."""
@@ -222,15 +257,21 @@ class Column(wiring.Component):
         place = line.hold("extra", command.extra, 0, done)
         self.tap.join(Region.OUTPUT, outputs, command.extra, place, r, write & output)
 
-    def _errors_from_above(self, m: Module, own: Any) -> Any:
-        """q, or at the output the squared error's y - r; at FETCH."""
+    def _errors_from_above(self, m: Module, line: Pipeline, own: Any, result: Any) -> Any:
+        """q, or at the output y - r or y - softmax; at FETCH. EXP and NORM write where q is."""
         machine, f, command = self.machine, self.machine.formats, self.command
         m.submodules.q = q = Ram(f.word, machine.state_depth)
         m.submodules.targets = targets = Ram(f.word, machine.io_depth)
         narrow, changed = self._round_q(m)
         where = delay(m, Cat(self.q_neuron, self.q_live), 3, "q_place")
-        live = where[-1] & delay(m, self._q_valid(m), 3, "q_valid")
-        self.tap.join(Region.Q, q, command.neuron, where[:-1], narrow, live)
+        live = where[-1] & delay(m, self._of_context(self.q_context, "valid", m), 3, "q_valid")
+        done = self.done
+        shares = line.hold("shares", (self.exp | self.norm) & own.valid, 0, done) & line.at(done)
+        neuron = line.hold("neuron", command.neuron, 0, done)
+        self.tap.join(
+            Region.Q, q, command.neuron, Mux(shares, neuron, where[:-1]),
+            Mux(shares, result, narrow), live | shares,
+        )  # fmt: skip
         self.q_saturated = changed & live
         access = self.tap.access
         m.d.comb += [
@@ -242,7 +283,9 @@ class Column(wiring.Component):
         prior = delay(m, own.first & command.prior, Ram.latency, "q_prior")
         wanted = delay(m, own.target_valid, Ram.latency, "q_wanted")
         drop = f.r.frac - f.e.frac
-        y, r = targets.rdata.as_signed(), Mux(prior, 0, self.outputs.rdata.as_signed())
+        softmax = delay(m, command.softmax if machine.softmax else Const(0, 1), Ram.latency, "of")
+        kept = Mux(softmax, q.rdata, self.outputs.rdata).as_signed()
+        y, r = targets.rdata.as_signed(), Mux(prior, 0, kept)
         difference = register("y_minus_r", signed(f.word + 1))
         rounded = register("cost_error", signed(f.word))
         m.d.sync += [
@@ -265,13 +308,43 @@ class Column(wiring.Component):
         m.d.sync += rounded.eq(((self.q_data.as_signed() >> (drop - 1)) + 1) >> 1)
         return saturate(m, rounded, f.word, "q_narrow")
 
-    def _q_valid(self, m: Module) -> Any:
-        """The stream of the context that q words come from is valid."""
-        valid = Signal(name="q_of_valid")
-        for n, own in enumerate(self.flags):
-            with m.If(self.q_context == n):
-                m.d.comb += valid.eq(own.valid)
-        return valid
+    def _drawn(self, m: Module, line: Pipeline, own: Any, drain: Any) -> Any:
+        """s from the output memory instead of the drain: of TRACE, and of EXP below the largest."""
+        f, time = self.machine.formats, FETCH + BASE - 1
+        if not (self.machine.traces or self.machine.softmax):
+            return drain
+        prior = delay(m, own.first & self.command.prior, Ram.latency, "drawn_prior")
+        z, below = register("z", signed(f.word)), register("below", signed(f.word + 1))
+        exp = delay(m, self.exp, Ram.latency + 1, "exp")
+        largest = self.softmax.largest if self.softmax else Const(0, 1)
+        m.d.sync += [
+            z.eq(Mux(prior, 0, self.outputs.rdata)),
+            below.eq(z - Mux(exp, largest, 0)),
+        ]
+        word, _ = saturate(m, below, f.word, "below_word")
+        wide = Cat(Const(0, f.guard), word).as_signed()
+        s = line.hold("drawn_s", wide, Ram.latency + 2 + LATENCY, time)
+        return Mux(line.hold("drawn", self.drawn, 0, time), s, drain)
+
+    def _softmax(self, m: Module, line: Pipeline, result: Any) -> None:
+        """Largest output and sum of exponentials from the results as they come."""
+        command, done, unit = self.command, self.done, self.softmax
+        if unit is None:
+            return
+        m.submodules.softmax = unit
+        names = ("first", "last", "exp", "drained")
+        values = (command.first, command.last, self.exp, ~(command.error | self.drawn))
+        first, last, exp, drained = (
+            line.hold(name, value, 0, done) for name, value in zip(names, values, strict=True)
+        )
+        m.d.comb += [
+            *(unit.value.eq(result), unit.first.eq(first), unit.last.eq(last)),
+            *(unit.compare.eq(line.at(done) & drained), unit.add.eq(line.at(done) & exp)),
+        ]
+        m.d.sync += [
+            self.share.mantissa.eq(unit.share),
+            self.share.shift.eq(PRE + self.machine.formats.word - 2 - self.machine.formats.guard),
+        ]
 
     def _drive(self, m: Module) -> tuple[Any, Any]:
         """s from the drained sum: DRIVE cycles."""

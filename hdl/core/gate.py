@@ -80,9 +80,9 @@ class Gate(wiring.Component):
                     m.next = "READY"
             with m.State("READ"):
                 m.d.comb += self.wants.eq(1)
-                m.d.sync += timer.eq(timer - 1)
+                # in every cycle, so that the enable is the state and nothing else: the last counts
+                m.d.sync += [timer.eq(timer - 1), self.o.payload.eq(self.reply)]
                 with m.If(timer == 0):
-                    m.d.sync += self.o.payload.eq(self.reply)
                     m.next = "ANSWER"
             with m.State("ANSWER"):
                 m.d.comb += [self.wants.eq(1), self.o.valid.eq(1)]

@@ -24,12 +24,13 @@ class Intake(wiring.Component):
     -------
     x : words with flags;  y : words;  both in the order context, column, unit
     start, target, n, address, context, bias : the operation; `done` in its last cycle
+    keep, kept : inputs also go to the output memory, from this word on
     access : writes to the columns
     flags_index, flags : flags of any stream, for the outlet
     learns : a valid stream learns in this step;  new_step clears it
     waiting : at work, and no word to take
 
-    A stream costs 1 + n cycles, a target stream that is not flagged 1.
+    A stream costs 1 + n cycles (1 + 2 n with `keep`), a target stream that is not flagged 1.
     """
 
     x: Any
@@ -40,6 +41,8 @@ class Intake(wiring.Component):
     address: Any
     context: Any
     bias: Any
+    keep: Any
+    kept: Any
     done: Any
     access: Any
     flags_index: Any
@@ -62,6 +65,8 @@ class Intake(wiring.Component):
                 "address": In(14),
                 "context": In(2),
                 "bias": In(2),
+                "keep": In(1),
+                "kept": In(14),
                 "done": Out(1),
                 "access": Out(Access()),
                 "flags_index": In(self.index_bits),
@@ -77,6 +82,7 @@ class Intake(wiring.Component):
         machine, word, access = self.machine, self.machine.formats.word, self.access
         column, index = Signal(range(machine.streams)), Signal(self.index_bits)
         left, odd, place = Signal(12), Signal(), Signal(14)  # words to come; where the next goes
+        second, also = Signal(), Signal(14)  # of two cycles per word; where its copy goes
         arriving = Signal(flags)
         m.submodules.flags = memory = Memory(
             shape=flags.size, depth=max(2, machine.total_streams), init=[]
@@ -97,6 +103,7 @@ class Intake(wiring.Component):
         def next_stream() -> None:
             m.d.sync += [column.eq(column + 1), index.eq(index + 1)]
             m.d.sync += [left.eq(self.n), odd.eq(0), place.eq(self.address)]
+            m.d.sync += [also.eq(self.kept), second.eq(0)]
             with m.If(column == machine.streams - 1):
                 m.d.comb += self.done.eq(1)
                 m.d.sync += column.eq(0)
@@ -108,6 +115,7 @@ class Intake(wiring.Component):
             with m.State("IDLE"):
                 m.d.sync += [column.eq(0), index.eq(self.context * machine.streams)]
                 m.d.sync += [left.eq(self.n), odd.eq(0), place.eq(self.address)]
+                m.d.sync += [also.eq(self.kept), second.eq(0)]
                 with m.If(self.start):
                     m.next = "CHECK"
                     with m.If(~self.target):
@@ -124,15 +132,21 @@ class Intake(wiring.Component):
                     m.d.sync += self.learns.eq(self.learns | arriving.valid & arriving.learn)
                     m.next = "INPUTS"
             with m.State("INPUTS"):
-                m.d.comb += [self.x.ready.eq(1), self.waiting.eq(~self.x.valid)]
+                takes = ~self.keep | second
+                m.d.comb += [self.x.ready.eq(takes), self.waiting.eq(~self.x.valid)]
                 one = Mux(self.bias == Bias.HIGH, 1 << self.machine.formats.r.frac, 0)
                 data = self.x.payload[:word]
                 pair = Mux(odd, Cat(low, data), Cat(data, one[:word]))
                 m.d.comb += [
-                    *(access.region.eq(Region.RATES), access.unit.eq(column)),
-                    *(access.index.eq(place), access.data.eq(pair)),
+                    access.region.eq(Mux(takes, Region.RATES, Region.OUTPUT)),
+                    *(access.unit.eq(column), access.index.eq(Mux(takes, place, also))),
+                    access.data.eq(Mux(takes, pair, data)),
                 ]
-                with m.If(self.x.valid):
+                with m.If(self.x.valid & ~takes):
+                    m.d.comb += access.write.eq(own.valid)
+                    m.d.sync += [second.eq(1), also.eq(also + 1)]
+                with m.Elif(self.x.valid):
+                    m.d.sync += second.eq(0)
                     m.d.sync += [low.eq(data), left.eq(left - 1), odd.eq(~odd)]
                     m.d.sync += place.eq(place + odd)
                     m.d.comb += access.write.eq(own.valid & (odd | last))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MEMBRANE and ERROR: from an operation to the filters' commands, with their coefficients."""
+"""The filter operations: from an operation to the filters' commands, with their coefficients."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.lib.registers import delay
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
-from antevolt.hdl.spec.program import Bias
+from antevolt.hdl.spec.program import Bias, Cost
 from antevolt.hdl.spec.timing import COEFFICIENTS
 
 __all__ = ["Neurons"]
@@ -26,7 +26,8 @@ class Neurons(wiring.Component):
 
     Members
     -------
-    op, membrane, error : the operation, and its issue;  step : a pulse at the start of a step
+    op, membrane, error, trace, exp, norm : the operation, and its issue
+    step : a pulse at the start of a step
     command : to the columns
     access, reply : the coefficient memory on the access bus
     """
@@ -34,6 +35,9 @@ class Neurons(wiring.Component):
     op: Any
     membrane: Any
     error: Any
+    trace: Any
+    exp: Any
+    norm: Any
     step: Any
     command: Any
     access: Any
@@ -46,6 +50,9 @@ class Neurons(wiring.Component):
                 "op": In(operation),
                 "membrane": In(1),
                 "error": In(1),
+                "trace": In(1),
+                "exp": In(1),
+                "norm": In(1),
                 "step": In(1),
                 "command": Out(FilterCommand(machine)),
                 "access": In(Access()),
@@ -58,31 +65,38 @@ class Neurons(wiring.Component):
         machine, op = self.machine, self.op
         spacing = machine.interval
         m.submodules.walker = walker = NeuronWalker(machine.rows, spacing)
-        own, is_error = Signal(operation), Signal()
-        starts = self.membrane | self.error
+        own, is_error, drawn, exp, norm = (Signal(operation), *(Signal() for _ in range(4)))
+        starts = self.membrane | self.error | self.trace | self.exp | self.norm
         with m.If(starts):
-            m.d.sync += [own.eq(op), is_error.eq(self.error)]
+            m.d.sync += [
+                *(own.eq(op), is_error.eq(self.error | self.norm)),
+                *(drawn.eq(self.trace | self.exp), exp.eq(self.exp), norm.eq(self.norm)),
+            ]
         whole = machine.rows * spacing
         m.d.comb += [
             *(walker.start.eq(starts), walker.n.eq(op.n)),
-            walker.interval.eq(Mux(self.error, whole, op.interval)),
+            walker.interval.eq(Mux(self.membrane, op.interval, whole)),
         ]
         command = Signal(FilterCommand(machine), name="bare")
+        place_in_pairs = walker.number + own.odd
         m.d.sync += [
             *(command.start.eq(walker.en), command.error.eq(is_error)),
             *(command.unit.eq(self._unit(m)), command.neuron.eq(own.neurons + walker.number)),
             *(command.context.eq(own.context), command.prior.eq(own.prior)),
             *(
-                command.cost.eq(own.cost),
+                command.cost.eq(own.cost.any()),
+                command.softmax.eq(own.cost == Cost.SOFTMAX),
                 command.output.eq(own.output),
                 command.table.eq(own.table),
             ),
-            command.rates.eq(own.rates + (walker.number >> 1)),
-            *(command.odd.eq(walker.number[0]), command.last.eq(walker.last)),
+            *(command.drawn.eq(drawn), command.exp.eq(exp), command.norm.eq(norm)),
+            command.first.eq((walker.number == 0) & own.head),
+            command.rates.eq(own.rates + (place_in_pairs >> 1)),
+            *(command.odd.eq(place_in_pairs[0]), command.last.eq(walker.last)),
             *(command.one.eq(own.bias == Bias.HIGH), command.extra.eq(own.extra + walker.number)),
         ]
         place = Signal(1 + bits(machine.state_depth))
-        m.d.sync += place.eq(Cat(is_error, own.weights + walker.number))
+        m.d.sync += place.eq(Cat(is_error, own.weights + Mux(own.shared, 0, walker.number)))
         coefficients = self._coefficients(m, place)
         bare = delay(m, command.as_value(), COEFFICIENTS - 1, "bare")
         complete = FilterCommand(machine)(bare)

@@ -106,7 +106,7 @@ class Sequencer(wiring.Component):
         tap, words = Tap(m, self.access, None), []
         for n in range(CHUNKS):
             m.submodules[f"program{n}"] = ram = Ram(CHUNK, self.machine.program_depth)
-            tap.join(Region.PROGRAM, ram, counter, 0, 0, 0, way=(2, n))
+            tap.join(Region.PROGRAM, ram, counter, 0, 0, 0, way=(3, n))
             words.append(ram.rdata)
         m.d.comb += self.reply.as_value().eq(
             tap.reply("reply_register", Reply().const({}).as_value())

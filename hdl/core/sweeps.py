@@ -108,14 +108,17 @@ class Sweeps(wiring.Component):
         last_high = walker.last & Mux(backing, own.bias != Bias.NONE, own.bias == Bias.HIGH)
         m.d.sync += [
             slot.en.eq(walker.en & ~applying),
-            *(slot.back.eq(single), slot.first.eq(walker.first), slot.last.eq(walker.last)),
+            slot.back.eq(single),
+            slot.first.eq(walker.first & (single | own.head)),
+            slot.last.eq(walker.last & (single | own.tail)),
             *(slot.half.eq(single & half), slot.weights.eq(pair), slot.context.eq(own.context)),
             *(slot.mask_low.eq(own.prior & ~last_low), slot.mask_high.eq(own.prior & ~last_high)),
             slot.rates.eq(own.rates + Mux(backing, walker.index >> 1, walker.index)),
             slot.q.eq(own.extra + walker.index),
             slot.q_live.eq(backing & own.q & (walker.index < own.n)),
-            *(slot.q_clear.eq(walker.group_first), slot.q_done.eq(walker.group_last)),
-            *(slot.g_live.eq(backing & own.g), slot.g_clear.eq(backing & fresh)),
+            slot.q_clear.eq(walker.group_first & own.head),
+            slot.q_done.eq(walker.group_last & own.tail),
+            *(slot.g_live.eq(backing & own.g), slot.g_clear.eq(backing & fresh & ~own.keep)),
         ]
         written = delay(
             m,
@@ -138,7 +141,18 @@ class Sweeps(wiring.Component):
             m.d.sync += neuron.eq(self.op.neurons)
         with m.Elif(push):
             m.d.sync += neuron.eq(neuron + 1)
-        m.d.sync += [self.push.en.eq(push), self.push.neuron.eq(neuron)]
+        skip, rows = Signal(len(self.op.skip)), Signal(len(self.op.rows))
+        with m.If(self.back):
+            m.d.sync += [skip.eq(self.op.skip), rows.eq(self.op.rows)]
+        with m.Elif(push & skip.any()):
+            m.d.sync += skip.eq(skip - 1)
+        with m.Elif(push & rows.any()):
+            m.d.sync += rows.eq(rows - 1)
+        m.d.sync += [
+            *(self.push.en.eq(push), self.push.neuron.eq(neuron)),
+            self.push.live.eq(~skip.any() & rows.any()),
+            *(self.push.prior.eq(self.own.prior_e), self.push.context.eq(self.own.context)),
+        ]
 
     def _gradients(self, m: Module, walker: Walker, applying: Any) -> None:
         """Addresses of gradient words: those of the weights, one word per weight."""

@@ -29,6 +29,8 @@ class Machine:
     program_depth program words
     tables        non-linear activation functions that can be loaded at once
     phi_log2      log2 of the intervals of one table
+    traces        with TRACE: presynaptic traces, recurrent projections
+    softmax       with EXP and NORM: cross-entropy
     """
 
     rows: int = 1
@@ -46,6 +48,8 @@ class Machine:
     program_depth: int = 128
     tables: int = 2
     phi_log2: int = 8
+    traces: bool = True
+    softmax: bool = True
     formats: Formats = field(default_factory=Formats)
 
     def __post_init__(self) -> None:
@@ -60,6 +64,8 @@ class Machine:
             depth = getattr(self, name)
             if depth < 16 or depth & (depth - 1) or depth > 1 << 14:
                 raise ValueError(f"{name} is {depth}; a memory has a power of two, 16..16384 words")
+        if self.program_depth > 1 << 13:
+            raise ValueError(f"program_depth is {self.program_depth}; it is at most 8192")
         if not 4 <= self.phi_log2 <= 10:
             raise ValueError(f"phi_log2 is {self.phi_log2}; a table has 2^4..2^10 intervals")
 

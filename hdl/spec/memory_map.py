@@ -5,12 +5,23 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.program import STRIDE
 
-__all__ = ["DATA_BITS", "INDEX_BITS", "KINDS", "UNIT_BITS", "Address", "Region", "Register"]
+__all__ = [
+    "DATA_BITS",
+    "INDEX_BITS",
+    "KINDS",
+    "SUM_BITS",
+    "UNIT_BITS",
+    "Address",
+    "Region",
+    "Register",
+]
 
 DATA_BITS = 36
 INDEX_BITS = 16
 UNIT_BITS = 8
+SUM_BITS = 32  # of a sum of exponentials
 
 KINDS = ("drive", "d", "u", "p", "q", "beta", "delta", "v", "e", "w")
 """Saturations that are counted, in the order of their registers (see `roundings.TABLE`)."""
@@ -19,7 +30,7 @@ KINDS = ("drive", "d", "u", "p", "q", "beta", "delta", "v", "e", "w")
 class Region(IntEnum):
     """A memory. `unit` is a row, a column or 0; `index` counts words within it."""
 
-    PROGRAM = 0  # index = operation * 4 + chunk
+    PROGRAM = 0  # index = operation * 8 + chunk
     WEIGHTS = 1  # unit = row; a pair of weights, the even column low
     GRADIENTS = 2  # unit = row; index = 2 * pair + half
     COEFFICIENTS = 3  # index = (neuron * 2 + mode) * 4 + which; mantissa, shift above it
@@ -63,7 +74,7 @@ def size(machine: Machine, region: Region) -> tuple[int, int]:
     """How many units and words per unit a region of this core has."""
     m, one = machine, 1
     return {
-        Region.PROGRAM: (one, m.program_depth * 4),
+        Region.PROGRAM: (one, m.program_depth * STRIDE),
         Region.WEIGHTS: (m.rows, m.w_depth),
         Region.GRADIENTS: (m.rows, 2 * m.w_depth),
         Region.COEFFICIENTS: (one, 2 * m.state_depth * 4),

@@ -9,11 +9,24 @@ property of the program. INPUT, TARGET and OUTPUT alone wait for the streams.
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from enum import IntEnum
+from itertools import islice
 
-__all__ = ["CHUNK", "CHUNKS", "LAYOUT", "MEANING", "Bias", "Kind", "Operation", "markdown"]
+__all__ = [
+    "CHUNK",
+    "CHUNKS",
+    "LAYOUT",
+    "MEANING",
+    "STRIDE",
+    "Bias",
+    "Cost",
+    "Kind",
+    "Operation",
+    "markdown",
+]
 
 CHUNK = 36  # bits of one word of the program memory
-CHUNKS = 4  # words per operation
+CHUNKS = 5  # words per operation
+STRIDE = 8  # from one operation to the next; words between are not there
 
 
 class Kind(IntEnum):
@@ -28,6 +41,17 @@ class Kind(IntEnum):
     ERROR = 6
     BACK = 7
     APPLY = 8
+    TRACE = 9
+    EXP = 10
+    NORM = 11
+
+
+class Cost(IntEnum):
+    """Where an ERROR takes q from."""
+
+    HIDDEN = 0  # the q memory: what BACK made
+    SQUARED = 1  # y - r
+    SOFTMAX = 2  # y - softmax, which NORM left in the q memory
 
 
 class Bias(IntEnum):
@@ -46,7 +70,7 @@ LAYOUT: dict[str, int] = {
     "bias": 2,
     "q": 1,
     "g": 1,
-    "cost": 1,
+    "cost": 2,
     "output": 1,
     "table": 3,
     "n": 12,
@@ -57,6 +81,14 @@ LAYOUT: dict[str, int] = {
     "rates": 14,
     "neurons": 14,
     "extra": 14,
+    "head": 1,
+    "tail": 1,
+    "prior_e": 1,
+    "odd": 1,
+    "keep": 1,
+    "shared": 1,
+    "skip": 6,
+    "rows": 12,
 }
 """Bits of each operand, from bit 0 up."""
 
@@ -66,6 +98,8 @@ MEANING: dict[Kind, dict[str, str]] = {
         "n": "inputs per stream",
         "rates": "first activity pair",
         "bias": "the last pair's upper half is the constant one (HIGH) or zero",
+        "output": "also write the inputs to the output memory",
+        "extra": "first word of the output memory",
     },
     Kind.TARGET: {"n": "targets per stream", "extra": "first word of the target memory"},
     Kind.OUTPUT: {
@@ -81,6 +115,8 @@ MEANING: dict[Kind, dict[str, str]] = {
         "rates": "first activity pair",
         "bias": "where the constant one stands in the last pair",
         "prior": "the rates are those of the step before",
+        "head": "the first projection into these neurons: their sums start from zero",
+        "tail": "the last projection into these neurons: their sums are drained",
     },
     Kind.MEMBRANE: {
         "n": "neurons",
@@ -93,12 +129,14 @@ MEANING: dict[Kind, dict[str, str]] = {
         "output": "also write r to the output memory",
         "extra": "first word of the output memory",
         "prior": "e is that of the step before",
+        "head": "the search for the largest r starts anew",
+        "odd": "the first neuron takes the upper half of the first pair",
     },
     Kind.ERROR: {
         "n": "neurons",
         "neurons": "first neuron in the state memories",
         "weights": "first neuron in the coefficient memory",
-        "cost": "q comes from target and output, not from the q memory",
+        "cost": "where q comes from: 0 the q memory, 1 y - r, 2 y - softmax (of the q memory)",
         "extra": "first word of the target and output memories",
         "prior": "q, r' and the output are those of the step before",
     },
@@ -115,6 +153,12 @@ MEANING: dict[Kind, dict[str, str]] = {
         "g": "sum the gradient",
         "bias": "the last column is the constant one",
         "prior": "the rates are those of the step before",
+        "head": "the first operation that adds to these q: they start from zero",
+        "tail": "the last operation that adds to these q: they are rounded and kept",
+        "prior_e": "e is that of the step before: zero for a stream that starts",
+        "keep": "add to the gradient sums also where they start anew",
+        "skip": "neurons of the first group whose e is taken as zero",
+        "rows": "neurons after them whose e counts; it is zero for the rest",
     },
     Kind.APPLY: {
         "words": "weight pairs per neuron",
@@ -123,6 +167,31 @@ MEANING: dict[Kind, dict[str, str]] = {
         "interval": "eta = m 2^-k: m (4..7) in bits 0..2, k in bits 3..8",
         "n": "number of the projection, for the random bits",
         "output": "stochastic rounding (else half up)",
+    },
+    Kind.TRACE: {
+        "n": "rates, in the output memory",
+        "extra": "first word of the output memory",
+        "prior": "they are those of the step before: zero for a stream that starts",
+        "neurons": "first filter in the state memories",
+        "weights": "coefficient of all of them (0, a_m, rho)",
+        "rates": "first activity pair to write",
+        "bias": "the last pair's upper half is the constant one (HIGH) or zero",
+        "shared": "1: all filters have one coefficient",
+    },
+    Kind.EXP: {
+        "n": "outputs",
+        "extra": "first word of the output memory; their largest value is that of the MEMBRANE "
+        "before",
+        "neurons": "first neuron in the q memory, where the exponentials go",
+        "weights": "coefficient of all of them (0, 0, gain)",
+        "table": "loaded table of the exponential",
+        "shared": "1",
+    },
+    Kind.NORM: {
+        "n": "outputs",
+        "neurons": "first neuron in the q memory: exponentials become shares of their sum",
+        "weights": "coefficient of all of them (-, 0, 1)",
+        "shared": "1",
     },
 }
 
@@ -149,6 +218,14 @@ class Operation:
     rates: int = 0
     neurons: int = 0
     extra: int = 0
+    head: int = 1
+    tail: int = 1
+    prior_e: int = 0
+    odd: int = 0
+    keep: int = 0
+    shared: int = 0
+    skip: int = 0
+    rows: int = 0
 
     def __post_init__(self) -> None:
         for name, bits in LAYOUT.items():
@@ -166,17 +243,18 @@ class Operation:
         return self.interval >> 3
 
     def encode(self) -> list[int]:
-        """The operation as `CHUNKS` words of `CHUNK` bits, low bits first."""
+        """The operation as `CHUNKS` words of `CHUNK` bits, low bits first, and the gap after it."""
         word, at = 0, 0
         for name, bits in LAYOUT.items():
             word |= int(getattr(self, name)) << at
             at += bits
-        return [word >> CHUNK * i & (1 << CHUNK) - 1 for i in range(CHUNKS)]
+        chunks = [word >> CHUNK * i & (1 << CHUNK) - 1 for i in range(CHUNKS)]
+        return chunks + [0] * (STRIDE - CHUNKS)
 
     @classmethod
     def decode(cls, chunks: Iterable[int]) -> "Operation":
         """Inverse of `encode`; raises ValueError for a kind that does not exist."""
-        word = sum(int(chunk) << CHUNK * i for i, chunk in enumerate(chunks))
+        word = sum(int(c) << CHUNK * i for i, c in enumerate(islice(chunks, CHUNKS)))
         values = {}
         for name, bits in LAYOUT.items():
             values[name] = word & (1 << bits) - 1

@@ -34,6 +34,7 @@ RESULT = 11  # when the new weight is there
 WALKER = 3  # issue of an operation to its first slot
 COEFFICIENTS = 3  # further to its first command at the columns' head: coefficients are read
 KEY = 16  # issue of an APPLY to its first gradient, while the key of the random bits is made
+DIVIDE = 6  # last exponential written to the reciprocal of the sum, beside a cycle per bit
 MIN_DELAY = 4  # from one operation's issue to the next: fetch and decode
 
 

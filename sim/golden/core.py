@@ -16,9 +16,10 @@ from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register
-from antevolt.hdl.spec.program import CHUNKS, Bias, Kind, Operation
+from antevolt.hdl.spec.program import STRIDE, Bias, Kind, Operation
 from antevolt.sim.golden.memories import Exact, Memories
-from antevolt.sim.golden.operations import Apply, Back, ErrorFilter, Forward, Membrane
+from antevolt.sim.golden.neurons import ErrorFilter, Exp, Membrane, Norm, Trace
+from antevolt.sim.golden.operations import Apply, Back, Forward
 from antevolt.sim.golden.streams import Streams
 
 __all__ = ["GoldenCore", "Observer"]
@@ -93,11 +94,11 @@ class GoldenCore:
             streams = contexts[op.context]
             own = slice(op.context * columns, (op.context + 1) * columns)
             if op.kind == Kind.FORWARD:
-                acc = run(streams)
+                acc = run(streams) if op.head else acc + run(streams)
                 registers[Register.SLOTS] += run.slots
-            elif op.kind == Kind.MEMBRANE:
+            elif op.kind in (Kind.MEMBRANE, Kind.TRACE):
                 run(streams, acc)
-            elif op.kind == Kind.ERROR:
+            elif op.kind in (Kind.ERROR, Kind.EXP, Kind.NORM):
                 run(streams)
             elif op.kind == Kind.BACK:
                 saturated = run(streams, fresh and op.context == 0)
@@ -122,6 +123,8 @@ class GoldenCore:
     def _input(self, op: Operation, streams: Streams, x: Raw) -> None:
         rates = self.memories.rates[2 * op.rates : 2 * op.rates + op.n]
         _copy(rates, x.T, streams.valid)
+        if op.output:
+            _copy(self.memories.output[op.extra : op.extra + op.n], x.T, streams.valid)
         if op.n % 2:
             one = 1 << self.machine.formats.r.frac if op.bias == Bias.HIGH else 0
             _copy(self.memories.rates[2 * op.rates + op.n], one, streams.valid)
@@ -148,7 +151,7 @@ class GoldenCore:
     def _decode(self) -> None:
         if self._loaded == self.memories.loaded:
             return
-        program = self.memories.program.reshape(-1, CHUNKS)
+        program = self.memories.program.reshape(-1, STRIDE)
         decoded: list[tuple[Operation, Any]] = []
         for number, chunks in enumerate(program.tolist()):
             try:
@@ -173,13 +176,13 @@ class GoldenCore:
         ends = {
             "context": (op.context + 1, m.contexts),
             "weights": (op.weights + op.groups * pairs, m.w_depth if pairs else m.state_depth),
-            "rates": (op.rates + (pairs or -(-op.n // 2)), m.r_depth),
+            "rates": (op.rates + (pairs or -(-(op.n + op.odd) // 2)), m.r_depth),
             "neurons": (op.neurons + neurons, m.state_depth),
             "extra": (op.extra + op.n, m.state_depth if op.q else m.io_depth),
             "table": (op.table, m.tables),
         }
         used = {
-            Kind.INPUT: ("rates",),
+            Kind.INPUT: ("rates", *(["extra"] if op.output else [])),
             Kind.TARGET: ("extra",),
             Kind.OUTPUT: ("extra",),
             Kind.FORWARD: ("weights", "rates"),
@@ -188,6 +191,9 @@ class GoldenCore:
             Kind.BACK: ("weights", "rates", "neurons", *(["extra"] if op.q else [])),
             Kind.APPLY: ("weights",),
             Kind.END: (),
+            Kind.TRACE: ("rates", "neurons", "extra"),
+            Kind.EXP: ("neurons", "extra", "table"),
+            Kind.NORM: ("neurons",),
         }
         for name in ("context", *used[op.kind]):
             end, limit = ends[name]
@@ -211,4 +217,7 @@ _MAKE: dict[Kind, Callable[[Memories, Operation], Any]] = {
     Kind.ERROR: ErrorFilter,
     Kind.BACK: Back,
     Kind.APPLY: Apply,
+    Kind.TRACE: Trace,
+    Kind.EXP: Exp,
+    Kind.NORM: Norm,
 }

@@ -16,9 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antevolt.hdl.spec.formats import Formats
+from antevolt.hdl.spec.memory_map import SUM_BITS
+from antevolt.hdl.spec.roundings import PRE
 from antevolt.sim.golden.arithmetic import Limits, Whole, half_up, narrow, product
 
-__all__ = ["Count", "Tables", "error", "membrane", "squared_error"]
+__all__ = [
+    "Count",
+    "Tables",
+    "below_largest",
+    "difference",
+    "drive",
+    "error",
+    "membrane",
+    "share",
+    "share_shift",
+]
 
 Count = Callable[[str, NDArray[np.bool_] | None], None]
 """Told the kind of saturation (`memory_map.KINDS`) and which elements [S, n] it met; None: none."""
@@ -47,8 +59,13 @@ def _word(wide: Whole, f: Formats, kind: str, count: Count) -> Whole:
     return words
 
 
+def drive(acc: Whole, f: Formats, count: Count) -> Whole:
+    """s, with guard bits, from the accumulator, which is used up."""
+    return _saturate(half_up(acc, f.drive.frac - f.u.frac), f.word + f.guard, "drive", count)
+
+
 def membrane(
-    acc: Whole,
+    s: Whole,
     e: Whole,
     u: Whole,
     coefficients: tuple[Whole, Whole, Whole],
@@ -58,11 +75,10 @@ def membrane(
 ) -> tuple[Whole, Whole | NDArray[np.float32], Whole | NDArray[np.float32]]:
     """u', r, r' from the drive and the state; coefficients gamma, a_m, rho; tables None: linear.
 
-    `acc` is used up.
+    `s` is used up.
     """
     gamma, a_m, rho = coefficients
     wide = f.word + f.guard
-    s = _saturate(half_up(acc, f.drive.frac - f.u.frac), wide, "drive", count)
     s -= u
     d = _word(product(e, gamma, s), f, "d", count)
     p = _word(product(d, rho, u), f, "p", count)
@@ -74,11 +90,34 @@ def membrane(
     return u_next, tables.phi[place], tables.slope[place]
 
 
-def squared_error(y: Whole, r: Whole, target_valid: NDArray[np.bool_], f: Formats) -> Whole:
+def difference(y: Whole, r: Whole, target_valid: NDArray[np.bool_], f: Formats) -> Whole:
     """q [S, n] of the output population, in format e: y - r, or 0 for streams without a target."""
     q = half_up(y - r, f.r.frac - f.e.frac)
     q[~target_valid] = 0
     return q
+
+
+def below_largest(z: Whole, largest: Whole, f: Formats) -> Whole:
+    """s of EXP: z - largest [S, 1] as a word, with guard bits."""
+    below = Limits(f.word).clip(z - largest)
+    below *= 2.0**f.guard
+    return below
+
+
+def share_shift(f: Formats) -> int:
+    """Shift of a product with a `share`: the result stands like its other factor."""
+    return PRE + f.word - 2 - f.guard
+
+
+def share(total: Whole, f: Formats) -> Whole:
+    """1 / total as a coefficient's mantissa in (0, 2): for sums of exponentials, in format r.
+
+    Twin of `hdl/core/softmax.py`, which divides bit by bit and so limits what is too large.
+    """
+    ones = np.where(total < 0, 2.0**SUM_BITS + total, total)
+    with np.errstate(divide="ignore"):
+        quotient = np.floor(2.0 ** (f.r.frac + f.word - 2) / ones)
+    return np.minimum(quotient, Limits(f.word).high)
 
 
 def error(

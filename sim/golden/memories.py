@@ -12,7 +12,7 @@ from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
-from antevolt.hdl.spec.program import CHUNK
+from antevolt.hdl.spec.program import CHUNK, CHUNKS, STRIDE
 
 __all__ = ["Exact", "Memories"]
 
@@ -41,7 +41,9 @@ class Memories:
     rates               [2 r_depth, streams]
     u, v, e, slope, q   [state_depth, streams]; slope is r'
     output, target      [io_depth, streams]; the host cannot see the target
-    program             [4 program_depth]
+    partial_q           [state_depth, streams], sums that more operations will add to; not seen
+    largest, total      [streams, 1], of the outputs of a MEMBRANE, of exponentials; not seen
+    program             [8 program_depth]
     mantissa, shift     [state_depth, mode, which], of coefficients
     phi                 [2 tables, 2^phi_log2], words
     registers           by number, unsigned
@@ -62,6 +64,9 @@ class Memories:
         self.q: Exact = np.zeros(neurons)
         self.output: Exact = np.zeros((m.io_depth, m.streams))
         self.target: Exact = np.zeros((m.io_depth, m.streams))
+        self.partial_q: Exact = np.zeros(neurons)
+        self.largest: Exact = np.zeros((m.streams, 1))
+        self.total: Exact = np.zeros((m.streams, 1))
         self.program: Raw = np.zeros(size(m, Region.PROGRAM)[1], dtype=np.int64)
         self.mantissa: Raw = np.zeros((m.state_depth, 2, COEFFICIENTS), dtype=np.int64)
         self.shift: Raw = np.zeros((m.state_depth, 2, COEFFICIENTS), dtype=np.int64)
@@ -106,7 +111,8 @@ class Memories:
     def _load(self, region: Region, index: int, words: Raw) -> None:
         f, places = self.machine.formats, slice(index, index + len(words))
         if region == Region.PROGRAM:
-            self.program[places] = words & ((1 << CHUNK) - 1)
+            there = np.arange(index, index + len(words)) % STRIDE < CHUNKS
+            self.program[places] = np.where(there, words & ((1 << CHUNK) - 1), 0)
         elif region == Region.PHI:
             self.phi.reshape(-1)[places] = words & ((1 << 2 * f.word) - 1)
         else:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from antevolt.hdl.spec.flags import Flag
 from antevolt.hdl.spec.formats import Raw
 
-__all__ = ["Streams", "Where"]
+__all__ = ["Streams", "Where", "keep"]
 
 Where = NDArray[np.bool_] | None
 """Streams [S] that a statement holds for; None: it holds for all."""
@@ -44,3 +44,11 @@ class Streams:
             starting if starting.any() else None,
             bool(learning.any()),
         )
+
+
+def keep(memory: NDArray[np.float64], values: NDArray[np.floating], streams: Streams) -> None:
+    """Write `values` [S, n] of valid streams into `memory` [n, S]."""
+    if streams.valid is None:
+        memory[...] = values.T
+    else:
+        np.copyto(memory, values.T, where=streams.valid)

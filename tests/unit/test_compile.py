@@ -9,7 +9,7 @@ from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register, size
 from antevolt.hdl.spec.network import Network, Population, Projection
-from antevolt.hdl.spec.program import CHUNKS, Bias, Kind, Operation
+from antevolt.hdl.spec.program import STRIDE, Bias, Kind, Operation
 from antevolt.host.compile import compile
 from antevolt.host.phi_tables import table
 from antevolt.host.quantize import coefficient, shifts
@@ -140,7 +140,8 @@ def test_nothing_overlaps(rows, contexts):
     neurons, pairs = [], []
     for t in range(contexts):
         for l, n in enumerate(net.sizes):
-            pairs += range(layout.rates[t][l], layout.rates[t][l] + (n + (l < 3) + 1) // 2)
+            first = layout.rates[l].pairs[t]
+            pairs += range(first, first + (n + (l < 3) + 1) // 2)
             if l:
                 padded = -(-n // rows) * rows
                 neurons += range(layout.neurons[t][l - 1], layout.neurons[t][l - 1] + padded)
@@ -158,9 +159,9 @@ def test_the_program_in_its_memory():
     image = compile(network(), machine())
     chunks = memory(image, Region.PROGRAM)[0]
     count = len(image.operations)
-    found = [Operation.decode(c) for c in chunks[: count * CHUNKS].reshape(-1, CHUNKS).tolist()]
+    found = [Operation.decode(c) for c in chunks[: count * STRIDE].reshape(-1, STRIDE).tolist()]
     assert tuple(found) == image.operations
-    assert (chunks[count * CHUNKS :] == -1).all()
+    assert (chunks[count * STRIDE :] == -1).all()
     assert found[-1].kind == Kind.END
 
 

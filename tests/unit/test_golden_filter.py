@@ -9,7 +9,7 @@ import pytest
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.roundings import PRE
 from antevolt.sim.golden.arithmetic import Limits, factors, lookup, narrow, product
-from antevolt.sim.golden.filter import Tables, error, membrane, squared_error
+from antevolt.sim.golden.filter import Tables, difference, drive, error, membrane
 
 N = 400
 
@@ -168,7 +168,7 @@ def test_membrane(word, linear):
     seen = Seen()
     made = None if linear else Tables(*(lookup(half, f, log2) for half in tables))
     gamma, a_m, rho = (row(factors(code[k], f)) for k in range(3))
-    got = membrane(row(acc), row(e), row(u), (gamma, a_m, rho), made, f, seen)
+    got = membrane(drive(row(acc), f, seen), row(e), row(u), (gamma, a_m, rho), made, f, seen)
     assert list(zip(*map(ints, got), strict=True)) == want
     assert seen == hits
     assert all(hits[kind] for kind in ("drive", "d", "u", "p"))
@@ -204,10 +204,10 @@ def test_error(word):
 def test_squared_error(word):
     rng, f = np.random.default_rng(word), Formats(word)
     y, r = signed(rng, word), signed(rng, word)
-    got = squared_error(row(y), row(r), np.array([True]), f)
+    got = difference(row(y), row(r), np.array([True]), f)
     drop = f.r.frac - f.e.frac
     assert ints(got) == [half_up(int(a) - int(b), drop) for a, b in zip(y, r, strict=True)]
-    assert not squared_error(row(y), row(r), np.array([False]), f).any()
+    assert not difference(row(y), row(r), np.array([False]), f).any()
 
 
 def test_operands_are_left_alone():

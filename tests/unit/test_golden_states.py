@@ -51,11 +51,11 @@ def trajectory(net, machine, flags, x, y):
         rates = [
             np.concatenate(
                 [
-                    memories.rates[2 * first : 2 * first + n]
-                    for first, n in zip(firsts, net.sizes, strict=True)
+                    memories.rates[2 * rates.pairs[t] : 2 * rates.pairs[t] + n]
+                    for rates, n in zip(layout.rates, net.sizes, strict=True)
                 ]
             )
-            for firsts in layout.rates
+            for t in range(machine.contexts)
         ]
         found.append(np.concatenate(rates, axis=1).T)
         yield [state.copy() for state in found]

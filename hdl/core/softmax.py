@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a softmax needs beside the filter: the largest value, the sum, and its reciprocal."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from antevolt.hdl.lib.registers import register
+from antevolt.hdl.spec.formats import Formats
+from antevolt.hdl.spec.memory_map import SUM_BITS
+from antevolt.hdl.spec.timing import DIVIDE
+
+__all__ = ["Softmax"]
+
+
+class Softmax(wiring.Component):
+    """largest = max r;  total = sum of exponentials;  share = 2^(r.frac + word - 2) / total.
+
+    Members
+    -------
+    value, first : a result of the filter, and whether it is the first of its kind
+    compare, add, last : it is an r of the outputs; an exponential; the last one
+    largest : a cycle after `compare`
+    share : mantissa of a coefficient in (0, 2), DIVIDE + word cycles after `add` with `last` at
+        most; a quotient that is too large is all ones
+
+    Golden twin: `sim.golden.filter.share`.
+    """
+
+    value: Any
+    first: Any
+    compare: Any
+    add: Any
+    last: Any
+    largest: Any
+    share: Any
+
+    def __init__(self, formats: Formats):
+        self.formats = formats
+        word = formats.word
+        super().__init__(
+            {
+                "value": In(signed(word)),
+                "first": In(1),
+                "compare": In(1),
+                "add": In(1),
+                "last": In(1),
+                "largest": Out(signed(word)),
+                "share": Out(word),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        total = register("total", signed(SUM_BITS))
+        with m.If(self.compare & (self.first | (self.value > self.largest))):
+            m.d.sync += self.largest.eq(self.value)
+        with m.If(self.add):
+            m.d.sync += total.eq(Mux(self.first, 0, total) + self.value)
+        start = Signal()
+        m.d.sync += start.eq(self.add & self.last)
+        self._divide(m, start, total.as_unsigned())
+        return m
+
+    def _divide(self, m: Module, start: Any, divisor: Any) -> None:
+        """One bit of the quotient per cycle: subtract where it fits."""
+        bits = self.formats.word - 1
+        rest = register("rest", SUM_BITS)
+        left = Signal(range(bits + 1))
+        quotient = Signal(bits)
+        twice = Cat(Const(0, 1), rest)
+        fits = twice >= divisor
+        with m.If(start):
+            m.d.sync += [rest.eq(1 << (self.formats.r.frac - 1)), left.eq(bits)]
+        with m.Elif(left.any()):
+            m.d.sync += [
+                rest.eq(Mux(fits, twice - divisor, twice)),
+                *(quotient.eq(Cat(fits, quotient)), left.eq(left - 1)),
+            ]
+        m.d.comb += self.share.eq(quotient)
+
+
+if DIVIDE < 3:
+    raise RuntimeError("spec.timing and Softmax disagree")

@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operations of a step, in their order, without their delays (`host/schedule.py` has these)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.network import Network
+from antevolt.hdl.spec.program import Bias, Cost, Kind, Operation
+from antevolt.host.layout import EXP, Layout, Rates, Trace
+from antevolt.host.quantize import Eta
+from antevolt.host.schedule import back_interval, forward_interval
+
+__all__ = ["operations"]
+
+
+def operations(layout: Layout, eta: list[Eta | None]) -> tuple[Operation, ...]:
+    """The program of a step (`docs/step.md`); eta per projection, None: frozen."""
+    return tuple(_Program(layout, eta).operations())
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Groups of target neurons that one BACK sweeps with the same rates."""
+
+    group: int
+    groups: int
+    skip: int
+    rows: int
+    rates: Rates
+    traced: bool
+    keep: bool
+
+
+@dataclass(frozen=True)
+class _Program:
+    layout: Layout
+    eta: list[Eta | None]
+
+    @property
+    def network(self) -> Network:
+        return self.layout.network
+
+    @property
+    def machine(self) -> Machine:
+        return self.layout.machine
+
+    @property
+    def parallel(self) -> bool:
+        return self.network.schedule == "parallel"
+
+    def operations(self) -> Iterator[Operation]:
+        contexts = range(self.machine.contexts)
+        top = len(self.network.populations)
+        yield from (self._input(t) for t in contexts)
+        yield from (self._target(t) for t in contexts)
+        if self.parallel:
+            yield from (self._output(t) for t in contexts)
+        for t in contexts:
+            yield from (self._copy(l, t) for l in self.layout.delayed)
+            yield from self._traces(t, None, recurrent=True)
+        if self.parallel:
+            for t in contexts:
+                yield from self._traces(t, None, recurrent=False)
+            for l in range(1, top + 1):
+                yield from (self._error(l, t) for t in contexts)
+            for l in range(top, 0, -1):
+                for t in contexts:
+                    yield from self._forward(l, t)
+                for t in contexts:
+                    yield from self._gradients(l, t)
+                    yield from self._errors_below(l - 1, t)
+            yield from self._applies()
+        else:
+            for l in range(1, top + 1):
+                for t in contexts:
+                    yield from self._forward(l, t)
+            for t in contexts:
+                yield from self._traces(t, top, recurrent=False)
+            for l in range(top, 0, -1):
+                for t in contexts:
+                    yield self._error(l, t)
+                    yield from self._gradients(l, t)
+                    yield from self._errors_below(l - 1, t)
+                    yield from self._traces(t, l - 1, recurrent=False)
+            yield from self._applies()
+            yield from (self._output(t) for t in contexts)
+        yield Operation(Kind.END)
+
+    def _input(self, t: int) -> Operation:
+        rates, kept = self.layout.rates[0], self.layout.outputs.get(0)
+        return Operation(
+            Kind.INPUT,
+            context=t,
+            n=rates.n,
+            rates=rates.pairs[t],
+            bias=_one(rates),
+            output=int(kept is not None),
+            extra=kept[t] if kept else 0,
+        )
+
+    def _target(self, t: int) -> Operation:
+        top = len(self.network.populations)
+        return Operation(
+            Kind.TARGET, context=t, n=self.network.outputs, extra=self.layout.outputs[top][t]
+        )
+
+    def _output(self, t: int) -> Operation:
+        given = self.layout.given
+        kept = self.layout.outputs[len(given.populations)]
+        return Operation(
+            Kind.OUTPUT, context=t, n=given.outputs, extra=kept[t], prior=int(self.parallel)
+        )
+
+    def _copy(self, l: int, t: int) -> Operation:
+        """The rates of the step before, to where recurrent projections read them."""
+        rates = self.layout.delayed[l]
+        return Operation(
+            Kind.TRACE,
+            context=t,
+            n=rates.n,
+            extra=self.layout.outputs[l][t],
+            prior=1,
+            neurons=self.layout.scratch,
+            weights=self.layout.shared["copy"],
+            rates=rates.pairs[t],
+            bias=_one(rates),
+            shared=1,
+        )
+
+    def _traces(self, t: int, target: int | None, recurrent: bool) -> Iterator[Operation]:
+        """Presynaptic traces of the projections into `target` (None: into any)."""
+        for trace in self.layout.traces:
+            if trace.recurrent == recurrent and target in (None, trace.target):
+                yield self._trace(trace, t)
+
+    def _trace(self, trace: Trace, t: int) -> Operation:
+        rates = trace.rates
+        return Operation(
+            Kind.TRACE,
+            context=t,
+            n=rates.n,
+            extra=self.layout.outputs[trace.source][t],
+            prior=int(trace.recurrent or self.parallel and trace.source > 0),
+            neurons=trace.neurons[t],
+            weights=trace.coefficient,
+            rates=rates.pairs[t],
+            bias=_one(rates),
+            shared=1,
+        )
+
+    def _prior(self, k: int) -> int:
+        """The rates that projection k weighs are in the memory of this step, from before."""
+        p = self.network.projections[k]
+        return int(self.parallel and not p.recurrent and p.source > 0)
+
+    def _forward(self, l: int, t: int) -> Iterator[Operation]:
+        """Sums over all projections into population l, and its membranes."""
+        network, layout = self.network, self.layout
+        incoming, n, rows = network.incoming(l), network.sizes[l], self.machine.rows
+        whole = layout.groups[incoming[0]]
+        # sums live in the array for one group only: several projections take turns group by group
+        parts = [(0, whole)] if len(incoming) == 1 else [(g, 1) for g in range(whole)]
+        rates, kept = layout.rates[l], layout.outputs.get(l)
+        for group, groups in parts:
+            first = group * rows
+            count = min(n - first, groups * rows)
+            interval = 0
+            for k in incoming:
+                words, source = layout.pairs[k], layout.source_rates(k)
+                interval = forward_interval(self.machine, words, groups)
+                yield Operation(
+                    Kind.FORWARD,
+                    context=t,
+                    words=words,
+                    groups=groups,
+                    interval=interval,
+                    weights=layout.weights[k] + group * words,
+                    rates=source.pairs[t],
+                    bias=self._constant(k),
+                    prior=self._prior(k),
+                    head=int(k == incoming[0]),
+                    tail=int(k == incoming[-1]),
+                )
+            yield Operation(
+                Kind.MEMBRANE,
+                context=t,
+                n=count,
+                interval=interval,
+                neurons=layout.neurons[t][l - 1] + first,
+                weights=layout.coefficients[l - 1] + first,
+                rates=rates.pairs[t] + first // 2,
+                odd=first % 2,
+                bias=_one(rates) if first + count == n else Bias.NONE,
+                table=layout.tables.get(network.populations[l - 1].phi, 0),
+                output=int(kept is not None),
+                extra=kept[t] + first if kept else 0,
+                prior=int(not self.parallel),
+                head=int(first == 0),
+            )
+        if l == len(network.populations) and network.cost == "cross_entropy":
+            yield from self._softmax(l, t)
+
+    def _softmax(self, l: int, t: int) -> Iterator[Operation]:
+        layout = self.layout
+        exponentials = Operation(
+            Kind.EXP,
+            context=t,
+            n=self.network.outputs,
+            extra=layout.outputs[l][t],
+            neurons=layout.neurons[t][l - 1],
+            weights=layout.shared["exp"],
+            table=layout.tables[EXP],
+            shared=1,
+        )
+        yield exponentials
+        yield replace(exponentials, kind=Kind.NORM, extra=0, table=0, weights=layout.shared["norm"])
+
+    def _error(self, l: int, t: int) -> Operation:
+        network, layout = self.network, self.layout
+        cost = Cost.HIDDEN
+        if l == len(network.populations):
+            cost = Cost.SOFTMAX if network.cost == "cross_entropy" else Cost.SQUARED
+        return Operation(
+            Kind.ERROR,
+            context=t,
+            n=network.sizes[l],
+            neurons=layout.neurons[t][l - 1],
+            weights=layout.coefficients[l - 1],
+            cost=cost,
+            extra=layout.outputs[l][t] if cost else 0,
+            prior=int(self.parallel),
+        )
+
+    def _joint(self, k: int) -> bool:
+        """One sweep makes q and gradient: same weights, same e, at the same time."""
+        p = self.network.projections[k]
+        return p.source > 0 and p.backward == "transpose" and (self.parallel or not p.recurrent)
+
+    def _gradients(self, l: int, t: int) -> Iterator[Operation]:
+        """Gradients of projections into population l that no sweep for q makes."""
+        for k in self.network.incoming(l):
+            if not self._joint(k) and self.eta[k] is not None:
+                yield from self._sweeps(k, t, self.layout.weights[k], q=False, g=True)
+
+    def _errors_below(self, l: int, t: int) -> Iterator[Operation]:
+        """q of population l from all it projects to, and gradients on the way."""
+        sweeps: list[Operation] = []
+        for k in self.network.outgoing(l) if l else ():
+            weights = self.layout.backward.get(k, self.layout.weights[k])
+            learns = self.eta[k] is not None and (
+                self._joint(k) or self.network.projections[k].backward == "learned"
+            )
+            prior_e = int(self.layout.recurrent(k) and not self.parallel)
+            if learns and prior_e:  # q is of the step before, the gradient of this one
+                yield from self._sweeps(k, t, weights, q=False, g=True)
+                learns = False
+            sweeps += self._sweeps(k, t, weights, q=True, g=learns, prior_e=prior_e)
+        for n, op in enumerate(sweeps):
+            yield replace(op, head=int(n == 0), tail=int(op is sweeps[-1]))
+
+    def _sweeps(
+        self, k: int, t: int, weights: int, q: bool, g: bool, prior_e: int = 0
+    ) -> list[Operation]:
+        layout, p = self.layout, self.network.projections[k]
+        columns = self.network.sizes[p.source] + p.bias
+        return [
+            Operation(
+                Kind.BACK,
+                context=t,
+                words=columns,
+                groups=run.groups,
+                interval=back_interval(self.machine, columns, run.groups),
+                n=self.network.sizes[p.source],
+                weights=weights + run.group * layout.pairs[k],
+                rates=run.rates.pairs[t],
+                neurons=layout.neurons[t][p.target - 1] + run.group * self.machine.rows,
+                extra=layout.neurons[t][p.source - 1] if q else 0,
+                q=int(q),
+                g=int(g),
+                bias=self._constant(k),
+                prior=0 if run.traced else self._prior(k),
+                prior_e=prior_e,
+                skip=run.skip,
+                rows=run.rows,
+                keep=int(run.keep),
+            )
+            for run in self._runs(k, g)
+        ]
+
+    def _runs(self, k: int, g: bool) -> Iterator[_Run]:
+        """Neurons in runs of equal time constants where they learn by traces, else all at once."""
+        layout, p, rows = self.layout, self.network.projections[k], self.machine.rows
+        population = self.network.populations[p.target - 1]
+        if not g or population.rule != "trace":
+            yield _Run(
+                0, layout.groups[k], 0, population.size, layout.source_rates(k), False, False
+            )
+            return
+        taus = list(zip(_each(population.tau_m), _each(population.tau_r), strict=True))
+        starts = [i for i in range(len(taus)) if i == 0 or taus[i] != taus[i - 1]]
+        for first, end in zip(starts, [*starts[1:], len(taus)], strict=True):
+            trace = layout.trace(k, *taus[first])
+            while first < end:  # a group that the run before has touched is swept by itself
+                skip = first % rows
+                last = min(end, first - skip + rows) if skip else end
+                groups = -(-(last - first + skip) // rows)
+                yield _Run(
+                    first // rows, groups, skip, last - first, trace.rates, True, keep=skip > 0
+                )
+                first = last
+
+    def _constant(self, k: int) -> Bias:
+        """Where the constant one stands in the last pair of what projection k weighs."""
+        p = self.network.projections[k]
+        if not p.bias:
+            return Bias.NONE
+        return Bias.HIGH if self.network.sizes[p.source] % 2 else Bias.LOW
+
+    def _applies(self) -> Iterator[Operation]:
+        layout = self.layout
+        for k, eta in enumerate(self.eta):
+            if eta is None:
+                continue
+            firsts = [(k, layout.weights[k])]
+            if self.network.projections[k].backward == "learned":
+                firsts.append((k + len(self.eta), layout.backward[k]))
+            for number, first in firsts:
+                yield Operation(
+                    Kind.APPLY,
+                    words=layout.pairs[k],
+                    groups=layout.groups[k],
+                    weights=first,
+                    interval=eta[0] | eta[1] << 3,
+                    n=number,
+                    output=int(self.network.apply_every == 1),
+                )
+
+
+def _one(rates: Rates) -> Bias:
+    """Where the constant one stands after the rates."""
+    if not rates.one:
+        return Bias.NONE
+    return Bias.HIGH if rates.n % 2 else Bias.LOW
+
+
+def _each(tau: float | tuple[float, ...]) -> tuple[float, ...]:
+    return tau if isinstance(tau, tuple) else (tau,)
