@@ -110,6 +110,9 @@ class FloatNetwork:
         self._optimizer = Optimizer(network)
         self._phi = [ACTIVATIONS[p.phi] for p in network.populations]
         self._depth = len(network.populations)
+        # dt/tau_z of leaky logits, 0 where the cost reads the rates.
+        leak = network.tau_z if network.cost == "cross_entropy" else None
+        self._b_z = network.dt / leak if leak else 0.0
         # Per population 1..L, at index 0..L-1, like all lists of this class.
         self._incoming = [network.incoming(l + 1) for l in range(self._depth)]
         self._outgoing = [network.outgoing(l + 1) for l in range(self._depth)]
@@ -251,10 +254,8 @@ class FloatNetwork:
         # Column of factors: what each stream adds to the gradient.
         weight = learn[:, None] * self._share if learn.any() else None
         target = data.target_valid[n][:, None]
-        if self.network.schedule == "sequential":
-            out = self._sequential(data.x[n], data.y[n], target, weight)
-        else:
-            out = self._parallel(data.x[n], data.y[n], target, weight, first[:, None])
+        step = self._sequential if self.network.schedule == "sequential" else self._parallel
+        out = step(data.x[n], data.y[n], target, weight)
         for name, kept in before.items():
             values = self._state(name)
             values[:] = [
@@ -278,7 +279,7 @@ class FloatNetwork:
             self._membrane(l, carried, self._e[l])
             r[l + 1] = self._r[l]
         factors = self._filtered(carried)
-        q = np.where(target, self.network.beta * self._output_error(r[-1], y), 0.0)
+        q = self._output_error(r[-1], y, target)
         for l in reversed(range(self._depth)):
             # e of the populations above is of this step, that of all others of the step before.
             self._error(l, q if l == self._depth - 1 else self._handed_back(l))
@@ -286,15 +287,12 @@ class FloatNetwork:
             self._learn(weight, factors)
         return r[-1]
 
-    def _parallel(
-        self, x: Array, y: Array, target: Array, weight: Array | None, starts: Flags
-    ) -> Array:
+    def _parallel(self, x: Array, y: Array, target: Array, weight: Array | None) -> Array:
         r = [x, *self._r]
         carried = [r[p.source] for p in self.network.projections]
         factors = self._filtered(carried)
-        # The softmax, too, is one of the step before: zero for a stream that starts.
-        wanted = np.where(starts, y, self._output_error(r[-1], y))
-        self._q[-1] = np.where(target, self.network.beta * wanted, 0.0)
+        # No care for the softmax of a stream that starts: its r' is zero, and so is its eps.
+        self._q[-1] = self._output_error(r[-1], y, target)
         for l in range(self._depth):
             self._error(l, self._q[l])
             self._membrane(l, carried, self._e[l])
@@ -304,18 +302,13 @@ class FloatNetwork:
             self._q[l] = self._handed_back(l)
         return r[-1]
 
-    @property
-    def _b_z(self) -> float:
-        """dt/tau_z of leaky logits, 0 where the cost reads the rates."""
-        tau_z = self.network.tau_z
-        return self.network.dt / tau_z if tau_z and self.network.cost == "cross_entropy" else 0.0
-
-    def _output_error(self, r: Array, y: Array) -> Array:
-        """-dC/dz, after the leaky logits have taken the output rates r."""
+    def _output_error(self, r: Array, y: Array, target: Array) -> Array:
+        """q of the output, -beta dC/dz, after the leaky logits have taken the output rates r."""
         z = r
         if self._b_z:
             z = self._z[0] = leaky(self._z[0], r, self._b_z)
-        return output_error(self.network.cost, z, y, self.network.softmax_gain)
+        error = output_error(self.network.cost, z, y, self.network.softmax_gain)
+        return np.where(target, self.network.beta * error, 0.0)
 
     def _membrane(self, l: int, carried: list[Array], e: Array) -> None:
         """u, u', r and r' of population l + 1 from the rates its projections carry, and gamma e."""
@@ -346,12 +339,16 @@ class FloatNetwork:
 
     def _handed_back(self, l: int) -> Array:
         """q of population l + 1: what its projections hand back of their targets' errors."""
-        q = np.zeros_like(self._e[l])
-        for k in self._outgoing[l]:
-            backward = self.backward[k]
-            matrix = self.weights[k] if backward is None else backward
-            q = q + self._e[self.network.projections[k].target - 1] @ matrix
-        return q
+        q = [
+            self._e[self.network.projections[k].target - 1] @ self._down(k)
+            for k in self._outgoing[l]
+        ]
+        return sum(q[1:], q[0]) if q else np.zeros_like(self._e[l])
+
+    def _down(self, k: int) -> Array:
+        """B of projection k."""
+        backward = self.backward[k]
+        return self.weights[k] if backward is None else backward
 
     def _error(self, l: int, q: Array) -> None:
         eps = self._eps[l] = self._slope[l] * q
