@@ -30,11 +30,8 @@ from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.network import Network, Parameters
 from antevolt.sim.golden.activations import ACTIVATIONS, Array
 from antevolt.sim.golden.cost import leaky, output_error
-from antevolt.sim.golden.gradient import Gradient
-from antevolt.sim.golden.neuron import Coefficients, Traces, error, membrane
-from antevolt.sim.golden.optimizer import Optimizer
-from antevolt.sim.golden.options import masks as checked_masks
-from antevolt.sim.golden.options import time_constants
+from antevolt.sim.golden.neuron import error, membrane
+from antevolt.sim.golden.plastic import Plastic
 from antevolt.sim.golden.run import Run
 from antevolt.sim.golden.sequences import FlagLike, Flags, Sequences, sequences
 
@@ -45,7 +42,7 @@ STATE = ("u", "v", "r", "e", "slope", "u_dot", "q", "h_u", "z")
 per projection, z one."""
 
 
-class FloatNetwork:
+class FloatNetwork(Plastic):
     """A network with its state, its gradient and its parameters, all float64.
 
     network            the description; all of it is obeyed
@@ -87,51 +84,26 @@ class FloatNetwork:
     ):
         if streams < 1:
             raise BadInput(f"streams is {streams}; a network needs 1 or more")
-        for name, rate in (("eta_tau", eta_tau), ("eta_tau_r", eta_tau_r)):
-            if not np.isfinite(rate):
-                raise BadInput(f"{name} is {rate}; it must be finite")
-        self.network = network
+        super().__init__(
+            network,
+            parameters,
+            eta_tau=eta_tau,
+            eta_tau_r=eta_tau_r,
+            tau_min=tau_min,
+            tau_m=tau_m,
+            tau_r=tau_r,
+            masks=masks,
+        )
         self.streams = streams
-        self.eta_tau, self.eta_tau_r = eta_tau, eta_tau_r
-        self.tau_min = network.dt if tau_min is None else tau_min
-        if not self.tau_min > 0:
-            raise BadInput(f"tau_min is {tau_min}; a time constant is positive")
         self.learn_from = learn_from
         self.steps = 0
-        checked = network.check_parameters(parameters)
-        indices = range(len(network.projections))
-        self.weights: list[Array] = [checked[f"{k}.weight"] for k in indices]
-        self.biases: list[Array | None] = [checked.get(f"{k}.bias") for k in indices]
-        self.backward: list[Array | None] = [checked.get(f"{k}.backward") for k in indices]
-        self.tau_m = time_constants(network, "tau_m", tau_m)
-        self.tau_r = time_constants(network, "tau_r", tau_r)
-        self.masks = checked_masks(self.weights, masks or {})
-        self.gradient = Gradient.zeros(network)
-        self._optimizer = Optimizer(network)
         self._phi = [ACTIVATIONS[p.phi] for p in network.populations]
         self._depth = len(network.populations)
         # dt/tau_z of leaky logits, 0 where the cost reads the rates.
         leak = network.tau_z if network.cost == "cross_entropy" else None
         self._b_z = network.dt / leak if leak else 0.0
-        # Per population 1..L, at index 0..L-1, like all lists of this class.
-        self._incoming = [network.incoming(l + 1) for l in range(self._depth)]
-        self._outgoing = [network.outgoing(l + 1) for l in range(self._depth)]
-        self._traces = [
-            Traces(self.tau_m[l], self.tau_r[l], apart=bool(eta_tau or eta_tau_r))
-            if population.rule == "trace"
-            else None
-            for l, population in enumerate(network.populations)
-        ]
         self._share = 1.0 / streams if mean_over_streams else 1.0
-        self._learned = 0
-        self._set_coefficients()
         self.reset()
-
-    def _set_coefficients(self) -> None:
-        dt = self.network.dt
-        self._coefficients = [
-            Coefficients.of(m, r, dt) for m, r in zip(self.tau_m, self.tau_r, strict=True)
-        ]
 
     def reset(self) -> None:
         """Set the state of all streams to zero; parameters, gradient and moments stay."""
@@ -146,47 +118,6 @@ class FloatNetwork:
             self._h_u.append(np.zeros((self.streams, traces.copies if traces else 0, n[p.source])))
         self._z = [np.zeros((self.streams, n[-1]))]
         self._eps = list(zeros)  # of the present step only
-
-    @property
-    def parameters(self) -> Parameters:
-        """Copies of all parameters, named as in `Network.check_parameters`."""
-        named: Parameters = {}
-        for k, weight in enumerate(self.weights):
-            named[f"{k}.weight"] = weight.copy()
-            for name, value in (("bias", self.biases[k]), ("backward", self.backward[k])):
-                if value is not None:
-                    named[f"{k}.{name}"] = value.copy()
-        return named
-
-    def apply(self) -> None:
-        """Change the parameters by what the optimizer makes of the gradient, then clear it."""
-        for k, projection in enumerate(self.network.projections):
-            if not projection.learn:
-                continue
-            eta = self.network.eta if projection.eta is None else projection.eta
-            gradient, factor = self.gradient.weights[k], eta * self.masks.get(k, 1.0)
-            step = self._optimizer.direction(f"{k}.weight", gradient)
-            self.weights[k] = self.weights[k] + factor * step
-            backward = self.backward[k]
-            if backward is not None and projection.backward == "learned":
-                step = self._optimizer.direction(f"{k}.backward", gradient)
-                self.backward[k] = backward + factor * step
-            bias, bias_gradient = self.biases[k], self.gradient.biases[k]
-            if bias is not None and bias_gradient is not None:
-                step = self._optimizer.direction(f"{k}.bias", bias_gradient)
-                self.biases[k] = bias + eta * step
-        if self.eta_tau or self.eta_tau_r:
-            self._move(self.tau_m, self.eta_tau, self.gradient.tau_m)
-            self._move(self.tau_r, self.eta_tau_r, self.gradient.tau_r)
-            self._set_coefficients()
-        self.gradient.clear()
-        self._learned = 0
-
-    def _move(self, taus: list[Array], eta: float, gradients: list[Array]) -> None:
-        """Plain gradient ascent of time constants, down to tau_min."""
-        if eta:
-            for l, gradient in enumerate(gradients):
-                taus[l] = np.maximum(taus[l] + eta * gradient, self.tau_min)
 
     def run(
         self,
@@ -345,11 +276,6 @@ class FloatNetwork:
         ]
         return sum(q[1:], q[0]) if q else np.zeros_like(self._e[l])
 
-    def _down(self, k: int) -> Array:
-        """B of projection k."""
-        backward = self.backward[k]
-        return self.weights[k] if backward is None else backward
-
     def _error(self, l: int, q: Array) -> None:
         eps = self._eps[l] = self._slope[l] * q
         self._e[l], self._v[l] = error(
@@ -357,17 +283,9 @@ class FloatNetwork:
         )
 
     def _learn(self, weight: Array, factors: list[Array]) -> None:
-        """Add the products of this step to the gradient; `weight` [S, 1] is of the streams."""
-        for l, traces in enumerate(self._traces):
-            e, u_dot = weight * self._e[l], self._u_dot[l]
-            for k in self._incoming[l]:
-                product = traces.product(e, factors[k]) if traces else e.T @ factors[k]
-                self.gradient.weights[k] += product
-                bias = self.gradient.biases[k]
-                if bias is not None:
-                    bias += e.sum(axis=0)
-            self.gradient.tau_m[l] -= (e * u_dot).sum(axis=0)
-            self.gradient.tau_r[l] += (weight * self._eps[l] * u_dot).sum(axis=0)
+        for l in range(self._depth):
+            e, eps = weight * self._e[l], weight * self._eps[l]
+            self._add(l, e, eps, self._u_dot[l], factors)
 
 
 def _beside(flag: Flags, value: Array) -> Flags:
