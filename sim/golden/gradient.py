@@ -15,14 +15,15 @@ __all__ = ["Gradient"]
 class Gradient:
     """Sums over streams and steps; a parameter moves by eta times its entry.
 
-    weights  per projection, [target, source]
-    biases   per projection, [target]; None where the projection has no bias
-    tau_m    per population 1..L, [neuron]
+    weights       per projection, [target, source]; separate backward weights that learn share it
+    biases        per projection, [target]; None where the projection has no bias
+    tau_m, tau_r  per population 1..L, [neuron]
     """
 
     weights: list[Array]
     biases: list[Array | None]
     tau_m: list[Array]
+    tau_r: list[Array]
 
     @classmethod
     def zeros(cls, network: Network) -> "Gradient":
@@ -31,11 +32,12 @@ class Gradient:
             [np.zeros((n[p.target], n[p.source])) for p in network.projections],
             [np.zeros(n[p.target]) if p.bias else None for p in network.projections],
             [np.zeros(p.size) for p in network.populations],
+            [np.zeros(p.size) for p in network.populations],
         )
 
     def clear(self) -> None:
         """Set every entry to zero."""
-        for entry in (*self.weights, *self.biases, *self.tau_m):
+        for entry in (*self.weights, *self.biases, *self.tau_m, *self.tau_r):
             if entry is not None:
                 entry[...] = 0.0
 

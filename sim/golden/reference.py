@@ -1,23 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """The step of a network in float64: what the fixed-point machine approximates.
 
-Per neuron, with a_m = dt/tau_m, a_r = dt/tau_r, rho = tau_r/tau_m, kappa = 1/rho:
+Per neuron of population l, with a_m = dt/tau_m, a_r = dt/tau_r, rho = tau_r/tau_m, kappa = 1/rho:
 
-    forward   s = W r_below + b       d = s + gamma e - u     p = u + rho d     u <- u + a_m d
+    forward   s = sum W r_source + b  d = s + gamma e - u     p = u + rho d     u <- u + a_m d
               r = phi(p)              r' = phi'(p)
-    error     eps = r' q              d = eps - v             e = v + kappa d   v <- v + a_r d
-              q = W_above^T e_above; at the output q = -beta dC/dr
-    learn     dW = e r_below^T        db = e                  dtau_m = -e u'    (u' of the membrane)
+    error     q = sum B^T e_target    eps = r' q              delta = eps - v
+              e = g (v + kappa delta) v <- v + a_r delta      at the output q = -beta dC/dz
+    learn     dW = e r_source^T       db = e                  dtau_m = -e u'    dtau_r = eps u'
+              (u' of the membrane; dB = dW where B is learned)
 
-p and e use the u and v from before the step. A population with instantaneous errors has
-e = v = eps. `sequential`: forward from the first population to the last with gamma e of the step
-before, then errors from the last to the first. `parallel`: every population from what all
-populations held after the step before, and `out` is the output rate of the step before.
+The sums are over the projections to and from the population; B is W or a matrix of its own. p and e
+use the u and v from before the step. The rules `instantaneous` and `trace` have v = eps, e = g eps;
+in the products of `trace` a trace h (`neuron`) stands for r_source. z is r or the leaky logits.
+
+`sequential`: forward from the first population to the last with gamma e of the step before, then
+errors from the last to the first. A recurrent projection carries the rates of the step before and
+hands back the errors of the step before. `parallel`: every population from what all populations
+held after the step before, and `out` is the output rate of the step before.
 The equations are those of Generalized Latent Equilibrium (arXiv 2403.16933).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,54 +29,40 @@ from numpy.typing import ArrayLike
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.network import Network, Parameters
 from antevolt.sim.golden.activations import ACTIVATIONS, Array
-from antevolt.sim.golden.cost import output_error
-from antevolt.sim.golden.gradient import Gradient
-from antevolt.sim.golden.sequences import FlagLike, Sequences, sequences
+from antevolt.sim.golden.cost import leaky, output_error
+from antevolt.sim.golden.neuron import error, membrane
+from antevolt.sim.golden.plastic import Plastic
+from antevolt.sim.golden.run import Run
+from antevolt.sim.golden.sequences import FlagLike, Flags, Sequences, sequences
 
 __all__ = ["FloatNetwork", "Run"]
 
-
-@dataclass
-class Run:
-    """What a run put out: `out` [T, S, outputs], and with `record=True` per population 1..L
-
-    u, v, r, e   [T, S, n] after each step (e is the prospective error)
-    slope        r' = phi'(p)
-    u_dot        u' = d / tau_m of the step
-    """
-
-    out: Array
-    u: list[Array] = field(default_factory=list)
-    v: list[Array] = field(default_factory=list)
-    r: list[Array] = field(default_factory=list)
-    e: list[Array] = field(default_factory=list)
-    slope: list[Array] = field(default_factory=list)
-    u_dot: list[Array] = field(default_factory=list)
+STATE = ("u", "v", "r", "e", "slope", "u_dot", "q", "h_u", "z")
+"""What streams carry from step to step: lists of arrays [S, ...], one per population 1..L; h_u one
+per projection, z one."""
 
 
-STATE = ("u", "v", "r", "e", "slope", "u_dot", "q")
-
-
-class FloatNetwork:
+class FloatNetwork(Plastic):
     """A network with its state, its gradient and its parameters, all float64.
 
-    network            the description; its `eta`, `apply_every`, `schedule` .. are obeyed
+    network            the description; all of it is obeyed
     parameters         start values, copied
     streams            S, independent streams that share the parameters
     mean_over_streams  gradients are means over the S streams instead of sums
     eta_tau            learning rate of tau_m; 0: time constants stay as they are
+    eta_tau_r          the same of tau_r
     tau_min            learned time constants are raised to this after each change; default dt
     learn_from         steps before this one (counted since construction) do not learn
     tau_m, tau_r       per population [neuron], in place of the network's. They may be below dt,
                        where a network description refuses them
-    masks              {projection: [target, source]}: factors of the weights' changes, 0 keeps a
-                       weight as it is
+    masks              {projection: [target, source]}: factors of the changes of the weights (and of
+                       backward weights that learn), 0 keeps a weight as it is
 
     An APPLY comes after every `apply_every` learning steps: steps in which at least one stream is
     valid and learns. Changes come after the last use of a parameter in a step.
 
-    Attributes: `weights`, `biases` (None where there is none), `tau_m`, `tau_r`, `gradient` (since
-    the last APPLY) and `steps`, the number of steps done.
+    Attributes: `weights`, `biases`, `backward` (the latter two None where there is none), `tau_m`,
+    `tau_r`, `gradient` (since the last APPLY) and `steps`, the number of steps done.
     Raises BadInput for values of a wrong shape or that are not finite, BadNetwork for parameters
     that are not the network's.
     """
@@ -85,111 +75,49 @@ class FloatNetwork:
         streams: int = 1,
         mean_over_streams: bool = False,
         eta_tau: float = 0.0,
+        eta_tau_r: float = 0.0,
         tau_min: float | None = None,
         learn_from: int = 0,
         tau_m: Sequence[ArrayLike] | None = None,
         tau_r: Sequence[ArrayLike] | None = None,
         masks: Mapping[int, ArrayLike] | None = None,
     ):
-        depth = len(network.populations)
-        chain = [(k, k + 1) for k in range(depth)]
-        if [(p.source, p.target) for p in network.projections] != chain:
-            raise BadInput("skip and recurrent projections are not in the float model yet")
         if streams < 1:
             raise BadInput(f"streams is {streams}; a network needs 1 or more")
-        if not np.isfinite(eta_tau):
-            raise BadInput(f"eta_tau is {eta_tau}; it must be finite")
-        self.network = network
+        super().__init__(
+            network,
+            parameters,
+            eta_tau=eta_tau,
+            eta_tau_r=eta_tau_r,
+            tau_min=tau_min,
+            tau_m=tau_m,
+            tau_r=tau_r,
+            masks=masks,
+        )
         self.streams = streams
-        self.eta_tau = eta_tau
-        self.tau_min = network.dt if tau_min is None else tau_min
-        if not self.tau_min > 0:
-            raise BadInput(f"tau_min is {tau_min}; a time constant is positive")
         self.learn_from = learn_from
         self.steps = 0
-        checked = network.check_parameters(parameters)
-        indices = range(len(network.projections))
-        self.weights: list[Array] = [checked[f"{k}.weight"] for k in indices]
-        self.biases: list[Array | None] = [checked.get(f"{k}.bias") for k in indices]
-        self.tau_m = self._taus("tau_m", tau_m)
-        self.tau_r = self._taus("tau_r", tau_r)
-        self.masks = self._masks(masks or {})
-        self.gradient = Gradient.zeros(network)
         self._phi = [ACTIVATIONS[p.phi] for p in network.populations]
+        self._depth = len(network.populations)
+        # dt/tau_z of leaky logits, 0 where the cost reads the rates.
+        leak = network.tau_z if network.cost == "cross_entropy" else None
+        self._b_z = network.dt / leak if leak else 0.0
         self._share = 1.0 / streams if mean_over_streams else 1.0
-        self._learned = 0
-        self._coefficients()
         self.reset()
 
-    def _taus(self, name: str, given: Sequence[ArrayLike] | None) -> list[Array]:
-        populations = self.network.populations
-        values = [getattr(p, name) for p in populations] if given is None else given
-        if len(values) != len(populations):
-            raise BadInput(f"{name} is for {len(values)} populations; there are {len(populations)}")
-        taus = [np.array(value, dtype=np.float64) for value in values]
-        for k, (tau, population) in enumerate(zip(taus, populations, strict=True), 1):
-            if tau.shape != (population.size,):
-                raise BadInput(
-                    f"{name} of population {k} has shape {tau.shape}, not one per neuron"
-                )
-            if not (np.isfinite(tau) & (tau > 0)).all():
-                raise BadInput(f"{name} of population {k} is not finite and positive")
-        return taus
-
-    def _masks(self, masks: Mapping[int, ArrayLike]) -> dict[int, Array]:
-        checked = {}
-        for k, mask in masks.items():
-            if k not in range(len(self.weights)):
-                raise BadInput(f"there is no projection {k} to mask")
-            checked[k] = np.array(mask, dtype=np.float64)
-            if checked[k].shape != self.weights[k].shape:
-                raise BadInput(
-                    f"the mask of projection {k} has shape {checked[k].shape}; "
-                    f"its weights have {self.weights[k].shape}"
-                )
-        return checked
-
-    def _coefficients(self) -> None:
-        dt = self.network.dt
-        self._a_m = [dt / tau for tau in self.tau_m]
-        self._a_r = [dt / tau for tau in self.tau_r]
-        self._rho = [r / m for m, r in zip(self.tau_m, self.tau_r, strict=True)]
-        self._kappa = [m / r for m, r in zip(self.tau_m, self.tau_r, strict=True)]
-
     def reset(self) -> None:
-        """Set the state of all streams to zero; parameters and gradient stay."""
-        zeros = [np.zeros((self.streams, n)) for n in self.network.sizes[1:]]
+        """Set the state of all streams to zero; parameters, gradient and moments stay."""
+        n = self.network.sizes
+        zeros = [np.zeros((self.streams, size)) for size in n[1:]]
         self._u, self._v, self._r, self._e, self._slope, self._u_dot, self._q = (
-            list(zeros) for _ in STATE
+            list(zeros) for _ in range(7)
         )
-
-    @property
-    def parameters(self) -> Parameters:
-        """Copies of weights and biases, named as in `Network.check_parameters`."""
-        named = {f"{k}.weight": weight.copy() for k, weight in enumerate(self.weights)}
-        for k, bias in enumerate(self.biases):
-            if bias is not None:
-                named[f"{k}.bias"] = bias.copy()
-        return named
-
-    def apply(self) -> None:
-        """Change the parameters by eta times the gradient (plain SGD), then clear it."""
-        for k, projection in enumerate(self.network.projections):
-            if not projection.learn:
-                continue
-            eta = self.network.eta if projection.eta is None else projection.eta
-            change = eta * self.gradient.weights[k]
-            self.weights[k] = self.weights[k] + self.masks.get(k, 1.0) * change
-            bias, bias_gradient = self.biases[k], self.gradient.biases[k]
-            if bias is not None and bias_gradient is not None:
-                self.biases[k] = bias + eta * bias_gradient
-        if self.eta_tau:
-            for k, gradient in enumerate(self.gradient.tau_m):
-                changed = self.tau_m[k] + self.eta_tau * gradient
-                self.tau_m[k] = np.maximum(changed, self.tau_min)
-            self._coefficients()
-        self.gradient.clear()
-        self._learned = 0
+        self._h_u = []
+        for p in self.network.projections:
+            traces = self._traces[p.target - 1]
+            self._h_u.append(np.zeros((self.streams, traces.copies if traces else 0, n[p.source])))
+        self._z = [np.zeros((self.streams, n[-1]))]
+        self._eps = list(zeros)  # of the present step only
 
     def run(
         self,
@@ -219,22 +147,17 @@ class FloatNetwork:
             target_valid=target_valid,
             learn=learn,
         )
-        shape = data.x.shape[:2]
-        result = Run(np.zeros((*shape, self.network.outputs)))
-        if record:
-            for name in ("u", "v", "r", "e", "slope", "u_dot"):
-                kept = [np.zeros((*shape, n)) for n in self.network.sizes[1:]]
-                setattr(result, name, kept)
-        for n in range(shape[0]):
+        steps = len(data.x)
+        result = Run.blank(self.network, (steps, self.streams), record=record)
+        for n in range(steps):
             result.out[n] = self._step(data, n)
             if record:
-                for name in ("u", "v", "r", "e", "slope", "u_dot"):
-                    for kept, now in zip(getattr(result, name), self._state(name), strict=True):
-                        kept[n] = now
+                z = self._z[0] if self._b_z else result.out[n]
+                result.keep(n, z, self._state)
+        if record:
+            result.sum_energy(self.network, data)
         if data.dropped:
-            for name in ("u", "v", "r", "e", "slope", "u_dot"):
-                setattr(result, name, [kept[:, 0] for kept in getattr(result, name)])
-            result.out = result.out[:, 0]
+            result.drop_streams()
         return result
 
     def predict(self, x: ArrayLike, *, valid: FlagLike = None, first: FlagLike = None) -> Array:
@@ -255,18 +178,20 @@ class FloatNetwork:
         if first.any():
             for name in STATE:
                 values = self._state(name)
-                values[:] = [np.where(first[:, None], 0.0, value) for value in values]
+                values[:] = [np.where(_beside(first, value), 0.0, value) for value in values]
         frozen = not valid.all()
         before = {name: list(self._state(name)) for name in STATE} if frozen else {}
         learn = data.learn[n] & valid if self.steps >= self.learn_from else np.zeros_like(valid)
         # Column of factors: what each stream adds to the gradient.
         weight = learn[:, None] * self._share if learn.any() else None
+        target = data.target_valid[n][:, None]
         step = self._sequential if self.network.schedule == "sequential" else self._parallel
-        out = step(data.x[n], data.y[n], data.target_valid[n][:, None], weight)
+        out = step(data.x[n], data.y[n], target, weight)
         for name, kept in before.items():
             values = self._state(name)
             values[:] = [
-                np.where(valid[:, None], new, old) for new, old in zip(values, kept, strict=True)
+                np.where(_beside(valid, new), new, old)
+                for new, old in zip(values, kept, strict=True)
             ]
         self.steps += 1
         if weight is not None:
@@ -276,62 +201,93 @@ class FloatNetwork:
         return out
 
     def _sequential(self, x: Array, y: Array, target: Array, weight: Array | None) -> Array:
-        depth = len(self.weights)
-        below = x
-        for k in range(depth):
-            self._membrane(k, below, self._e[k])
-            below = self._r[k]
-        q = self._output_error(below, y, target)
-        for k in reversed(range(depth)):
-            self._error(k, self._slope[k] * q)
-            if weight is not None:
-                self._learn(k, weight, x if k == 0 else self._r[k - 1])
-            if k:
-                q = self._e[k] @ self.weights[k]
-        return below
+        # Rates of populations 0..L: of this step where it has come so far, else the step before's.
+        r = [x, *self._r]
+        carried: list[Array] = [x] * len(self.weights)
+        for l in range(self._depth):
+            for k in self._incoming[l]:
+                carried[k] = r[self.network.projections[k].source]
+            self._membrane(l, carried, self._e[l])
+            r[l + 1] = self._r[l]
+        factors = self._filtered(carried)
+        q = self._output_error(r[-1], y, target)
+        for l in reversed(range(self._depth)):
+            # e of the populations above is of this step, that of all others of the step before.
+            self._error(l, q if l == self._depth - 1 else self._handed_back(l))
+        if weight is not None:
+            self._learn(weight, factors)
+        return r[-1]
 
     def _parallel(self, x: Array, y: Array, target: Array, weight: Array | None) -> Array:
-        depth = len(self.weights)
-        out = self._r[-1]
-        inputs = [x, *self._r[:-1]]
-        q = [*self._q[:-1], self._output_error(out, y, target)]
-        for k in range(depth):
-            self._error(k, self._slope[k] * q[k])
-            self._membrane(k, inputs[k], self._e[k])
-            if weight is not None:
-                self._learn(k, weight, inputs[k])
-            if k:
-                self._q[k - 1] = self._e[k] @ self.weights[k]
-        return out
+        r = [x, *self._r]
+        carried = [r[p.source] for p in self.network.projections]
+        factors = self._filtered(carried)
+        # No care for the softmax of a stream that starts: its r' is zero, and so is its eps.
+        self._q[-1] = self._output_error(r[-1], y, target)
+        for l in range(self._depth):
+            self._error(l, self._q[l])
+            self._membrane(l, carried, self._e[l])
+        if weight is not None:
+            self._learn(weight, factors)
+        for l in range(self._depth - 1):
+            self._q[l] = self._handed_back(l)
+        return r[-1]
 
     def _output_error(self, r: Array, y: Array, target: Array) -> Array:
-        error = output_error(self.network.cost, r, y)
+        """q of the output, -beta dC/dz, after the leaky logits have taken the output rates r."""
+        z = r
+        if self._b_z:
+            z = self._z[0] = leaky(self._z[0], r, self._b_z)
+        error = output_error(self.network.cost, z, y, self.network.softmax_gain)
         return np.where(target, self.network.beta * error, 0.0)
 
-    def _membrane(self, k: int, below: Array, e: Array) -> None:
-        u, bias, gamma = self._u[k], self.biases[k], self.network.populations[k].gamma
-        d = below @ self.weights[k].T - u
-        if bias is not None:
-            d = d + bias
+    def _membrane(self, l: int, carried: list[Array], e: Array) -> None:
+        """u, u', r and r' of population l + 1 from the rates its projections carry, and gamma e."""
+        s: Array | float = 0.0
+        for k in self._incoming[l]:
+            s = s + carried[k] @ self.weights[k].T
+            bias = self.biases[k]
+            if bias is not None:
+                s = s + bias
+        gamma = self.network.populations[l].gamma
         if gamma:
-            d = d + gamma * e
-        self._r[k], self._slope[k] = self._phi[k](u + self._rho[k] * d)
-        self._u[k] = u + self._a_m[k] * d
-        self._u_dot[k] = d / self.tau_m[k]
+            s = s + gamma * e
+        c = self._coefficients[l]
+        p, self._u[l], d = membrane(np.asarray(s), self._u[l], c.rho, c.a_m)
+        self._r[l], self._slope[l] = self._phi[l](p)
+        self._u_dot[l] = d / self.tau_m[l]
 
-    def _error(self, k: int, eps: Array) -> None:
-        if not self.network.populations[k].prospective_errors:
-            self._v[k] = self._e[k] = eps
-            return
-        v = self._v[k]
-        d = eps - v
-        self._e[k] = v + self._kappa[k] * d
-        self._v[k] = v + self._a_r[k] * d
+    def _filtered(self, carried: list[Array]) -> list[Array]:
+        """What stands beside e in dW, per projection: the carried rates or their traces h."""
+        factors = list(carried)
+        for l, traces in enumerate(self._traces):
+            if traces:
+                for k in self._incoming[l]:
+                    factors[k], self._h_u[k] = traces.filter(
+                        carried[k], self._h_u[k], self._coefficients[l]
+                    )
+        return factors
 
-    def _learn(self, k: int, weight: Array, below: Array) -> None:
-        e = weight * self._e[k]
-        self.gradient.weights[k] += e.T @ below
-        bias = self.gradient.biases[k]
-        if bias is not None:
-            bias += e.sum(axis=0)
-        self.gradient.tau_m[k] -= (e * self._u_dot[k]).sum(axis=0)
+    def _handed_back(self, l: int) -> Array:
+        """q of population l + 1: what its projections hand back of their targets' errors."""
+        q = [
+            self._e[self.network.projections[k].target - 1] @ self._down(k)
+            for k in self._outgoing[l]
+        ]
+        return sum(q[1:], q[0]) if q else np.zeros_like(self._e[l])
+
+    def _error(self, l: int, q: Array) -> None:
+        eps = self._eps[l] = self._slope[l] * q
+        self._e[l], self._v[l] = error(
+            eps, self._v[l], self._coefficients[l], self.network.populations[l]
+        )
+
+    def _learn(self, weight: Array, factors: list[Array]) -> None:
+        for l in range(self._depth):
+            e, eps = weight * self._e[l], weight * self._eps[l]
+            self._add(l, e, eps, self._u_dot[l], factors)
+
+
+def _beside(flag: Flags, value: Array) -> Flags:
+    """`flag` [S] in a shape that meets `value` [S, ...]."""
+    return flag.reshape(-1, *(1,) * (value.ndim - 1))
