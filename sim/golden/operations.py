@@ -91,7 +91,7 @@ class Back(_Sweep):
         """[S, groups R]; zero outside the operation's neurons."""
         op = self.op
         neurons = slice(op.neurons, op.neurons + op.groups * self.rows)
-        e = np.ascontiguousarray(self.memories.e[neurons].T)
+        e = self.memories.e[neurons].T.copy()  # not a view, which one stream would give
         e[:, : op.skip] = 0
         e[:, op.skip + op.rows :] = 0
         if op.prior_e and streams.starting is not None:
