@@ -10,7 +10,7 @@ from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
 from antevolt.hdl.spec.network import Network, Population
-from antevolt.hdl.spec.program import Kind
+from antevolt.hdl.spec.program import CHUNKS, STRIDE, Kind
 from antevolt.host.compile import compile
 from antevolt.sim.golden.core import GoldenCore
 from antevolt.sim.golden.reference import FloatNetwork
