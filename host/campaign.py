@@ -103,7 +103,8 @@ def random_cases(
 ) -> list[Case]:
     """Random networks, all on one machine (whose simulator is built once)."""
     rng = np.random.default_rng(seed)
-    cases = [Case(random_network(rng), machine, steps, seed, device=device) for _ in range(count)]
+    networks = [random_network(rng, moments=machine.moments) for _ in range(count)]
+    cases = [Case(network, machine, steps, seed, device=device) for network in networks]
     return [replace(case, seed=seed + k) for k, case in enumerate(cases)]
 
 

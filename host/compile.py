@@ -10,9 +10,11 @@ from antevolt.hdl.spec.errors import BadNetwork, DoesNotFit
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
+from antevolt.hdl.spec.moments import Rule
 from antevolt.hdl.spec.network import Network
 from antevolt.hdl.spec.program import LAYOUT, Bias, Kind, Operation
 from antevolt.host.layout import Layout, place
+from antevolt.host.optimizer import Optimizer, optimizer_of, rate_operand
 from antevolt.host.phi_tables import FUNCTIONS, table
 from antevolt.host.quantize import coefficient, learning_rate, shifts
 from antevolt.host.schedule import Timetable, back_interval, forward_interval, schedule
@@ -30,6 +32,7 @@ class Image:
     timetable  operations with their delays, and the cycles of a step
     words      what a loader writes for a clean start, weights excepted (`layout.pack_weights`)
     eta        the learning rate of each projection as the core has it; None: frozen
+    momenta    momentum and momentum2 as the core has them; those the optimizer uses
     """
 
     network: Network
@@ -38,6 +41,7 @@ class Image:
     timetable: Timetable
     words: tuple[Words, ...]
     eta: tuple[float | None, ...]
+    momenta: tuple[float, ...] = ()
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -51,21 +55,24 @@ def compile(network: Network, machine: Machine) -> Image:
     depth = len(network.populations)
     if [(p.source, p.target) for p in network.projections] != [(k, k + 1) for k in range(depth)]:
         raise BadNetwork("skip and recurrent projections are not on the chip yet")
-    if any(p.backward != "transpose" for p in network.projections) or network.optimizer != "sgd":
-        raise BadNetwork("separate backward weights and optimizers are not on the chip yet")
+    if any(p.backward != "transpose" for p in network.projections):
+        raise BadNetwork("separate backward weights are not on the chip yet")
     for k, population in enumerate(network.populations, 1):
         if population.rule == "trace" or population.g != 1:
             raise BadNetwork(f"population {k}: rule trace and g are not on the chip yet")
         if population.phi != "linear" and population.phi not in FUNCTIONS:
             known = ", ".join(["linear", *FUNCTIONS])
             raise BadNetwork(f"population {k}: phi {population.phi!r} is not on the chip: {known}")
+    optimizer = optimizer_of(network, machine)
     layout = place(network, machine)
     rates = [
-        learning_rate(network.eta if p.eta is None else p.eta, machine.formats) if p.learn else None
+        learning_rate(network.eta if p.eta is None else p.eta, machine.formats, optimizer.rule)
+        if p.learn
+        else None
         for p in network.projections
     ]
     _check_intervals(layout)
-    writer = _Program(layout, [rate[0] if rate else None for rate in rates])
+    writer = _Program(layout, [rate[0] if rate else None for rate in rates], optimizer)
     operations = tuple(writer.operations())
     if len(operations) > machine.program_depth:
         raise DoesNotFit(
@@ -86,6 +93,7 @@ def compile(network: Network, machine: Machine) -> Image:
         timetable,
         words,
         tuple(rate[1] if rate else None for rate in rates),
+        optimizer.momenta,
     )
 
 
@@ -108,6 +116,7 @@ class _Program:
 
     layout: Layout
     eta: list[tuple[int, int] | None]
+    optimizer: Optimizer
 
     def operations(self) -> Iterator[Operation]:
         network = self.layout.network
@@ -225,7 +234,8 @@ class _Program:
             )
 
     def _applies(self) -> Iterator[Operation]:
-        layout = self.layout
+        layout, optimizer = self.layout, self.optimizer
+        fine = layout.network.apply_every == 1 or optimizer.rule != Rule.SGD
         for k, eta in enumerate(self.eta):
             if eta is not None:
                 yield Operation(
@@ -233,9 +243,12 @@ class _Program:
                     words=layout.pairs[k],
                     groups=layout.groups[k],
                     weights=layout.weights[k],
-                    interval=eta[0] | eta[1] << 3,
+                    interval=rate_operand(eta),
                     n=k,
-                    output=int(layout.network.apply_every == 1),
+                    output=int(fine),
+                    table=int(optimizer.rule),
+                    rates=optimizer.decays[0],
+                    neurons=optimizer.decays[1],
                 )
 
 
@@ -244,6 +257,7 @@ def _memories(layout: Layout) -> Iterator[Words]:
     machine = layout.machine
     for region in (
         Region.GRADIENTS,
+        Region.MOMENTS,
         Region.WEIGHTS,
         Region.STATE,
         Region.PARTNER,
@@ -251,7 +265,7 @@ def _memories(layout: Layout) -> Iterator[Words]:
         Region.OUTPUT,
     ):
         units, words = size(machine, region)
-        for unit in range(units):
+        for unit in range(units if words else 0):
             yield region, unit, 0, np.zeros(words, dtype=np.int64)
     pairs = np.zeros(size(machine, Region.RATES)[1], dtype=np.int64)
     one = 1 << machine.formats.r.frac

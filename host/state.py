@@ -16,6 +16,7 @@ from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.formats import QFormat, Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
+from antevolt.hdl.spec.moments import NEEDS, WORD, Rule
 from antevolt.hdl.spec.network import Network
 from antevolt.host.backend import Backend
 from antevolt.host.checkpoint import State
@@ -176,6 +177,10 @@ def _places(network: Network, machine: Machine, layout: Layout) -> dict[str, Pla
     for k, projection in enumerate(network.projections):
         row, pair, half = layout.weight_places(k)
         weights = Place(Region.WEIGHTS, row, pair, half * word, f.w)
+        if moments := NEEDS[Rule[network.optimizer.upper()]]:
+            places[f"projection.{k}.moment"] = Place(
+                Region.MOMENTS, row, 2 * pair + half, np.zeros_like(row), QFormat(WORD * moments, 0)
+            )
         inputs = network.sizes[projection.source]
         places[f"projection.{k}.weight"] = weights[:, :inputs]
         if projection.bias:

@@ -29,6 +29,7 @@ class Machine:
     program_depth program words
     tables        non-linear activation functions that can be loaded at once
     phi_log2      log2 of the intervals of one table
+    moments       per weight: 0 (plain SGD only), 1 (also momentum and sign), 2 (also Adam)
     """
 
     rows: int = 1
@@ -46,6 +47,7 @@ class Machine:
     program_depth: int = 128
     tables: int = 2
     phi_log2: int = 8
+    moments: int = 0
     formats: Formats = field(default_factory=Formats)
 
     def __post_init__(self) -> None:
@@ -62,6 +64,8 @@ class Machine:
                 raise ValueError(f"{name} is {depth}; a memory has a power of two, 16..16384 words")
         if not 4 <= self.phi_log2 <= 10:
             raise ValueError(f"phi_log2 is {self.phi_log2}; a table has 2^4..2^10 intervals")
+        if self.moments not in (0, 1, 2):
+            raise ValueError(f"moments is {self.moments}; a core keeps 0, 1 or 2 per weight")
 
     @property
     def total_streams(self) -> int:
