@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from antevolt.hdl.lib.normalise import latency, normalise
 from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.spec.dither import BITS
-from antevolt.hdl.spec.moments import EXPONENTS, FRACTION, MANTISSA, SLOWEST, TAIL, WORD
+from antevolt.hdl.spec.moments import EXPONENTS, FRACTION, MANTISSA, ONE, SLOWEST, TAIL, WORD
 from antevolt.hdl.spec.timing import AVERAGE
 
 __all__ = ["Average", "shift_down"]
@@ -73,7 +73,7 @@ class Average(wiring.Component):
         own, change = (delay(m, part, 2, f"{n}_wait") for n, part in enumerate(aligned[:2]))
         kept = register("kept", WIDTH)
         m.d.sync += kept.eq(own - less)
-        sign = self.word[-1] & int(self.signed)
+        sign = self.word[-1] & self.k.any() & int(self.signed)
         other = delay(m, sign ^ (self.negative & int(self.signed)), 9, "other")
         total = register("total", signed(WIDTH + 1))
         change = delay(m, change, 1, "change_wait")
@@ -87,8 +87,8 @@ class Average(wiring.Component):
 
     def _align(self, m: Module) -> _Aligned:
         """The larger exponent, and both summands shifted to it; 6 cycles."""
-        exponent = Signal(self.bits)
-        m.d.comb += exponent.eq(self.word[FRACTION : FRACTION + self.bits])
+        exponent, field = Signal(self.bits), self.word[FRACTION : FRACTION + self.bits]
+        m.d.comb += exponent.eq(Mux(self.k.any(), field, 0))  # k = 0 forgets the old
         lead = register("lead", signed(self.bits + 1))
         m.d.sync += lead.eq(self.exponent - self.k)
         before = delay(m, exponent, 1, "exponent")
@@ -96,7 +96,8 @@ class Average(wiring.Component):
         m.d.sync += [up.eq(lead - before), down.eq(before - lead)]
         top = register("top", self.bits)
         m.d.sync += top.eq(Mux(up[-1], delay(m, before, 1, "below"), delay(m, lead, 1, "above")))
-        own = delay(m, Cat(Const(0, TAIL), self.word[:FRACTION], exponent.any()), 3, "own")
+        mantissa = Mux(exponent.any(), self.word[:FRACTION] | ONE, 0)
+        own = delay(m, Cat(Const(0, TAIL), mantissa), 3, "own")
         change = delay(m, Cat(Const(0, POINT - MANTISSA), self.mantissa), 3, "change")
         parts = []
         for name, value, by in (("own", own, up), ("change", change, down)):

@@ -61,8 +61,8 @@ def magnitude(gradients: Integers) -> tuple[Small, Small]:
 
 
 def average(words: Integers, target: Small, k: int, random: Integers, which: int) -> Integers:
-    """New moment words; `random`: BITS random bits for each."""
-    x = split(words, which)
+    """New moment words; `random`: BITS random bits for each. k = 0 forgets the old ones."""
+    x = split(words if k else np.zeros_like(words), which)
     lead = target.exponent - k
     top = np.maximum(x.exponent, lead)
     own = x.mantissa << TAIL >> np.minimum(top - x.exponent, ALIGN)
