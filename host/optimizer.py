@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an APPLY of a network does with its gradients, and how its rate is changed while it runs."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -59,14 +60,15 @@ def with_rate(image: "Image", projection: int | None, eta: float) -> "Image":
     """
     learning = [k for k, rate in enumerate(image.eta) if rate is not None]
     chosen = learning if projection is None else [projection]
-    if not isinstance(eta, int | float | np.number) or isinstance(eta, bool):
+    number = isinstance(eta, int | float | np.number) and not isinstance(eta, bool)
+    if not (number and 0 < eta < math.inf):
         raise BadInput(f"eta is {eta!r}; it is a positive number")
     if not chosen or any(k not in learning for k in chosen):
         raise BadInput(f"projection {projection} does not learn; those that do: {learning}")
     rule = Rule[image.network.optimizer.upper()]
     try:
         rate, became = learning_rate(float(eta), image.machine.formats, rule)
-    except (BadNetwork, OverflowError) as error:
+    except BadNetwork as error:
         raise BadInput(str(error)) from error
     operations = tuple(
         replace(op, interval=rate_operand(rate)) if op.kind == Kind.APPLY and op.n in chosen else op

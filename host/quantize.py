@@ -8,7 +8,7 @@ from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.moments import SCALE, SLOWEST, Rule
 from antevolt.hdl.spec.roundings import PRE
 
-__all__ = ["Eta", "coefficient", "decay", "learning_rate", "shifts"]
+__all__ = ["Eta", "coefficient", "decay", "learning_rate", "rate_gain", "shifts"]
 
 SHIFTS = 64
 NEAR = 1.3  # by how much a moment may be faster or slower than asked for

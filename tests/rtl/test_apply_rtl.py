@@ -45,6 +45,7 @@ def draw_moments(draw, gradients):
     """Any words; zeros and ends; and some that nearly cancel their gradient."""
     words = draw.integers(0, 1 << 2 * WORD, gradients.size)
     words[::8], words[1::8] = 0, (1 << 2 * WORD) - 1
+    words[2::16] &= (1 << FRACTION) - 1 << WORD | 1 << WORD - 1 | (1 << FRACTION) - 1  # no exponent
     size = magnitude(gradients)[0]
     opposite = (1 - size.negative) << WORD - 1 | size.exponent << FRACTION
     opposite |= size.mantissa >> 5 & (1 << FRACTION) - 1
