@@ -79,9 +79,10 @@ class Machine:
 
     @property
     def name(self) -> str:
-        """`R x S`, and the contexts where there are several."""
+        """`R x S`, contexts where there are several, the word, moments where it has some."""
         contexts = f"x{self.contexts}" if self.contexts > 1 else ""
-        return f"{self.rows}x{self.streams}{contexts}w{self.formats.word}"
+        moments = f"m{self.moments}" if self.moments else ""
+        return f"{self.rows}x{self.streams}{contexts}w{self.formats.word}{moments}"
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
