@@ -10,6 +10,7 @@ import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -98,6 +99,10 @@ def campaign(seed: int = 0, steps: int = 4000, device: str = "rtl") -> list[Case
     cases += [Case(net, wide, steps, seed, device=device) for net in (*nets[:2], deep[0])]
     two = Machine(rows=4, streams=2, filters=1, multipliers=2)
     cases += [Case(net, two, steps, seed, device=device) for net in nets[1:3]]
+    for moments, rule, net in ((1, "momentum", 1), (1, "sign", 2), (2, "adam", 0), (2, "adam", 3)):
+        optimized: Any = {"optimizer": rule, "eta": 2.0**-7 if rule == "momentum" else 2.0**-10}
+        keeps = Machine(rows=3, streams=2, moments=moments)
+        cases.append(Case(nets[net].with_(**optimized), keeps, steps, seed, device=device))
     stress = Case(
         stress_network(), Machine(rows=3, streams=8), steps, seed, "stress", device=device
     )
@@ -117,7 +122,8 @@ def random_cases(
     cases: list[Case] = []
     refused: DoesNotFit | None = None
     for _ in range(DRAWS * count):
-        case = Case(random_network(rng), machine, steps, seed + len(cases), device=device)
+        network = random_network(rng, moments=machine.moments)
+        case = Case(network, machine, steps, seed + len(cases), device=device)
         try:
             cases += [case] if rehearse(case) else []
         except DoesNotFit as error:

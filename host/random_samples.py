@@ -5,13 +5,14 @@
 `stress`: full-scale values held for some steps, so that everything saturates.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from antevolt.hdl.spec.flags import Flag
 from antevolt.hdl.spec.formats import QFormat, Raw
+from antevolt.hdl.spec.moments import NEEDS, Rule
 from antevolt.hdl.spec.network import PHI, Network, Parameters, Population, Projection
 from antevolt.host.phi_tables import FUNCTIONS
 from antevolt.host.samples import Batch, Sizes
@@ -57,8 +58,13 @@ def weights(network: Network, seed: int, profile: Profile = "normal") -> Paramet
     return drawn
 
 
-def random_network(rng: np.random.Generator, largest: int = 13, deepest: int = 6) -> Network:
-    """A network with a random graph, sizes, constants, rules and cost; always one that learns."""
+def random_network(
+    rng: np.random.Generator, largest: int = 13, deepest: int = 6, moments: int = 0
+) -> Network:
+    """A network with a random graph, sizes, constants, rules and cost; always one that learns.
+
+    moments  per weight that its optimizer may need; without, plain SGD
+    """
     depth = int(rng.integers(1, deepest + 1)) + 1
     softmax, parallel = rng.random() < 0.35, rng.random() < 0.4
     projections = _graph(rng, depth)
@@ -90,7 +96,7 @@ def random_network(rng: np.random.Generator, largest: int = 13, deepest: int = 6
             )
         )
     apply_every = int(rng.choice([1, 1, 3, 8]))
-    return Network(
+    network = Network(
         inputs=int(rng.integers(1, largest + 1)),
         populations=tuple(populations),
         projections=projections,
@@ -104,6 +110,16 @@ def random_network(rng: np.random.Generator, largest: int = 13, deepest: int = 6
         apply_every=apply_every,
         seed=int(rng.integers(0, 1 << 31)),
     )
+    return _optimized(network, rng, moments) if moments else network
+
+
+def _optimized(network: Network, rng: np.random.Generator, moments: int) -> Network:
+    """With an optimizer: steps of sign and Adam have the size of eta, whatever the gradient."""
+    rule = Rule(int(rng.choice([rule for rule in Rule if NEEDS[rule] <= moments])))
+    k, k2 = int(rng.integers(0, 6)), int(rng.integers(4, 12))
+    eta = network.eta if rule in (Rule.SGD, Rule.MOMENTUM) else 2.0 ** -int(rng.integers(9, 13))
+    name: Any = rule.name.lower()
+    return network.with_(optimizer=name, momentum=1 - 2.0**-k, momentum2=1 - 2.0**-k2, eta=eta)
 
 
 def _graph(rng: np.random.Generator, depth: int) -> tuple[Projection, ...]:

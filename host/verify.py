@@ -77,7 +77,8 @@ class Case:
         learning = "" if self.network.apply_every == 1 else f" /{self.network.apply_every}"
         m = self.machine
         filters = "" if m.filters == m.multipliers == 1 else f" F{m.filters} M{m.multipliers}"
-        return f"{m.name}{filters} {sizes} {self.network.schedule}{learning} {self.profile}"
+        rule = "" if self.network.optimizer == "sgd" else f" {self.network.optimizer}"
+        return f"{m.name}{filters} {sizes} {self.network.schedule}{learning}{rule} {self.profile}"
 
     def batch(self) -> Batch:
         sizes = Sizes(
