@@ -145,6 +145,7 @@ def _component(cell: str) -> str:
 @click.option("--filters", default=1, show_default=True, help="filter units per column")
 @click.option("--multipliers", default=1, show_default=True, help="multipliers per filter unit")
 @click.option("--tile-rows", default=1, show_default=True, help="rows that share a register hop")
+@click.option("--moments", default=0, show_default=True, help="moments per weight, 0..2")
 @click.option("--w-depth", default=1024, show_default=True, help="weight pairs per row")
 @click.option("--device", type=click.Choice(sorted(PACKAGES)), default="85k", show_default=True)
 @click.option("--target", default=150.0, show_default=True, help="clock to aim at, MHz")

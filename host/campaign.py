@@ -10,18 +10,25 @@ import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from antevolt.hdl.spec.errors import BadInput, DoesNotFit
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.random_samples import random_network
+from antevolt.host.rehearse import rehearse
 from antevolt.host.verify import Case, Report
 from antevolt.host.version import version
 
 __all__ = ["campaign", "random_cases", "result", "stress_network"]
 
+ROOM = {"w_depth": 2048, "r_depth": 512, "state_depth": 1024, "io_depth": 256}
+ROOM |= {"program_depth": 1024, "tables": 6}
+"""Depths that random networks want."""
+DRAWS = 20  # networks drawn for one that is taken, at most
 SHAPES = ((1, 1), (4, 1), (3, 1), (1, 8), (3, 8))
 
 
@@ -92,6 +99,10 @@ def campaign(seed: int = 0, steps: int = 4000, device: str = "rtl") -> list[Case
     cases += [Case(net, wide, steps, seed, device=device) for net in (*nets[:2], deep[0])]
     two = Machine(rows=4, streams=2, filters=1, multipliers=2)
     cases += [Case(net, two, steps, seed, device=device) for net in nets[1:3]]
+    for moments, rule, net in ((1, "momentum", 1), (1, "sign", 2), (2, "adam", 0), (2, "adam", 3)):
+        optimized: Any = {"optimizer": rule, "eta": 2.0**-7 if rule == "momentum" else 2.0**-10}
+        keeps = Machine(rows=3, streams=2, moments=moments)
+        cases.append(Case(nets[net].with_(**optimized), keeps, steps, seed, device=device))
     stress = Case(
         stress_network(), Machine(rows=3, streams=8), steps, seed, "stress", device=device
     )
@@ -101,10 +112,27 @@ def campaign(seed: int = 0, steps: int = 4000, device: str = "rtl") -> list[Case
 def random_cases(
     count: int, machine: Machine, steps: int, seed: int = 0, device: str = "rtl"
 ) -> list[Case]:
-    """Random networks, all on one machine (whose simulator is built once)."""
+    """Random networks, all on one machine (whose simulator is built once), made roomy for them.
+
+    Networks that do not fit it, in which little learns or much saturates (the model says so, before
+    any comparison) are drawn again. Raises DoesNotFit for a machine that hardly any fits.
+    """
+    machine = replace(machine, **{k: max(v, getattr(machine, k)) for k, v in ROOM.items()})
     rng = np.random.default_rng(seed)
-    cases = [Case(random_network(rng), machine, steps, seed, device=device) for _ in range(count)]
-    return [replace(case, seed=seed + k) for k, case in enumerate(cases)]
+    cases: list[Case] = []
+    refused: DoesNotFit | None = None
+    for _ in range(DRAWS * count):
+        network = random_network(rng, moments=machine.moments)
+        case = Case(network, machine, steps, seed + len(cases), device=device)
+        try:
+            cases += [case] if rehearse(case) else []
+        except DoesNotFit as error:
+            refused = error
+        if len(cases) == count:
+            return cases
+    if refused is not None:
+        raise refused
+    raise BadInput(f"{len(cases)} of {count} random networks would prove something on this core")
 
 
 def result(reports: list[Report]) -> dict[str, object]:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from antevolt.hdl.spec.errors import BadNetwork, DoesNotFit
+from antevolt.hdl.spec.errors import DoesNotFit
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
 from antevolt.hdl.spec.network import Network
 from antevolt.hdl.spec.program import LAYOUT, Operation
 from antevolt.host.layout import Layout, place
+from antevolt.host.optimizer import optimizer_of
 from antevolt.host.phi_tables import table
 from antevolt.host.program import operations
 from antevolt.host.quantize import coefficient, learning_rate, shifts
@@ -31,6 +32,7 @@ class Image:
     timetable  operations with their delays, and the cycles of a step
     words      what a loader writes for a clean start, weights excepted (`layout.pack_weights`)
     eta        the learning rate of each projection as the core has it; None: frozen
+    momenta    momentum and momentum2 as the core has them; those the optimizer uses
     """
 
     network: Network
@@ -39,6 +41,7 @@ class Image:
     timetable: Timetable
     words: tuple[Words, ...]
     eta: tuple[float | None, ...]
+    momenta: tuple[float, ...] = ()
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -47,15 +50,16 @@ class Image:
 
 def compile(network: Network, machine: Machine) -> Image:
     """Raises DoesNotFit for a network the core cannot hold, BadNetwork for one it cannot run."""
-    if network.optimizer != "sgd":
-        raise BadNetwork(f"optimizer {network.optimizer!r} is not on the chip yet; use sgd")
+    optimizer = optimizer_of(network, machine)
     layout = place(network, machine)
     rates = [
-        learning_rate(network.eta if p.eta is None else p.eta, machine.formats) if p.learn else None
+        learning_rate(network.eta if p.eta is None else p.eta, machine.formats, optimizer.rule)
+        if p.learn
+        else None
         for p in layout.network.projections
     ]
     _check_intervals(layout)
-    program = operations(layout, [rate[0] if rate else None for rate in rates])
+    program = operations(layout, [rate[0] if rate else None for rate in rates], optimizer)
     if len(program) > machine.program_depth:
         raise DoesNotFit(
             "program",
@@ -79,6 +83,7 @@ def compile(network: Network, machine: Machine) -> Image:
         timetable,
         words,
         tuple(rate[1] if rate else None for rate in given),
+        optimizer.momenta,
     )
 
 
@@ -100,6 +105,7 @@ def _memories(layout: Layout) -> Iterator[Words]:
     machine = layout.machine
     for region in (
         Region.GRADIENTS,
+        Region.MOMENTS,
         Region.WEIGHTS,
         Region.STATE,
         Region.PARTNER,
@@ -107,7 +113,7 @@ def _memories(layout: Layout) -> Iterator[Words]:
         Region.OUTPUT,
     ):
         units, words = size(machine, region)
-        for unit in range(units):
+        for unit in range(units if words else 0):
             yield region, unit, 0, np.zeros(words, dtype=np.int64)
     pairs = np.zeros(size(machine, Region.RATES)[1], dtype=np.int64)
     one = 1 << machine.formats.r.frac

@@ -31,6 +31,7 @@ from antevolt.host import checkpoint
 from antevolt.host.backend import Backend, open_backend
 from antevolt.host.checkpoint import State
 from antevolt.host.compile import Image, compile
+from antevolt.host.optimizer import changes, with_rate
 from antevolt.host.samples import Batch, Flags, Sample, Sizes, collect, steps_of
 from antevolt.host.state import Memory
 from antevolt.host.words import signed
@@ -242,10 +243,27 @@ class Device:
             pass
         return self
 
+    def set_eta(self, projection: int | None, eta: float) -> float:
+        """Change the learning rate of one projection, or (None) of all that learn, from now on.
+
+        Returns the nearest rate that the core has, which it now uses; `image.eta` has them all. The
+        rate belongs to the program: `load` sets it anew, states and checkpoints do not hold it.
+        Raises BadInput for a projection that does not learn or a rate beyond the core's range.
+        """
+        image, _ = self._ready()
+        new = with_rate(image, projection, eta)
+        with self._closing():
+            for index, words in changes(image, new):
+                self.backend.write(Region.PROGRAM, 0, index, words)
+        self._image = new
+        rates = new.eta if projection is None else new.eta[projection : projection + 1]
+        return next(rate for rate in rates if rate is not None)
+
     def state_dict(self) -> State:
         """All learnable words and all states, by name, as copies.
 
         `projection.k.weight` [target, source], `.bias` [target], `.gradient` [target, columns];
+        with an optimizer that has moments `.moment` [target, columns] (`hdl/spec/moments.py`);
         `population.l.u`, `.v`, `.e`, `.slope` (r'), `.q`, `.r`, each [S, units]; `output`;
         as float64, and under the same name with `.raw` the integers they are.
         `register.step`, `.seed`, `.apply_every`, `.learned`: int64, [1].

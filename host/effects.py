@@ -54,6 +54,9 @@ def written(op: Operation, machine: Machine) -> Iterator[Written]:
             yield Written(Region.GRADIENTS, _gradients(op), "gradient")
     elif op.kind == Kind.APPLY:
         yield Written(Region.WEIGHTS, op.weights + np.arange(op.groups * op.words), "w")
+        if op.table:
+            places = 2 * op.weights + np.arange(2 * op.groups * op.words)
+            yield Written(Region.MOMENTS, places, "m")
 
 
 def _gradients(op: Operation) -> NDArray[np.int64]:

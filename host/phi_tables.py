@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from antevolt.hdl.spec.formats import Formats, Raw
 
-__all__ = ["FUNCTIONS", "table"]
+__all__ = ["CORNERS", "FUNCTIONS", "table"]
 
 Function = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 

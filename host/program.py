@@ -5,18 +5,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.moments import Rule
 from antevolt.hdl.spec.network import Network
 from antevolt.hdl.spec.program import Bias, Cost, Kind, Operation
 from antevolt.host.layout import EXP, Layout, Rates, Trace
+from antevolt.host.optimizer import Optimizer, rate_operand
 from antevolt.host.quantize import Eta
 from antevolt.host.schedule import back_interval, forward_interval
 
 __all__ = ["operations"]
 
 
-def operations(layout: Layout, eta: list[Eta | None]) -> tuple[Operation, ...]:
+def operations(
+    layout: Layout, eta: list[Eta | None], optimizer: Optimizer
+) -> tuple[Operation, ...]:
     """The program of a step (`docs/step.md`); eta per projection, None: frozen."""
-    return tuple(_Program(layout, eta).operations())
+    return tuple(_Program(layout, eta, optimizer).operations())
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class _Run:
 class _Program:
     layout: Layout
     eta: list[Eta | None]
+    optimizer: Optimizer
 
     @property
     def network(self) -> Network:
@@ -318,7 +323,8 @@ class _Program:
         return Bias.HIGH if self.network.sizes[p.source] % 2 else Bias.LOW
 
     def _applies(self) -> Iterator[Operation]:
-        layout = self.layout
+        layout, optimizer = self.layout, self.optimizer
+        fine = self.network.apply_every == 1 or optimizer.rule != Rule.SGD
         for k, eta in enumerate(self.eta):
             if eta is None:
                 continue
@@ -331,9 +337,12 @@ class _Program:
                     words=layout.pairs[k],
                     groups=layout.groups[k],
                     weights=first,
-                    interval=eta[0] | eta[1] << 3,
+                    interval=rate_operand(eta),
                     n=number,
-                    output=int(self.network.apply_every == 1),
+                    output=int(fine),
+                    table=int(optimizer.rule),
+                    rates=optimizer.decays[0],
+                    neurons=optimizer.decays[1],
                 )
 
 

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From real numbers to the integers of a core: coefficients and learning rates."""
+"""From real numbers to the integers of a core: coefficients, learning rates and momenta."""
 
 import math
 
 from antevolt.hdl.spec.errors import BadNetwork
 from antevolt.hdl.spec.formats import Formats
+from antevolt.hdl.spec.moments import SCALE, SLOWEST, Rule
 from antevolt.hdl.spec.roundings import PRE
 
-__all__ = ["Eta", "coefficient", "learning_rate", "shifts"]
+__all__ = ["Eta", "coefficient", "decay", "learning_rate", "rate_gain", "shifts"]
 
 SHIFTS = 64
+NEAR = 1.3  # by how much a moment may be faster or slower than asked for
 Eta = tuple[int, int]
 """m and k of eta = m 2^-k between raw gradient and raw weight."""
 
@@ -44,20 +46,42 @@ def coefficient(name: str, value: float, shift: int, formats: Formats) -> int:
     return (shift - exponent) << formats.word | mantissa & (1 << formats.word) - 1
 
 
-def learning_rate(eta: float, formats: Formats) -> tuple[Eta, float]:
+def rate_gain(rule: Rule, formats: Formats) -> float:
+    """Raw weight per raw step at eta = 1: steps are gradients, or have SCALE fractional bits."""
+    fine = formats.g.frac if rule in (Rule.SGD, Rule.MOMENTUM) else SCALE
+    return 2.0 ** (formats.w.frac - fine)
+
+
+def learning_rate(eta: float, formats: Formats, rule: Rule = Rule.SGD) -> tuple[Eta, float]:
     """(m, k) nearest to eta with m in 4..7, and the eta that this is.
 
     Raises BadNetwork for an eta that is not positive or beyond the range of k (0..63).
     """
     if not eta > 0:
         raise BadNetwork(f"eta is {eta}; an APPLY needs a positive rate (freeze: learn=False)")
-    gain = 2.0 ** (formats.w.frac - formats.g.frac)  # raw weight per raw gradient at eta = 1
+    gain = rate_gain(rule, formats)
     exponent = math.frexp(eta)[1] - 1
     m = math.floor(math.ldexp(eta, 2 - exponent) + 0.5)
     if m == 8:
         m, exponent = 4, exponent + 1
-    k = 2 - exponent - (formats.w.frac - formats.g.frac)
+    k = 2 - exponent - round(math.log2(gain))
     if not 0 <= k <= 63:
         least, most = 4 * 2.0**-63 / gain, 7 / gain
         raise BadNetwork(f"eta is {eta:g}; this core takes {least:.3g} .. {most:.3g}")
     return (m, k), m * 2.0**-k / gain
+
+
+def decay(name: str, momentum: float) -> tuple[int, float]:
+    """k of the nearest 1 - 2^-k, and the momentum that this is.
+
+    0.9, 0.95, 0.99 and 0.999 become 0.875, 0.9375, 0.9922 and 0.99902. Raises BadNetwork where the
+    share of the new, 1 - momentum, would change by more than `NEAR`.
+    """
+    share = 1 - momentum
+    k = min(max(round(-math.log2(share)), 0), SLOWEST)
+    if max(share * 2.0**k, 2.0**-k / share) > NEAR:
+        raise BadNetwork(
+            f"{name} is {momentum:g}; a core has 1 - 2^-k with k 0..{SLOWEST}, the nearest is "
+            f"{1 - 2.0**-k:.6g}"
+        )
+    return k, 1 - 2.0**-k

@@ -5,14 +5,15 @@
 `stress`: full-scale values held for some steps, so that everything saturates.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from antevolt.hdl.spec.flags import Flag
 from antevolt.hdl.spec.formats import QFormat, Raw
-from antevolt.hdl.spec.network import PHI, Network, Parameters, Population
+from antevolt.hdl.spec.moments import NEEDS, Rule
+from antevolt.hdl.spec.network import PHI, Network, Parameters, Population, Projection
 from antevolt.host.phi_tables import FUNCTIONS
 from antevolt.host.samples import Batch, Sizes
 
@@ -57,38 +58,87 @@ def weights(network: Network, seed: int, profile: Profile = "normal") -> Paramet
     return drawn
 
 
-def random_network(rng: np.random.Generator, largest: int = 13, deepest: int = 6) -> Network:
-    """A network with random sizes, constants and schedule; always one that learns."""
+def random_network(
+    rng: np.random.Generator, largest: int = 13, deepest: int = 6, moments: int = 0
+) -> Network:
+    """A network with a random graph, sizes, constants, rules and cost; always one that learns.
+
+    moments  per weight that its optimizer may need; without, plain SGD
+    """
     depth = int(rng.integers(1, deepest + 1)) + 1
+    softmax, parallel = rng.random() < 0.35, rng.random() < 0.4
+    projections = _graph(rng, depth)
+    looped = {l for p in projections if p.recurrent for l in range(p.target, p.source + 1)}
     populations = []
-    for k in range(depth):
+    for k in range(1, depth + 1):
         size = int(rng.integers(2, largest + 1))  # one unit alone lets little through
-        phi = "linear" if k == depth - 1 else str(rng.choice(PHI_ON_CHIP))
-        # time constants of a power-of-two-free spread; instantaneous units among them
-        tau_m = np.where(rng.random(size) < 0.3, 1.0, rng.uniform(1.0, 12.0, size))
-        tau_r = np.where(rng.random(size) < 0.5, tau_m, rng.uniform(1.0, 6.0, size))
-        gamma = float(rng.choice([0.0, 0.1]))
+        phi = "linear" if k == depth else str(rng.choice(PHI_ON_CHIP))
+        if phi == "relu" and k > 1:  # in a row they die, and what is dead proves nothing
+            phi = "softplus"
+        groups = rng.integers(0, 3, size)  # few different constants, as traces want them
+        tau_m = np.where(groups == 0, 1.0, rng.uniform(1.0, 12.0, 3)[groups])
+        tau_r = np.where(groups == 1, tau_m, rng.uniform(1.0, 6.0, 3)[groups])
+        if rng.random() < 0.5:
+            tau_m = np.where(rng.random(size) < 0.3, 1.0, rng.uniform(1.0, 12.0, size))
+            tau_r = np.where(rng.random(size) < 0.5, tau_m, rng.uniform(1.0, 6.0, size))
+        rule = str(rng.choice(["gle", "gle", "instantaneous", "trace"]))
+        if k in looped and rule == "gle":  # errors that run ahead in a loop run away
+            rule = "instantaneous"
         populations.append(
             Population(
                 size,
                 phi,
                 tuple(tau_m.tolist()),
                 tuple(tau_r.tolist()),
-                gamma,
-                "gle" if rng.random() < 0.8 else "instantaneous",
+                float(rng.choice([0.0, 0.1])),
+                rule,  # type: ignore[arg-type]
+                float(rng.choice([1.0, 1.0, 0.75])),
             )
         )
     apply_every = int(rng.choice([1, 1, 3, 8]))
-    return Network(
+    network = Network(
         inputs=int(rng.integers(1, largest + 1)),
         populations=tuple(populations),
+        projections=projections,
         beta=1.0,
-        schedule="parallel" if rng.random() < 0.4 else "sequential",
+        cost="cross_entropy" if softmax else "squared_error",
+        softmax_gain=float(rng.choice([1.0, 2.5, 4.0])) if softmax else 1.0,
+        tau_z=6.0 if softmax and not parallel and rng.random() < 0.6 else None,
+        schedule="parallel" if parallel else "sequential",
         # accumulated changes round to nearest: small ones vanish unless eta is larger
-        eta=2.0**-6 if apply_every == 1 else 2.0**-5,
+        eta=(2.0**-6 if apply_every == 1 else 2.0**-5) * (0.25 if softmax or looped else 1.0),
         apply_every=apply_every,
         seed=int(rng.integers(0, 1 << 31)),
     )
+    return _optimized(network, rng, moments) if moments else network
+
+
+def _optimized(network: Network, rng: np.random.Generator, moments: int) -> Network:
+    """With an optimizer: steps of sign and Adam have the size of eta, whatever the gradient."""
+    rule = Rule(int(rng.choice([rule for rule in Rule if NEEDS[rule] <= moments])))
+    k, k2 = int(rng.integers(0, 6)), int(rng.integers(4, 12))
+    eta = network.eta if rule in (Rule.SGD, Rule.MOMENTUM) else 2.0 ** -int(rng.integers(9, 13))
+    name: Any = rule.name.lower()
+    return network.with_(optimizer=name, momentum=1 - 2.0**-k, momentum2=1 - 2.0**-k2, eta=eta)
+
+
+def _graph(rng: np.random.Generator, depth: int) -> tuple[Projection, ...]:
+    """A chain, and now and then skips, loops and separate backward weights."""
+    pairs = [(k, k + 1) for k in range(depth)]
+    for _ in range(int(rng.choice([0, 0, 1, 2]))):
+        source, target = int(rng.integers(0, depth)), int(rng.integers(1, depth + 1))
+        if (source, target) not in pairs and not (target == depth and source >= target):
+            pairs.append((source, target))
+    biased: set[int] = set()
+    projections = []
+    for source, target in pairs:
+        bias = target not in biased and rng.random() < 0.8
+        biased |= {target} if bias else set()
+        backward = str(rng.choice(["transpose"] * 4 + ["fixed", "learned"])) if source else ""
+        projections.append(
+            Projection(source, target, bias, backward=backward or "transpose")  # type: ignore[arg-type]
+        )
+    return tuple(projections)
 
 
 def _smooth(rng: np.random.Generator, shape: tuple[int, int, int], fmt: QFormat) -> Raw:

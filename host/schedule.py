@@ -12,6 +12,7 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.program import Cost, Kind, Operation
 from antevolt.hdl.spec.timing import (
     COEFFICIENTS,
+    DIRECTION,
     DIVIDE,
     KEY,
     LEAD,
@@ -303,6 +304,7 @@ def _apply(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operatio
     issue = max(earliest, clock.last_slot, clock.finished)
     weights = 2 * op.words * op.groups
     written = KEY + clock.timing.apply_weight + weights + RESULT - WEIGHT + 4
+    written += DIRECTION if op.table else 0
     clock.finished = max(clock.finished, issue + written + clock.timing.tiles_down + 2)
     return issue
 

@@ -16,6 +16,7 @@ from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.formats import QFormat, Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
+from antevolt.hdl.spec.moments import NEEDS, WORD, Rule
 from antevolt.hdl.spec.network import Network, Projection
 from antevolt.host.backend import Backend
 from antevolt.host.checkpoint import State
@@ -179,6 +180,11 @@ def _places(network: Network, machine: Machine, layout: Layout) -> dict[str, Pla
     for k, projection in enumerate(network.projections):
         row, pair, half = layout.weight_places(k)
         weights = Place(Region.WEIGHTS, row, pair, half * word, f.w)
+        moments, zero = NEEDS[Rule[network.optimizer.upper()]], np.zeros_like(row)
+        moment = QFormat(WORD * moments, 0)
+        if moments:
+            index = 2 * pair + half
+            places[f"projection.{k}.moment"] = Place(Region.MOMENTS, row, index, zero, moment)
         inputs = network.sizes[projection.source]
         places[f"projection.{k}.weight"] = weights[:, :inputs]
         if projection.bias:
@@ -190,10 +196,11 @@ def _places(network: Network, machine: Machine, layout: Layout) -> dict[str, Pla
             row, pair, half = layout.weight_places(k, backward=True)
             back = Place(Region.WEIGHTS, row, pair, half * word, f.w)
             places[f"projection.{k}.backward"] = back[:, :inputs]
+            index, name = 2 * pair + half, f"projection.{k}.backward"
             if projection.backward == "learned":
-                places[f"projection.{k}.backward_gradient"] = Place(
-                    Region.GRADIENTS, row, 2 * pair + half, np.zeros_like(row), f.g
-                )
+                places[f"{name}_gradient"] = Place(Region.GRADIENTS, row, index, zero, f.g)
+            if projection.backward == "learned" and moments:
+                places[f"{name}_moment"] = Place(Region.MOMENTS, row, index, zero, moment)
     neurons = np.array(layout.neurons)
     context, column = np.divmod(np.arange(machine.total_streams), machine.streams)
 

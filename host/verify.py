@@ -38,7 +38,7 @@ from antevolt.host.samples import Batch, Sizes
 from antevolt.host.state import Memory
 from antevolt.host.verify_worker import Fault, Job, Result, read_result, write_job
 
-__all__ = ["Case", "Report", "verify"]
+__all__ = ["SATURATED", "Case", "Report", "verify", "words_computed"]
 
 CHANGED = 0.9  # least share of the learnable words that a comparison must change
 SATURATED = 0.01  # largest share of words that may saturate in it
@@ -77,7 +77,8 @@ class Case:
         learning = "" if self.network.apply_every == 1 else f" /{self.network.apply_every}"
         m = self.machine
         filters = "" if m.filters == m.multipliers == 1 else f" F{m.filters} M{m.multipliers}"
-        return f"{m.name}{filters} {sizes} {self.network.schedule}{learning} {self.profile}"
+        rule = "" if self.network.optimizer == "sgd" else f" {self.network.optimizer}"
+        return f"{m.name}{filters} {sizes} {self.network.schedule}{learning}{rule} {self.profile}"
 
     def batch(self) -> Batch:
         sizes = Sizes(
@@ -158,7 +159,7 @@ def verify(case: Case, progress: Progress | None = None) -> Report:
     last_model, last_device = model.dumps[case.steps], device.dumps[case.steps]
     measured, compiled, differ_at = _cycles(case, image, batch, device)
     changed = _changed(case, image, model)
-    saturated = sum(model.saturations.values()) / _words_computed(case, batch)
+    saturated = sum(model.saturations.values()) / words_computed(case, batch)
     return Report(
         name=case.name,
         device=case.device,
@@ -341,7 +342,7 @@ def _changed(case: Case, image: Image, model: Result) -> float:
     return float(np.mean(before != after)) if before.size else 0.0
 
 
-def _words_computed(case: Case, batch: Batch) -> int:
+def words_computed(case: Case, batch: Batch) -> int:
     """Words that a saturator saw: those of the filters, of q, and the weights."""
     valid = int(np.count_nonzero(batch.flags & Flag.VALID))
     neurons = sum(case.network.sizes[1:])

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, Region
+from antevolt.hdl.spec.moments import WORD
 
 __all__ = ["SHIFT_BITS", "signed", "word_bits"]
 
@@ -26,6 +27,7 @@ def word_bits(machine: Machine, region: Region) -> int:
         Region.Q: f.word,
         Region.OUTPUT: f.word,
         Region.PHI: 2 * f.word,
+        Region.MOMENTS: WORD * machine.moments,
     }.get(region, DATA_BITS)
 
 

@@ -1,36 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The apply lane of one row: w <- w + eta G, one weight per cycle."""
+"""The apply lane of one row: w <- w + eta G, or what a rule has in place of G; one per cycle."""
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import ApplyRule, ApplySlot, bits
+from antevolt.hdl.core.direction import Direction
+from antevolt.hdl.core.mixer import LATENCY as LATENCY_OF_RANDOM
+from antevolt.hdl.core.mixer import random_bits
 from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.lib.saturate import LATENCY, saturate
-from antevolt.hdl.spec.dither import BITS, ROTATIONS
+from antevolt.hdl.spec.dither import BITS
 from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.moments import WORD, Rule
 from antevolt.hdl.spec.timing import NUMBERS, RESULT, WEIGHT
 
 __all__ = ["ApplyLane"]
 
 
 class ApplyLane(wiring.Component):
-    """w' = sat(w + floor((floor(G m 2^16 / 2^k) + random) / 2^16)), plain SGD.
+    """w' = sat(w + floor((floor(G m 2^16 / 2^k) + random) / 2^16)).
 
-    random: 16 bits of `spec.dither` (stochastic) or one half (half up).
+    random: 16 bits of `spec.dither` (stochastic) or one half (half up). With plain SGD, G is the
+    gradient. Other rules have a number and a k of their own for every weight, DIRECTION later,
+    and NUMBERS, WEIGHT and RESULT count from there (`direction.Direction`).
 
     Members
     -------
-    rule : eta = m 2^-k, rounding and key; static
+    rule : eta = m 2^-k, rounding, key, and how the moments follow; static
     gradient : the G word, at 0
     slot.i, slot.j : the weight's numbers, at NUMBERS
     weight : the weight, at WEIGHT
     slot.live, .weights, .half : at RESULT, which weight the result is
     data, address, en : write port of the row's weight memory; pairs, with the odd column
     saturated : a weight was limited
+    moments : the moment words, at NORMAL; this and what follows only in a machine with moments
+    slot.moment_i, .moment_j : the weight's numbers, at MOMENT_NUMBERS
+    slot.moment, .moment_live : at NORMAL + AVERAGE, where the new moments belong
+    new_moments, moment_address, moment_en : write port of the row's moments
 
     Golden twin: `sim.golden.apply`.
     """
@@ -43,10 +53,20 @@ class ApplyLane(wiring.Component):
     address: Any
     en: Any
     saturated: Any
+    moments: Any
+    new_moments: Any
+    moment_address: Any
+    moment_en: Any
 
     def __init__(self, machine: Machine, row: int):
         self.machine, self.row = machine, row
         word = machine.formats.word
+        moments = {
+            "moments": In(WORD * machine.moments),
+            "new_moments": Out(WORD * machine.moments),
+            "moment_address": Out(1 + bits(machine.w_depth)),
+            "moment_en": Out(1),
+        }
         super().__init__(
             {
                 "rule": In(ApplyRule()),
@@ -57,13 +77,14 @@ class ApplyLane(wiring.Component):
                 "address": Out(bits(machine.w_depth)),
                 "en": Out(1),
                 "saturated": Out(1),
+                **(moments if machine.moments else {}),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         word, slot = self.machine.formats.word, self.slot
-        change = self._scale(m)
+        change = self._scale(m, *self._direction(m))
         limited, _ = saturate(m, change, word + 2 + BITS, "change")
         total = register("total", signed(word + 3))
         m.d.sync += total.eq((limited + Cat(self._random(m), Const(0, 1)).as_signed()) >> BITS)
@@ -81,16 +102,34 @@ class ApplyLane(wiring.Component):
         m.d.sync += self.saturated.eq(changed & slot.live)
         return m
 
-    def _scale(self, m: Module) -> Any:
-        """G m 2^16 >> k, floored; 5 cycles. m is 4 and two bits more."""
-        rule, gradient = self.rule, self.gradient.as_signed()
-        part, kept = register("part", signed(len(gradient) + 2)), delay(m, gradient, 1, "kept")
-        m.d.sync += part.eq(Mux(rule.m[1], gradient << 1, 0) + Mux(rule.m[0], gradient, 0))
-        value: Any = register("scaled", signed(len(gradient) + 4))
+    def _direction(self, m: Module) -> tuple[Any, Any]:
+        """What is scaled, and its k 2 cycles later."""
+        rule, slot = self.rule, self.slot
+        if not self.machine.moments:
+            return self.gradient.as_signed(), rule.k
+        m.submodules.direction = direction = Direction(self.machine)
+        m.d.comb += [
+            *(direction.rule.eq(rule), direction.gradient.eq(self.gradient)),
+            *(direction.moments.eq(self.moments), self.new_moments.eq(direction.new)),
+            *(direction.i.eq(slot.moment_i + self.row), direction.j.eq(slot.moment_j)),
+            *(self.moment_address.eq(slot.moment), self.moment_en.eq(slot.moment_live)),
+        ]
+        plain = rule.rule == Rule.SGD
+        number = Mux(plain, self.gradient, direction.number).as_signed()
+        return number, Mux(plain, rule.k, direction.shift)
+
+    def _scale(self, m: Module, number: Any, k: Any) -> Any:
+        """G m 2^16 >> k, floored; 5 cycles. m is 4 and two bits more; k comes 2 cycles later."""
+        rule = self.rule
+        part, kept = register("part", signed(len(number) + 2)), delay(m, number, 1, "kept")
+        m.d.sync += part.eq(Mux(rule.m[1], number << 1, 0) + Mux(rule.m[0], number, 0))
+        value: Any = register("scaled", signed(len(number) + 4))
         m.d.sync += value.eq((kept << 2) + part)
         value = Cat(Const(0, BITS), value).as_signed()
         for stage, (low, step) in enumerate(((4, 16), (2, 4), (0, 1))):
-            moved, digit = register(f"moved{stage}", signed(len(value))), rule.k[low : low + 2]
+            # static without moments, and so without registers
+            own = delay(m, k, stage if self.machine.moments else 0, f"k{stage}")
+            moved, digit = register(f"moved{stage}", signed(len(value))), own[low : low + 2]
             far = Mux(digit[0], value >> 3 * step, value >> 2 * step)
             near = Mux(digit[0], value >> step, value)
             m.d.sync += moved.eq(Mux(digit[1], far, near))
@@ -98,19 +137,12 @@ class ApplyLane(wiring.Component):
         return value
 
     def _random(self, m: Module) -> Any:
-        """The twin of `spec.dither.dither`: one register per round, and one before; 6 cycles."""
-        rule = self.rule
-        i = Signal(16)
-        m.d.comb += i.eq(self.slot.i + self.row)
-        word: Any = register("place", 32)
-        m.d.sync += word.eq(Cat(self.slot.j, Const(0, 16 - len(self.slot.j)), i) ^ rule.key)
-        for stage, (op, n) in enumerate(ROTATIONS):
-            mixed = register(f"mixed{stage}", 32)
-            m.d.sync += mixed.eq(word + (word << n) if op == "add" else word ^ (word >> n))
-            word = mixed
-        return Mux(rule.stochastic, word[32 - BITS :], 1 << (BITS - 1))
+        """The random bits of the weight, or one half."""
+        rule, slot = self.rule, self.slot
+        random = random_bits(m, rule.key, slot.i + self.row, slot.j, "random")
+        return Mux(rule.stochastic, random, 1 << (BITS - 1))
 
 
 SCALED = 5 + LATENCY  # when the change is scaled and limited
-if (NUMBERS + 1 + len(ROTATIONS), WEIGHT, RESULT) != (SCALED, SCALED + 1, SCALED + 2 + LATENCY):
+if (NUMBERS + LATENCY_OF_RANDOM, WEIGHT, RESULT) != (SCALED, SCALED + 1, SCALED + 2 + LATENCY):
     raise RuntimeError("spec.timing and ApplyLane disagree")

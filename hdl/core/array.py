@@ -10,13 +10,14 @@ from amaranth.lib.wiring import In, Out
 from antevolt.hdl.core.accumulator import Accumulator
 from antevolt.hdl.core.bundles import Access, Reply, Slot, bits, flags
 from antevolt.hdl.core.element import Element
+from antevolt.hdl.core.moments import Moments
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.lib.registers import delay, hop, hops, register
 from antevolt.hdl.lib.skew import Skew, add, hold, tree
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
-from antevolt.hdl.spec.timing import Timing
+from antevolt.hdl.spec.timing import NORMAL, Timing
 
 __all__ = ["Array"]
 
@@ -42,6 +43,7 @@ class Array(wiring.Component):
     d_lo[k], d_hi[k] : row 0's drained sum
     q_data[k], q_neuron[k], q_context[k], q_live[k] : finished q words
     lane_* : per row, what the apply lane needs: gradient word, weight word, and its write port
+    moments : per row, where there are some, its own component with ports for the lane
     """
 
     slot: Any
@@ -108,6 +110,7 @@ class Array(wiring.Component):
         }
         self.weights = [Ram(pair, m.w_depth) for _ in range(rows)]
         self.rates = [Ram(pair, m.r_depth) for _ in range(streams)]
+        self.moments = [Moments(m) for _ in range(rows if m.moments else 0)]
 
     @property
     def row_tiles(self) -> list[range]:
@@ -308,6 +311,7 @@ class Array(wiring.Component):
         ahead = delay(m, command, self.timing.g_address - 1, "g")
         at = hops(m, ahead, self.timing.tiles_down, "g")
         depth = 1 + bits(machine.w_depth)
+        self._moments(m, ahead[:depth])
         reply: Any = self.reply_rows.shape().const({}).as_value()
         for t, rows in enumerate(self.row_tiles):
             answers = []
@@ -337,3 +341,14 @@ class Array(wiring.Component):
             m.d.sync += out.eq(reply)
             reply = out
         m.d.comb += self.reply_rows.as_value().eq(reply)
+
+    def _moments(self, m: Module, ahead: Any) -> None:
+        """Moments are read as gradients are, NORMAL later."""
+        if self.moments:
+            later = delay(m, ahead, NORMAL, "moment")
+            at = hops(m, later, self.timing.tiles_down, "moment")
+            for t, rows in enumerate(self.row_tiles):
+                for i in rows:
+                    m.submodules[f"moments{i}"] = moments = self.moments[i]
+                    m.d.comb += moments.raddr.eq(at[t])
+                    moments.tap(self.row_taps[i])

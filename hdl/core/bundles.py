@@ -6,6 +6,7 @@ from amaranth.lib import data
 from antevolt.hdl.spec.flags import FLAG_BITS
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, INDEX_BITS, UNIT_BITS
+from antevolt.hdl.spec.moments import SLOWEST
 
 __all__ = [
     "Access",
@@ -77,6 +78,10 @@ class ApplySlot(data.StructLayout):
                 "live": 1,  # the lane's result is the weight at `weights`, `half`
                 "weights": bits(machine.w_depth),
                 "half": 1,
+                "moment_i": 15,  # as i and j, for the random bits of the moments
+                "moment_j": 13,
+                "moment": 1 + bits(machine.w_depth),  # where the new moment belongs
+                "moment_live": 1,
             }
         )
 
@@ -85,7 +90,9 @@ class ApplyRule(data.StructLayout):
     """How an APPLY changes weights; static while it runs."""
 
     def __init__(self) -> None:
-        super().__init__({"m": 3, "k": 6, "stochastic": 1, "key": 32})
+        k = SLOWEST.bit_length()
+        of_moments = {"rule": 2, "first": k, "second": k}  # of m and of v
+        super().__init__({"m": 3, "k": 6, "stochastic": 1, "key": 32, **of_moments})
 
 
 class FilterCommand(data.StructLayout):

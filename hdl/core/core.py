@@ -205,6 +205,7 @@ class Core(wiring.Component):
             key.projection.eq(op.n),
             *(rule.m.eq(op.interval[:3]), rule.k.eq(op.interval[3:])),
             *(rule.stochastic.eq(op.output), rule.key.eq(key.key)),
+            *(rule.rule.eq(op.table), rule.first.eq(op.rates), rule.second.eq(op.neurons)),
         ]
         rules = hops(m, rule, self.timing.tiles_down, "rule")
         slots = hops(m, self.sweeps.lane, self.timing.tiles_down, "lane")
@@ -218,6 +219,13 @@ class Core(wiring.Component):
                     *(lane.weight.eq(array.lane_weight[i]), array.lane_data[i].eq(lane.data)),
                     *(array.lane_address[i].eq(lane.address), array.lane_en[i].eq(lane.en)),
                 ]
+                if machine.moments:
+                    m.d.comb += [
+                        lane.moments.eq(array.moments[i].word),
+                        array.moments[i].data.eq(lane.new_moments),
+                        array.moments[i].address.eq(lane.moment_address),
+                        array.moments[i].en.eq(lane.moment_en),
+                    ]
                 count = count + lane.saturated
             summed = register(f"row_count{t}", EVENT_BITS)
             m.d.sync += summed.eq(count)

@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,7 +13,17 @@ from antevolt.hdl.core.walker import Walker
 from antevolt.hdl.lib.registers import delay
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.program import Bias
-from antevolt.hdl.spec.timing import KEY, RESULT, WALKER, Timing
+from antevolt.hdl.spec.timing import (
+    AVERAGE,
+    DIRECTION,
+    KEY,
+    MOMENT_NUMBERS,
+    NORMAL,
+    NUMBERS,
+    RESULT,
+    WALKER,
+    Timing,
+)
 
 __all__ = ["Sweeps"]
 
@@ -23,7 +33,8 @@ class Sweeps(wiring.Component):
 
         FORWARD  one activity pair per slot, the first WALKER cycles after its issue
         BACK     R neurons of e pushed every second cycle, then one column per slot
-        APPLY    one column per cycle: gradient read, numbers, weight read, pair written
+        APPLY    one column per cycle: gradient read, numbers, weight read, pair written;
+                 with a rule that has moments, these are numbered and written before
 
     Members
     -------
@@ -60,6 +71,7 @@ class Sweeps(wiring.Component):
         m = Module()
         op, rows = self.op, self.machine.rows
         self.own = own = Signal(operation)
+        self.moving = op.table.any() if self.machine.moments else Const(0)  # the rule has moments
         applying, backing, fresh = Signal(), Signal(), Signal()
         starts = self.forward | self.back | self.apply
         with m.If(starts):
@@ -71,17 +83,22 @@ class Sweeps(wiring.Component):
         every = op.words << 1
         count = Mux(self.apply, every, op.words)
         interval = Mux(self.apply, every, op.interval)
-        weight_lead = KEY - WALKER + self.timing.apply_weight
+        later = Mux(self.moving, DIRECTION, 0)
+        weight_lead = KEY - WALKER + self.timing.apply_weight + later
         lead = Mux(self.apply, weight_lead, Mux(self.back, 2 * (rows - 1), 0))
         main = self._walk(m, "main", starts, lead, count, interval)
         self._slot(m, main, applying, backing, fresh)
         pushes = self._walk(m, "pushes", self.back, 0, 2 * rows - 1, op.interval)
         numbers_lead = KEY - WALKER + self.timing.gradient
         gradients = self._walk(m, "gradients", self.apply, KEY - WALKER, every, every)
-        numbers = self._walk(m, "numbers", self.apply, numbers_lead, every, every)
+        numbers = self._walk(m, "numbers", self.apply, numbers_lead + later, every, every)
         self._push(m, pushes)
         self._gradients(m, gradients, applying)
-        self._numbers(m, numbers)
+        m.d.comb += Cat(self.lane.j, self.lane.i).eq(self._numbers(m, numbers, "weight"))
+        if self.machine.moments:
+            moments_lead = numbers_lead + MOMENT_NUMBERS - NUMBERS
+            start = self.apply & self.moving
+            self._moments(m, self._walk(m, "moments", start, moments_lead, every, every))
         return m
 
     def _walk(
@@ -156,20 +173,37 @@ class Sweeps(wiring.Component):
 
     def _gradients(self, m: Module, walker: Walker, applying: Any) -> None:
         """Addresses of gradient words: those of the weights, one word per weight."""
-        place = Signal(len(self.slot.gradients))
+        reading = self._places(m, walker, "gradient")
+        own = Cat(self.slot.half, self.slot.weights)
+        m.d.comb += self.slot.gradients.eq(Mux(applying, reading, own))
+
+    def _moments(self, m: Module, walker: Walker) -> None:
+        """Numbers of the weights whose moments change, and where they belong."""
+        lane, live = self.lane, Signal()
+        numbers, place = self._numbers(m, walker, "moment"), self._places(m, walker, "moment")
+        m.d.sync += live.eq(walker.en)
+        written = delay(m, Cat(place, live), NORMAL + AVERAGE - MOMENT_NUMBERS, "moment_written")
+        m.d.comb += Cat(lane.moment_j, lane.moment_i, lane.moment, lane.moment_live).eq(
+            Cat(numbers, written)
+        )
+
+    def _places(self, m: Module, walker: Walker, name: str) -> Any:
+        """One word per weight, in a slot's time."""
+        place, out = (Signal(len(self.slot.gradients), name=f"{name}_{n}") for n in ("next", "at"))
         with m.If(self.apply):
             m.d.sync += place.eq(self.op.weights << 1)
         with m.Elif(walker.en):
             m.d.sync += place.eq(place + 1)
-        reading = Signal(len(self.slot.gradients))
-        m.d.sync += reading.eq(place)
-        own = Cat(self.slot.half, self.slot.weights)
-        m.d.comb += self.slot.gradients.eq(Mux(applying, reading, own))
+        m.d.sync += out.eq(place)
+        return out
 
-    def _numbers(self, m: Module, walker: Walker) -> None:
-        neuron = Signal(len(self.lane.i))
+    def _numbers(self, m: Module, walker: Walker, name: str) -> Any:
+        """Column, and above it the neuron of row 0, in a slot's time."""
+        neuron = Signal(len(self.lane.i), name=f"{name}_neuron")
         with m.If(self.apply):
             m.d.sync += neuron.eq(0)
         with m.Elif(walker.last):
             m.d.sync += neuron.eq(neuron + self.machine.rows)
-        m.d.sync += [self.lane.i.eq(neuron), self.lane.j.eq(walker.index)]
+        numbers = Signal(len(self.lane.j) + len(neuron), name=f"{name}_numbers")
+        m.d.sync += numbers.eq(Cat(walker.index[: len(self.lane.j)], neuron))
+        return numbers

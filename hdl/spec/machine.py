@@ -31,6 +31,7 @@ class Machine:
     phi_log2      log2 of the intervals of one table
     traces        with TRACE: presynaptic traces, recurrent projections
     softmax       with EXP and NORM: cross-entropy
+    moments       per weight: 0 (plain SGD only), 1 (also momentum and sign), 2 (also Adam)
     """
 
     rows: int = 1
@@ -50,6 +51,7 @@ class Machine:
     phi_log2: int = 8
     traces: bool = True
     softmax: bool = True
+    moments: int = 0
     formats: Formats = field(default_factory=Formats)
 
     def __post_init__(self) -> None:
@@ -68,6 +70,8 @@ class Machine:
             raise ValueError(f"program_depth is {self.program_depth}; it is at most 8192")
         if not 4 <= self.phi_log2 <= 10:
             raise ValueError(f"phi_log2 is {self.phi_log2}; a table has 2^4..2^10 intervals")
+        if self.moments not in (0, 1, 2):
+            raise ValueError(f"moments is {self.moments}; a core keeps 0, 1 or 2 per weight")
 
     @property
     def total_streams(self) -> int:
@@ -81,9 +85,10 @@ class Machine:
 
     @property
     def name(self) -> str:
-        """`R x S`, and the contexts where there are several."""
+        """`R x S`, contexts where there are several, the word, moments where it has some."""
         contexts = f"x{self.contexts}" if self.contexts > 1 else ""
-        return f"{self.rows}x{self.streams}{contexts}w{self.formats.word}"
+        moments = f"m{self.moments}" if self.moments else ""
+        return f"{self.rows}x{self.streams}{contexts}w{self.formats.word}{moments}"
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)

@@ -41,6 +41,7 @@ class Region(IntEnum):
     OUTPUT = 8  # unit = column; index = output
     PHI = 9  # index = (table * 2 + which) << phi_log2 | interval; value low, slope high
     REGISTERS = 10  # index = Register
+    MOMENTS = 11  # unit = row; index = 2 * pair + half; m, above it v (`spec.moments`)
 
 
 class Register(IntEnum):
@@ -85,4 +86,5 @@ def size(machine: Machine, region: Region) -> tuple[int, int]:
         Region.OUTPUT: (m.streams, m.io_depth),
         Region.PHI: (one, 2 * m.tables << m.phi_log2),
         Region.REGISTERS: (one, Register.SATURATED + len(KINDS)),
+        Region.MOMENTS: (m.rows, 2 * m.w_depth if m.moments else 0),
     }[region]

@@ -11,15 +11,18 @@ PRE = 4
 """Bits a filter product is shifted up before its variable shift down, so that coefficients up to
 2^10 (18-bit words) need no shift to the left."""
 
+FIRST, SECOND = "float, 12 of 18 bits (m)", "float, 12 of 18 bits (v)"
+
 
 @dataclass(frozen=True)
 class Loss:
-    """One rounding. `kind` names the saturation counter; None: it cannot saturate."""
+    """One rounding. `kind` names the saturation counter; None: it cannot saturate. Bits without a
+    format are those of a mantissa."""
 
     op: str
     what: str
-    source: QFormat
-    target: QFormat
+    source: QFormat | str
+    target: QFormat | str
     rounding: Rounding
     kind: str | None
 
@@ -47,6 +50,11 @@ def table(f: Formats) -> tuple[Loss, ...]:
         Loss("BACK", "q when read", f.q, e, "half_up", "q"),
         Loss("BACK", "each product e r", learn, f.g, "half_up", None),
         Loss("APPLY", "eta G to 16 bits below w", f.g, QFormat(60, w.frac + 16), "floor", None),
+        Loss("APPLY", "|G| for m, to its leading bits", f.g, "17 bits", "floor", None),
+        Loss("APPLY", "G^2 for v, from a table", f.g, "13 bits", "half_up", None),
+        Loss("APPLY", "m + (G - m) 2^-k", "29 bits", FIRST, "stochastic", None),
+        Loss("APPLY", "v + (G^2 - v) 2^-k", "29 bits", SECOND, "stochastic", None),
+        Loss("APPLY", "1 / sqrt(v), from a table", SECOND, "12 bits", "half_up", None),
         Loss("APPLY", "w + eta G, accumulated", QFormat(60, w.frac + 16), w, "half_up", "w"),
         Loss("APPLY", "w + eta G, immediate", QFormat(60, w.frac + 16), w, "stochastic", "w"),
     )

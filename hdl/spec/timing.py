@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from antevolt.hdl.spec.machine import PRODUCTS, Machine
 
-__all__ = ["LAG", "LEAD", "RMW", "FilterSchedule", "Timing"]
+__all__ = ["DIRECTION", "LAG", "LEAD", "RMW", "FilterSchedule", "Timing"]
 
 LAG = 2  # high parts trail low parts; with 1 the placer cannot part the two carry chains
 LEAD = 3  # address of a sum to its word
@@ -26,10 +26,16 @@ CHOOSE = 1  # an operand's register before its product
 LOOKUP = 3  # p to interval value and slope
 DRIVE = 5  # low part of a drained sum to s
 
-# inside an apply lane, from its gradient word
+# inside an apply lane, from its gradient word (with a rule that has moments: DIRECTION later)
 NUMBERS = 1  # when the weight's numbers must be there
 WEIGHT = 8  # when the weight must be there
 RESULT = 11  # when the new weight is there
+
+# inside an apply lane with moments, from its gradient word
+NORMAL = 10  # when what the moments move to is there, and they must be
+AVERAGE = 19  # further to the new moments
+DIRECTION = NORMAL + AVERAGE + 6  # when what moves the weight is there, as a gradient is without
+MOMENT_NUMBERS = NORMAL + AVERAGE - 2 - 6  # when the weight's numbers must be there for them
 
 WALKER = 3  # issue of an operation to its first slot
 COEFFICIENTS = 3  # further to its first command at the columns' head: coefficients are read
@@ -121,7 +127,8 @@ class Timing:
 
     @property
     def apply_weight(self) -> int:
-        """Slot that reads a gradient to the slot that reads its weight."""
+        """Slot that reads a gradient to the slot that reads its weight; with moments DIRECTION
+        more."""
         return self.gradient + WEIGHT - 4
 
     @property

@@ -5,9 +5,10 @@ import numpy as np
 
 from antevolt.hdl.spec.formats import Formats, Raw, round_shift, saturate
 from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.moments import Rule
 from antevolt.hdl.spec.roundings import PRE
 from antevolt.host.phi_tables import FUNCTIONS, table
-from antevolt.host.quantize import SHIFTS, shifts
+from antevolt.host.quantize import SHIFTS, rate_gain, shifts
 from antevolt.host.words import signed
 
 __all__ = ["coefficients", "formats", "learning_rates", "limits", "phi"]
@@ -75,11 +76,11 @@ def coefficients() -> str:
 
 def learning_rates() -> str:
     """The range of eta, as `antevolt.host.quantize.learning_rate` checks it."""
-    lines = ["| word | least eta | greatest eta |", "|---|---|---|"]
-    for word in WORDS:
-        f = Formats(word)
-        gain = 2.0 ** (f.w.frac - f.g.frac)
-        lines.append(f"| {word} | {4 * 2.0**-63 / gain:.3g} | {7 / gain:.3g} |")
+    lines = ["| optimizer | word | least eta | greatest eta |", "|---|---|---|---|"]
+    for names, rule in (("sgd, momentum", Rule.SGD), ("sign, adam", Rule.SIGN)):
+        for word in WORDS:
+            gain = rate_gain(rule, Formats(word))
+            lines.append(f"| {names} | {word} | {4 * 2.0**-63 / gain:.3g} | {7 / gain:.3g} |")
     return "\n".join(lines)
 
 

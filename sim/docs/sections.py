@@ -8,6 +8,7 @@ from antevolt.hdl.spec import program, roundings
 from antevolt.hdl.spec.formats import Formats
 from antevolt.sim.docs.design import design
 from antevolt.sim.docs.files import files
+from antevolt.sim.docs.mechanisms import mechanisms
 from antevolt.sim.docs.numbers import coefficients, formats, learning_rates, limits, phi
 from antevolt.sim.docs.timing import neurons, steps
 
@@ -20,6 +21,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "formats": formats,
     "learning_rates": learning_rates,
     "limits": limits,
+    "mechanisms": mechanisms,
     "neurons": neurons,
     "phi": phi,
     "ports": ports.markdown,

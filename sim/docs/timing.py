@@ -67,7 +67,8 @@ def _operands(op: Operation) -> str:
     named = ("prior", "cost", "q", "g", "table", "n", "words", "groups", "interval")
     used = [f"{name}={int(getattr(op, name))}" for name in named if getattr(op, name)]
     if op.kind == Kind.APPLY:
-        used[-1] = f"eta={op.eta_m} 2^-{op.eta_k}"
+        at = next(n for n, text in enumerate(used) if text.startswith("interval="))
+        used[at] = f"eta={op.eta_m} 2^-{op.eta_k}"
     return " ".join(used) + (" (and its stream)" if op.kind in WAITING else "")
 
 

@@ -12,6 +12,7 @@ from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
+from antevolt.hdl.spec.moments import WORD
 from antevolt.hdl.spec.program import CHUNK, CHUNKS, STRIDE
 
 __all__ = ["Exact", "Memories"]
@@ -38,6 +39,7 @@ class Memories:
     """Words, and how many times what is derived from them has changed.
 
     weights, gradients  [rows, 2 w_depth]: column j of pair p stands at 2 p + j % 2
+    moments             in the same places, words; none where the machine keeps none
     rates               [2 r_depth, streams]
     u, v, e, slope, q   [state_depth, streams]; slope is r'
     output, target      [io_depth, streams]; the host cannot see the target
@@ -56,6 +58,7 @@ class Memories:
         neurons = (m.state_depth, m.streams)
         self.weights: Exact = np.zeros((m.rows, 2 * m.w_depth))
         self.gradients: Exact = np.zeros((m.rows, 2 * m.w_depth))
+        self.moments: Exact = np.zeros(size(m, Region.MOMENTS))
         self.rates: Exact = np.zeros((2 * m.r_depth, m.streams))
         self.u: Exact = np.zeros(neurons)
         self.v: Exact = np.zeros(neurons)
@@ -90,6 +93,8 @@ class Memories:
                 self.rates[pairs, unit] = numbers.ravel()
         elif region == Region.GRADIENTS:
             self.gradients[unit, places] = _signed(words, f.g.width)
+        elif region == Region.MOMENTS:
+            self.moments[unit, places] = words & (1 << WORD * self.machine.moments) - 1
         elif region in (Region.STATE, Region.PARTNER):
             state = region == Region.STATE
             bits = f.u.width if state else f.word
@@ -135,6 +140,8 @@ class Memories:
             return both[::2] | both[1::2] << f.word
         if region == Region.GRADIENTS:
             return _masked(self.gradients[unit, places], f.g.width)
+        if region == Region.MOMENTS:
+            return self.moments[unit, places].astype(np.int64)
         if region == Region.STATE:
             return _masked(_interleaved(self.u, self.v, unit)[places], f.u.width)
         if region == Region.PARTNER:

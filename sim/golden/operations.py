@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from antevolt.hdl.spec.dither import dither, key
 from antevolt.hdl.spec.memory_map import Register
+from antevolt.hdl.spec.moments import KEYS, Rule
 from antevolt.hdl.spec.program import Bias, Kind, Operation
 from antevolt.sim.golden.apply import apply
 from antevolt.sim.golden.arithmetic import Limits, Whole, half_up
 from antevolt.sim.golden.array import back, forward, gradient
+from antevolt.sim.golden.direction import Decay, direction
 from antevolt.sim.golden.memories import Exact, Memories
 from antevolt.sim.golden.streams import Streams, keep
 
@@ -130,19 +132,25 @@ class Back(_Sweep):
 
 
 class Apply(_Sweep):
-    """New weights; returns how many were saturated."""
+    """New weights and moments; returns how many weights were saturated."""
 
     def __call__(self) -> int:
-        op, memories = self.op, self.memories
-        random: NDArray[np.int64] | None = None
-        if op.output:
-            registers = memories.registers
-            own = key(registers[Register.SEED], registers[Register.STEP], op.n)
-            i, j = np.arange(op.groups * self.rows)[:, None], np.arange(2 * self.pairs)[None, :]
-            random = dither(own, i, j)
-        formats = memories.machine.formats
-        eta = (op.eta_m, op.eta_k)
-        new, saturated = apply(self.weights, self.matrix(memories.gradients), eta, random, formats)
+        op, memories, f = self.op, self.memories, self.memories.machine.formats
+        registers = memories.registers
+        own = key(registers[Register.SEED], registers[Register.STEP], op.n)
+        i, j = np.arange(op.groups * self.rows)[:, None], np.arange(2 * self.pairs)[None, :]
+        number, shift = self.matrix(memories.gradients), np.array(op.eta_k)
+        if op.table:
+            random = dither(own ^ KEYS[0], i, j), dither(own ^ KEYS[1], i, j)
+            decay = Decay(Rule(op.table), op.rates, op.neurons)
+            moments = self.matrix(memories.moments).astype(np.int64)
+            way, moments = direction(
+                number.astype(np.int64), moments, decay, op.eta_k, random, f.g.width
+            )
+            number, shift = way.number.astype(np.float64), way.shift
+            self.put(memories.moments, moments.astype(np.float64))
+        rounding = dither(own, i, j) if op.output else None
+        new, saturated = apply(self.weights, number, (op.eta_m, shift), rounding, f)
         self.put(memories.weights, new)
         memories.weighed += 1
         return saturated

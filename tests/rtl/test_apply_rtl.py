@@ -1,23 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The apply lane against its twin: any gradient, any eta, both roundings, saturation."""
+"""The apply lane against its twin: any gradient, moment, rule and eta, both roundings, limits."""
 
 import cocotb
 import numpy as np
+import pytest
 
 from antevolt.hdl.core.apply import ApplyLane
 from antevolt.hdl.core.bundles import ApplyRule, ApplySlot
 from antevolt.hdl.spec.dither import dither
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.timing import NUMBERS, RESULT, WEIGHT
+from antevolt.hdl.spec.moments import FRACTION, KEYS, NEEDS, SLOWEST, WORD, Rule
+from antevolt.hdl.spec.timing import (
+    AVERAGE,
+    DIRECTION,
+    MOMENT_NUMBERS,
+    NORMAL,
+    NUMBERS,
+    RESULT,
+    WEIGHT,
+)
 from antevolt.host.words import signed
 from antevolt.sim.bench.simulator import values
 from antevolt.sim.bench.streams import Cycles
 from antevolt.sim.bench.timeline import Timeline, packed
 from antevolt.sim.golden.apply import apply
+from antevolt.sim.golden.direction import Decay, direction
+from antevolt.sim.golden.moments import magnitude
 
 ROW = 3
 RULES, PAIRS = 40, 24
+CHANGED = NORMAL + AVERAGE
 
 
 def draw_gradients(draw, n, width):
@@ -28,57 +41,102 @@ def draw_gradients(draw, n, width):
     return gradients
 
 
+def draw_moments(draw, gradients):
+    """Any words; zeros and ends; and some that nearly cancel their gradient."""
+    words = draw.integers(0, 1 << 2 * WORD, gradients.size)
+    words[::8], words[1::8] = 0, (1 << 2 * WORD) - 1
+    words[2::16] &= (1 << FRACTION) - 1 << WORD | 1 << WORD - 1 | (1 << FRACTION) - 1  # no exponent
+    size = magnitude(gradients)[0]
+    opposite = (1 - size.negative) << WORD - 1 | size.exponent << FRACTION
+    opposite |= size.mantissa >> 5 & (1 << FRACTION) - 1
+    return np.where(draw.random(gradients.size) < 0.3, words >> WORD << WORD | opposite, words)
+
+
+def draw_decay(draw, rule):
+    """Small k as often as large ones."""
+    first, second = (int(k) for k in draw.integers(0, draw.choice([2, SLOWEST + 1]), 2))
+    return Decay(rule, first, second)
+
+
 @cocotb.test()
 async def equals_the_model(dut):
     machine = Machine.from_json(values()["machine"])
     f, slot_layout = machine.formats, ApplySlot(machine)
+    rules = [rule for rule in Rule if NEEDS[rule] <= machine.moments]
     draw, cycles, saturations = np.random.default_rng(7), Cycles(dut), 0
     await cycles.reset()
-    for number in range(RULES):
-        eta, stochastic = (4 + number % 4, int(draw.integers(0, 64))), bool(draw.integers(2))
-        key = int(draw.integers(1 << 32))
-        dut.rule.value = packed(ApplyRule(), m=eta[0], k=eta[1], stochastic=stochastic, key=key)
+    for number in range(RULES * len(rules)):
+        decay = draw_decay(draw, rules[number % len(rules)])
+        eta = 4 + number // len(rules) % 4, int(draw.integers(0, 64))
+        stochastic, key = bool(draw.integers(2)), int(draw.integers(1 << 32))
+        dut.rule.value = packed(
+            ApplyRule(), m=eta[0], k=eta[1], stochastic=stochastic, key=key,
+            rule=decay.rule, first=decay.first, second=decay.second,
+        )  # fmt: skip
+        later = DIRECTION if NEEDS[decay.rule] else 0
         gradients = draw_gradients(draw, 2 * PAIRS, f.g.width)
+        moments = draw_moments(draw, gradients) & (1 << WORD * machine.moments) - 1
         weights = draw.integers(f.w.raw_min, f.w.raw_max, 2 * PAIRS, endpoint=True)
-        first, columns = (
-            int(draw.integers(1 << 14)),
-            np.arange(2 * PAIRS) + 2 * int(draw.integers(99)),
-        )
+        first = int(draw.integers(1 << 14))
+        columns = np.arange(2 * PAIRS) + 2 * int(draw.integers(99))
         starts = np.cumsum(2 + draw.integers(0, 3, PAIRS) * draw.integers(0, 2, PAIRS))
         play, slots = Timeline(cycles), {}
         for n in range(2 * PAIRS):
             at, pair, half = int(starts[n // 2]) + n % 2, n // 2, n % 2
+            numbers, result = {"i": first, "j": int(columns[n])}, at + later + RESULT
             play.set(at, "gradient", gradients[n])
-            play.set(at + WEIGHT, "weight", weights[n])
-            slots.setdefault(at + NUMBERS, {}).update(i=first, j=int(columns[n]))
-            slots.setdefault(at + RESULT, {}).update(live=1, weights=pair, half=half)
-            play.look(at + RESULT, "en")
-            play.look(at + RESULT + 1, "saturated")
+            play.set(at + later + WEIGHT, "weight", weights[n])
+            slots.setdefault(at + later + NUMBERS, {}).update(numbers)
+            slots.setdefault(result, {}).update(live=1, weights=pair, half=half)
+            play.look(result, "en")
+            play.look(result + 1, "saturated")
             if half:
-                play.look(at + RESULT, "data")
-                play.look(at + RESULT, "address")
+                play.look(result, "data")
+                play.look(result, "address")
+            if later:
+                play.set(at + NORMAL, "moments", moments[n])
+                slots.setdefault(at + MOMENT_NUMBERS, {}).update(
+                    {f"moment_{name}": value for name, value in numbers.items()}
+                )
+                slots.setdefault(at + CHANGED, {}).update(moment=n, moment_live=1)
+                for port in ("new_moments", "moment_address", "moment_en"):
+                    play.look(at + CHANGED, port)
         for at, fields in slots.items():
             play.set(at, "slot", packed(slot_layout, **fields))
         await play.play()
-        random = dither(key, np.int64(first + ROW), columns) if stochastic else None
-        expected, saturated = apply(weights.astype(float), gradients.astype(float), eta, random, f)
-        words = [play.seen["data", int(at) + 1 + RESULT] for at in starts]
+        i = np.int64(first + ROW)
+        random = dither(key, i, columns) if stochastic else None
+        rounding = tuple(dither(key ^ own, i, columns) for own in KEYS)
+        way, changed = direction(gradients, moments, decay, eta[1], rounding, f.g.width)
+        new, saturated = apply(
+            weights.astype(float), way.number.astype(float), (eta[0], way.shift), random, f
+        )
+        told = f"{decay}, eta {eta}"
+        if later:
+            ends = [int(starts[n // 2]) + n % 2 + CHANGED for n in range(2 * PAIRS)]
+            assert [play.seen["new_moments", at] for at in ends] == changed.tolist(), told
+            assert [play.seen["moment_address", at] for at in ends] == list(range(2 * PAIRS))
+            assert all(play.seen["moment_en", at] for at in ends)
+        ends = [int(at) + 1 + later + RESULT for at in starts]
+        words = [play.seen["data", at] for at in ends]
         got = [n for word in words for n in signed([word, word >> f.word], f.word).tolist()]
-        assert got == expected.astype(int).tolist()
-        assert [play.seen["address", int(at) + 1 + RESULT] for at in starts] == list(range(PAIRS))
+        assert got == new.astype(int).tolist(), told
+        assert [play.seen["address", at] for at in ends] == list(range(PAIRS))
         counted = sum(value for (port, _), value in play.seen.items() if port == "saturated")
         assert counted == saturated
         enables = {at: value for (port, at), value in play.seen.items() if port == "en"}
-        assert enables == {int(at) + half + RESULT: half for at in starts for half in (0, 1)}
+        assert enables == {at - 1 + half: half for at in ends for half in (0, 1)}
         saturations += saturated
     assert saturations > RULES
 
 
-def test_apply_18(bench):
-    machine = Machine(w_depth=64)
+@pytest.mark.parametrize("moments", [0, 1, 2])
+def test_apply_18(bench, moments):
+    machine = Machine(w_depth=64, moments=moments)
     bench(ApplyLane(machine, ROW), machine=machine.to_json())
 
 
-def test_apply_16(bench):
-    machine = Machine(w_depth=64, formats=Formats(word=16))
+@pytest.mark.parametrize("moments", [0, 2])
+def test_apply_16(bench, moments):
+    machine = Machine(w_depth=64, formats=Formats(word=16), moments=moments)
     bench(ApplyLane(machine, ROW), machine=machine.to_json())

@@ -34,7 +34,7 @@ def network(schedule="sequential", apply_every=1):
         INPUTS,
         (
             Population(3, "tanh", (1.0, 2.5, 4.0), (1.0, 1.0, 2.0), 0.2),
-            Population(2, "tanh", 2.0, 1.5, 0.1, False),
+            Population(2, "tanh", 2.0, 1.5, 0.1, "instantaneous"),
             Population(OUTPUTS, "linear", 1.5, 1.0),
         ),
         beta=0.75,

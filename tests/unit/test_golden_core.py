@@ -10,7 +10,7 @@ from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
 from antevolt.hdl.spec.network import Network, Population
-from antevolt.hdl.spec.program import Kind
+from antevolt.hdl.spec.program import CHUNKS, STRIDE, Kind
 from antevolt.host.compile import compile
 from antevolt.sim.golden.core import GoldenCore
 from antevolt.sim.golden.reference import FloatNetwork
@@ -289,6 +289,8 @@ def test_words_come_back_as_written():
             data = rng.integers(0, 1 << width, words)
             if region == Region.COEFFICIENTS:
                 data[3::4] = 0  # there are three per neuron and mode
+            if region == Region.PROGRAM:
+                data[np.arange(words) % STRIDE >= CHUNKS] = 0
             core.write(region, unit, 0, data)
             written[region, unit] = data
     for (region, unit), data in written.items():

@@ -6,7 +6,7 @@ import pytest
 
 from antevolt.hdl.spec.formats import Formats, round_shift
 from antevolt.hdl.spec.roundings import PRE
-from antevolt.host.phi_tables import FUNCTIONS, table
+from antevolt.host.phi_tables import CORNERS, FUNCTIONS, table
 
 WORST = {
     # word, log2, phi: worst error of phi and of phi', in LSB of r
@@ -18,6 +18,8 @@ WORST = {
     (16, 8, "tanh"): (1.61, 2.61),
     (16, 8, "softplus"): (3.39, 1.05),
     (16, 4, "softplus"): (65.18, 29.28),
+    (18, 8, "sigmoid"): (1.31, 1.35),
+    (18, 8, "exp"): (5.62, 0.0),
 }
 """softplus ends at 8.0003, the word at 7.9999: the last interval cannot be better."""
 
@@ -81,7 +83,7 @@ def test_as_monotone_as_the_function(word, log2, phi):
     assert found[-1] > found[0]
     _, _, slope = looked_up(slope_words, f, log2)
     rising = np.diff(slope)
-    if phi == "tanh":  # its derivative has its top at 0
+    if phi in ("tanh", "sigmoid", "hard_tanh"):  # their derivatives have their top at 0
         assert (rising[p[:-1] < 0] >= 0).all()
         assert (rising[p[:-1] >= 0] <= 0).all()
         assert slope[p == 0][0] == slope.max()
@@ -92,11 +94,24 @@ def test_as_monotone_as_the_function(word, log2, phi):
 
 @pytest.mark.parametrize("phi", FUNCTIONS)
 def test_the_derivative_is_that_of_the_function(phi):
-    p, step = np.linspace(-7.5, 7.5, 301), 1e-5
+    p, step = np.linspace(-7.5, 7.5, 301) + 1e-3, 1e-5  # beside the corners
     function, derivative = FUNCTIONS[phi]
+    if phi == "exp":  # that of a softmax's exponential is nowhere used
+        function = np.zeros_like
     assert derivative(p) == pytest.approx(
         (function(p + step) - function(p - step)) / (2 * step), abs=1e-8
     )
+
+
+@pytest.mark.parametrize("phi", CORNERS)
+@pytest.mark.parametrize("log2", [4, 8, 10])
+def test_straight_functions_are_exact(phi, log2):
+    f = Formats(18)
+    words = table(phi, f, log2)
+    for which, function in enumerate(FUNCTIONS[phi]):
+        p, _, found = looked_up(words[which], f, log2)
+        real = f.r.to_real(p) + which * f.r.lsb / 2  # at a corner phi' is that above it
+        assert (found == f.r.to_raw(function(real))).all()
 
 
 def test_words_are_value_below_slope():

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The random bits of a weight: the twin of `spec.dither.dither`, one register per round."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Signal
+
+from antevolt.hdl.lib.registers import register
+from antevolt.hdl.spec.dither import BITS, ROTATIONS
+
+__all__ = ["LATENCY", "random_bits"]
+
+LATENCY = 1 + len(ROTATIONS)
+
+
+def random_bits(m: Module, key: Any, i: Any, j: Any, name: str) -> Any:
+    """`BITS` bits for neuron `i` and column `j`, `LATENCY` cycles later."""
+    neuron = Signal(16, name=f"{name}_i")
+    m.d.comb += neuron.eq(i)
+    word: Any = register(f"{name}_place", 32)
+    m.d.sync += word.eq(Cat(j, Const(0, 16 - len(j)), neuron) ^ key)
+    for stage, (op, n) in enumerate(ROTATIONS):
+        mixed = register(f"{name}_mixed{stage}", 32)
+        m.d.sync += mixed.eq(word + (word << n) if op == "add" else word ^ (word >> n))
+        word = mixed
+    return word[32 - BITS :]

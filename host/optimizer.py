@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an APPLY of a network does with its gradients, and how its rate is changed while it runs."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from antevolt.hdl.spec.errors import BadInput, BadNetwork, DoesNotFit
+from antevolt.hdl.spec.formats import Raw
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.memory_map import Region
+from antevolt.hdl.spec.moments import NEEDS, Rule
+from antevolt.hdl.spec.network import Network
+from antevolt.hdl.spec.program import STRIDE, Kind
+from antevolt.host.quantize import Eta, decay, learning_rate
+
+if TYPE_CHECKING:
+    from antevolt.host.compile import Image
+
+__all__ = ["Optimizer", "changes", "optimizer_of", "rate_operand", "with_rate"]
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """The rule of every APPLY, the k of its moments (0 for those it has not), and what they are."""
+
+    rule: Rule
+    decays: tuple[int, int]
+    momenta: tuple[float, ...]
+
+
+def optimizer_of(network: Network, machine: Machine) -> Optimizer:
+    """Raises DoesNotFit where the core keeps too few moments, BadNetwork for other momenta."""
+    rule = Rule[network.optimizer.upper()]
+    if NEEDS[rule] > machine.moments:
+        other = "optimizer sign or momentum, " if rule == Rule.ADAM and machine.moments else ""
+        remedy = f"use {other}optimizer sgd or a core with moments={NEEDS[rule]}"
+        resource = f"moments per weight of optimizer {network.optimizer}"
+        raise DoesNotFit(resource, NEEDS[rule], machine.moments, remedy)
+    names = ("momentum", "momentum2")[: NEEDS[rule]]
+    found = [decay(name, getattr(network, name)) for name in names]
+    first, second = [*(k for k, _ in found), 0, 0][:2]
+    return Optimizer(rule, (first, second), tuple(value for _, value in found))
+
+
+def rate_operand(eta: Eta) -> int:
+    """eta as the operand of an APPLY."""
+    m, k = eta
+    return m | k << 3
+
+
+def with_rate(image: "Image", projection: int | None, eta: float) -> "Image":
+    """An image whose APPLY of one projection, or of all that learn, has another rate.
+
+    Raises BadInput for a projection that is not there or does not learn, and for an eta that is not
+    positive or beyond the core's range.
+    """
+    learning = [k for k, rate in enumerate(image.eta) if rate is not None]
+    chosen = learning if projection is None else [projection]
+    number = isinstance(eta, int | float | np.number) and not isinstance(eta, bool)
+    if not (number and 0 < eta < math.inf):
+        raise BadInput(f"eta is {eta!r}; it is a positive number")
+    if not chosen or any(k not in learning for k in chosen):
+        raise BadInput(f"projection {projection} does not learn; those that do: {learning}")
+    rule = Rule[image.network.optimizer.upper()]
+    try:
+        rate, became = learning_rate(float(eta), image.machine.formats, rule)
+    except BadNetwork as error:
+        raise BadInput(str(error)) from error
+    count = len(image.layout.network.projections)  # numbers from there on: backward weights
+    operations = tuple(
+        replace(op, interval=rate_operand(rate))
+        if op.kind == Kind.APPLY and op.n % count in chosen
+        else op
+        for op in image.operations
+    )
+    chunks = np.array([chunk for op in operations for chunk in op.encode()], dtype=np.int64)
+    words = tuple(
+        (region, unit, index, chunks if region == Region.PROGRAM else data)
+        for region, unit, index, data in image.words
+    )
+    etas = tuple(became if k in chosen else old for k, old in enumerate(image.eta))
+    timetable = replace(image.timetable, operations=operations)
+    return replace(image, timetable=timetable, words=words, eta=etas)
+
+
+def changes(old: "Image", new: "Image") -> Iterator[tuple[int, Raw]]:
+    """First program word and words of each operation that differs."""
+    for n, (before, after) in enumerate(zip(old.operations, new.operations, strict=True)):
+        if before != after:
+            yield STRIDE * n, np.array(after.encode(), dtype=np.int64)
