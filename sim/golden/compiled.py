@@ -262,7 +262,8 @@ def _inside(m: Machine, op: Operation) -> bool:
         Kind.APPLY: swept,
         Kind.END: True,
     }
-    return known[op.kind] and op.context < m.contexts and op.table <= m.tables
+    table = op.kind == Kind.APPLY or op.table <= m.tables  # there it is the rule
+    return known[op.kind] and op.context < m.contexts and table
 
 
 def _tables(core: GoldenCore) -> NDArray[np.float64]:

@@ -47,7 +47,7 @@ struct Ranges {
 // The word that a product is read as; `count` goes up where it was limited and is counted.
 inline double narrow(double wide, const Ranges &r, int64_t counted, int64_t &count) {
     const double within = limited(wide, r.wide_low, r.read_high);
-    count -= within != wide ? counted : 0;
+    count -= counted & -int64_t{within != wide};
     return half_up(within * r.guard);
 }
 
@@ -63,14 +63,16 @@ void membrane_row(long n, In s, In e, Mask no_e, In u, Mask no_u, Mask counted, 
     const Ranges r = ranges;
     int64_t count_d = 0, count_u = 0, count_p = 0;
     for (long k = 0; k < n; k++) {
-        const double e_before = no_e[k] ? 0.0 : e[k], u_before = no_u[k] ? 0.0 : u[k];
+        const double e_there = e[k], u_there = u[k];  // a load by itself has no condition
+        const double e_before = no_e[k] ? 0.0 : e_there, u_before = no_u[k] ? 0.0 : u_there;
+        const int64_t counts_here = counted[k];
         const double base = s[k] - u_before;
         const double d =
-            narrow(half_up(e_before * gamma[k]) + base, r, counted[k], count_d);
-        p[k] = narrow(half_up(d * rho[k]) + u_before, r, counted[k], count_p);
+            narrow(half_up(e_before * gamma[k]) + base, r, counts_here, count_d);
+        p[k] = narrow(half_up(d * rho[k]) + u_before, r, counts_here, count_p);
         const double moved = half_up(d * a_m[k]) + u_before;
         const double kept = limited(moved, r.wide_low, r.wide_high);
-        count_u -= kept != moved ? counted[k] : 0;
+        count_u -= counts_here & -int64_t{kept != moved};
         u_next[k] = kept;
     }
     counts.d += count_d;
@@ -111,16 +113,18 @@ void error_row(long n, In q, In slope, Mask no_slope, In v, Mask no_v, Mask coun
     const Ranges r = ranges;
     int64_t count_beta = 0, count_delta = 0, count_v = 0, count_e = 0;
     for (long k = 0; k < n; k++) {
-        const double slope_before = no_slope[k] ? 0.0 : slope[k];
-        const double v_before = no_v[k] ? 0.0 : v[k];
+        const double slope_there = slope[k], v_there = v[k];
+        const double slope_before = no_slope[k] ? 0.0 : slope_there;
+        const double v_before = no_v[k] ? 0.0 : v_there;
+        const int64_t counts_here = counted[k];
         const double scaled =
-            narrow(half_up(q[k] * scale[k]), r, counted[k], count_beta) * shift;
+            narrow(half_up(q[k] * scale[k]), r, counts_here, count_beta) * shift;
         const double delta =
-            narrow(half_up(slope_before * scaled) - v_before, r, counted[k], count_delta);
-        e[k] = narrow(half_up(delta * kappa[k]) + v_before, r, counted[k], count_e);
+            narrow(half_up(slope_before * scaled) - v_before, r, counts_here, count_delta);
+        e[k] = narrow(half_up(delta * kappa[k]) + v_before, r, counts_here, count_e);
         const double moved = half_up(delta * a_r[k]) + v_before;
         const double kept = limited(moved, r.wide_low, r.wide_high);
-        count_v -= kept != moved ? counted[k] : 0;
+        count_v -= counts_here & -int64_t{kept != moved};
         v_next[k] = kept;
     }
     counts.beta += count_beta;

@@ -3,20 +3,65 @@
 
 import numpy as np
 import pytest
+from graphs import GRAPHS
 
 from antevolt.hdl.spec.errors import BadInput, BuildFailed
 from antevolt.hdl.spec.flags import Flag
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
+from antevolt.hdl.spec.network import Network, Population
 from antevolt.hdl.spec.program import Kind, Operation
+from antevolt.host.campaign import stress_network
 from antevolt.host.compile import compile
 from antevolt.host.random_samples import random_batch, random_network, weights
 from antevolt.host.samples import Sizes
 from antevolt.sim.golden import compiled, library
 from antevolt.sim.golden.compiled import CompiledCore, make_core
 from antevolt.sim.golden.core import GoldenCore
-from general_networks import MACHINES, NETWORKS
+
+CHAIN = Network(
+    3,
+    (
+        Population(5, "tanh", (2.0, 2.0, 2.0, 1.0, 1.0), 1.0, 0.1),
+        Population(3, "linear"),
+    ),
+)
+NETWORKS = {name: net.with_(eta=2.0**-6) for name, net in {"chain": CHAIN, **GRAPHS}.items()}
+MACHINES = {
+    "18": Machine(
+        rows=2,
+        streams=2,
+        w_depth=256,
+        r_depth=256,
+        state_depth=256,
+        q_depth=64,
+        program_depth=512,
+        tables=4,
+    ),
+    "16, contexts": Machine(
+        rows=3,
+        streams=2,
+        contexts=2,
+        filters=2,
+        multipliers=2,
+        w_depth=512,
+        r_depth=256,
+        state_depth=512,
+        q_depth=64,
+        io_depth=128,
+        program_depth=1024,
+        tables=4,
+        tile_rows=2,
+        formats=Formats(16),
+    ),
+    "one stream": Machine(
+        rows=3, w_depth=256, r_depth=256, state_depth=256, program_depth=512, tables=4
+    ),
+    "nine streams": Machine(
+        rows=1, streams=9, w_depth=512, r_depth=256, state_depth=256, program_depth=512, tables=4
+    ),
+}
 
 STEPS = 200
 SCHEDULED = [
@@ -25,7 +70,7 @@ SCHEDULED = [
     for schedule in ("sequential", "parallel")
     if schedule == "sequential" or net.tau_z is None  # leaky logits are in this one only
 ]
-ARRAYS = (*compiled.ARRAYS, "program", "mantissa", "shift", "phi", "largest", "total")
+ARRAYS = (*compiled.ARRAYS, "moments", "program", "mantissa", "shift", "phi", "largest", "total")
 
 
 def both(net, machine, seed=1, profile="normal"):
@@ -90,6 +135,7 @@ def test_random_networks(seed):
         contexts=contexts,
         formats=Formats(int(rng.choice([16, 18]))),
         tables=4,
+        w_depth=1024,
         r_depth=1024,
         state_depth=1024,
         io_depth=128,
@@ -98,11 +144,19 @@ def test_random_networks(seed):
     run_both(both(net, machine), samples(net, machine, STEPS, seed))
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_rules_of_other_optimizers(seed):
+    """Their APPLY runs in numpy, between what the C does of the step."""
+    net = random_network(np.random.default_rng(seed), moments=2)
+    machine = Machine(
+        rows=2, streams=1 + seed, moments=2, tables=4, state_depth=1024, program_depth=1024
+    )
+    run_both(both(net, machine), samples(net, machine, STEPS, seed))
+
+
 @pytest.mark.parametrize("streams", [1, 2, 12])
 @pytest.mark.parametrize("word", [16, 18])
 def test_every_kind_of_saturation(word, streams):
-    from antevolt.host.campaign import stress_network
-
     net = stress_network()
     machine = Machine(rows=2, streams=streams, formats=Formats(word))
     cores = both(net, machine, profile="stress")
@@ -113,8 +167,6 @@ def test_every_kind_of_saturation(word, streams):
 
 def test_wide_layers_and_full_scale_words():
     """More neurons than fit the registers of a processor, products of full scale, every tie."""
-    from antevolt.hdl.spec.network import Network, Population
-
     net = Network(31, (Population(67, "tanh", 2.0, 1.0), Population(35, "linear")), eta=2**-5)
     machine = Machine(rows=5, streams=61, w_depth=2048)
     cores = both(net, machine)
@@ -144,7 +196,7 @@ def test_step_and_steps_are_alike():
 
 def test_models_take_turns():
     """An observer brings in numpy; what was written in between counts for both."""
-    net, machine = NETWORKS["trace"], MACHINES["18"]
+    net, machine = NETWORKS["traces"], MACHINES["18"]
     cores, batch, seen = both(net, machine), samples(net, machine, 30), []
     for n in range(30):
         cores[1].observer = (lambda op, core: seen.append(op)) if n % 3 == 0 else None
