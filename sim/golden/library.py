@@ -11,6 +11,7 @@ import platform
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -124,3 +125,10 @@ def library() -> ctypes.CDLL:
     made.twin_run.argtypes, made.twin_run.restype = [handle, number, number], None
     made.twin_steps.argtypes, made.twin_steps.restype = [handle, number, *[array] * 5], None
     return made
+
+
+if __name__ == "__main__":
+    try:
+        build()
+    except BuildFailed as failed:  # numpy does it then
+        print(failed, file=sys.stderr)
