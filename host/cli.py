@@ -71,6 +71,7 @@ antevolt = LazyGroup(
             "antevolt.host.reference_command:command",
             "compare with the floating-point reference",
         ),
+        "mutate": ("antevolt.sim.mutation.command:command", "does the comparison notice changes"),
         "version": ("antevolt.host.version:command", "what is installed"),
     },
 )
