@@ -23,7 +23,10 @@ from antevolt.sim.rtl.build import build_verilog
 __all__ = ["Mutant", "mutated", "place", "yosys"]
 
 YOSYS_SECONDS = 600
-SIMPLIFY = "read_rtlil core.il; hierarchy -top core; proc; flatten; opt_expr; opt_clean"
+SIMPLIFY = (
+    "read_rtlil core.il; hierarchy -top core; proc; flatten; opt_expr -full; opt_clean; opt_dff; "
+    "wreduce; opt_expr -full; opt_clean"  # what is constant or used by nobody can have no mistakes
+)
 SELECTION = r"t:* t:$meminit* t:$scopeinfo %u %d"
 CLOCK = re.compile(r"-port \\?\w*CLK")
 MODES = {
@@ -151,4 +154,4 @@ def place(source: str) -> str:
     known = [part.split("/antevolt/")[-1] for part in source.split("|") if "/hdl/" in part]
     if known:
         return re.sub(r"^.*?(hdl/)", r"\1", known[0])
-    return source.split("|")[0].split("site-packages/")[-1]
+    return re.sub(r"^.*(?:site-packages|/python3\.\d+)/", "", source.split("|")[0])

@@ -23,7 +23,7 @@ from antevolt.host.backend import Backend
 from antevolt.host.campaign import stress_network
 from antevolt.host.device import Device
 from antevolt.host.model import ModelBackend
-from antevolt.host.random_samples import Profile, random_batch, weights
+from antevolt.host.random_samples import Profile, random_batch, random_network, weights
 from antevolt.host.samples import Batch, Sizes
 from antevolt.host.verify_worker import memories
 
@@ -136,6 +136,14 @@ def _network(inputs: int, *sizes: int, **settings: object) -> Network:
     return Network(inputs, tuple(populations), **settings)  # type: ignore[arg-type]
 
 
+def _random(seed: int) -> Case:
+    """A random network that fits `MACHINE`, at a rate from all over the range of eta."""
+    rng = np.random.default_rng(seed)
+    net = random_network(rng, largest=7, deepest=2)
+    eta = float(rng.integers(4, 8)) * 2.0 ** -float(rng.integers(4, 16))
+    return Case(f"random {seed}", net.with_(eta=eta), 15, seed, percent=int(rng.integers(0, 30)))
+
+
 def cases() -> tuple[Case, ...]:
     """In the order they run; the last one after the reset."""
     one = _network(3, 5, 4, 3, eta=2.0**-4, seed=0x1234ABCD)
@@ -146,6 +154,7 @@ def cases() -> tuple[Case, ...]:
         Case("parallel", other, 13, 2, percent=60),
         Case("full scale", stress_network(), 12, 3, "stress"),
         Case("small", single, 6, 4, percent=90),
+        *(_random(seed) for seed in (11, 12, 13)),
         Case("after reset", one, 6, 5, percent=20),
     )
 
