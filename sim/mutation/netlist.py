@@ -23,9 +23,10 @@ from antevolt.sim.rtl.build import build_verilog
 __all__ = ["Mutant", "mutated", "place", "yosys"]
 
 YOSYS_SECONDS = 600
+# What is constant or used by nobody can have no mistakes; it goes first.
 SIMPLIFY = (
     "read_rtlil core.il; hierarchy -top core; proc; flatten; opt_expr -full; opt_clean; opt_dff; "
-    "wreduce; opt_expr -full; opt_clean"  # what is constant or used by nobody can have no mistakes
+    "wreduce; opt_expr -full; opt_clean; splitcells; opt_clean"
 )
 SELECTION = r"t:* t:$meminit* t:$scopeinfo %u %d"
 CLOCK = re.compile(r"-port \\?\w*CLK")

@@ -8,7 +8,7 @@ step and once in so many, full scale, streams that pause), and after a reset ins
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -48,6 +48,7 @@ MACHINE = Machine(
 WORD_BITS = 36
 PARTS = 3  # per case
 COUNTED = (Register.BUSY, Register.STALLED_INPUT, Register.STALLED_OUTPUT, Register.SLOTS)
+RATIO = 1000.0  # most that the filters allow of one time constant over the other, nearly
 STOP = 37  # cycles of silence after which a step that lacks inputs is reset
 
 
@@ -111,6 +112,7 @@ class Case:
     seed: int
     profile: Profile = "normal"
     percent: int = 0
+    alike: bool = False  # the same samples for all streams
 
     def batch(self, machine: Machine) -> Batch:
         """Random samples; streams start and pause more often than in a long run."""
@@ -123,6 +125,9 @@ class Case:
         flags = (batch.flags | starts) & ~(pauses * int(Flag.VALID))
         if self.steps > 2:
             flags[self.steps // 2] &= ~int(Flag.LEARN)  # a step in which no stream learns
+        if self.alike:  # they saturate in the same cycle
+            batch.x[:], batch.y[:] = batch.x[:, :1], batch.y[:, :1]
+            flags[:] = flags[:, :1]
         return Batch(batch.x, batch.y, flags)
 
 
@@ -136,12 +141,33 @@ def _network(inputs: int, *sizes: int, **settings: object) -> Network:
     return Network(inputs, tuple(populations), **settings)  # type: ignore[arg-type]
 
 
-def _random(seed: int) -> Case:
-    """A random network that fits `MACHINE`, at a rate from all over the range of eta."""
+def _random(seed: int, profile: Profile) -> Case:
+    """A random network that fits `MACHINE`, with constants from all over their ranges: some time
+    constants are huge, couplings and rates of learning tiny, so that all shifts come up."""
     rng = np.random.default_rng(seed)
     net = random_network(rng, largest=7, deepest=2)
-    eta = float(rng.integers(4, 8)) * 2.0 ** -float(rng.integers(4, 16))
-    return Case(f"random {seed}", net.with_(eta=eta), 15, seed, percent=int(rng.integers(0, 30)))
+    populations = []
+    for population in net.populations:
+        slow = np.where(
+            rng.random(population.size) < 0.5,
+            2.0 ** rng.uniform(0.0, 24.0, population.size),
+            rng.uniform(1.0, 12.0, population.size),
+        )
+        ahead = np.where(rng.random(population.size) < 0.3, slow, rng.uniform(1.0, 6.0, slow.shape))
+        ahead = np.clip(ahead, slow / RATIO, slow * RATIO)
+        gamma = float(2.0 ** -rng.uniform(0.0, 24.0))
+        populations.append(
+            replace(
+                population, tau_m=tuple(slow.tolist()), tau_r=tuple(ahead.tolist()), gamma=gamma
+            )
+        )
+    smallest = 16.0 if profile == "normal" else 36.0
+    net = net.with_(
+        populations=tuple(populations),
+        eta=float(rng.integers(4, 8)) * 2.0 ** -float(rng.integers(3, smallest)),
+        beta=float(2.0 ** rng.uniform(-12.0, 2.0)),
+    )
+    return Case(f"random {seed}", net, 50, seed, profile, percent=int(rng.integers(0, 30)))
 
 
 def cases() -> tuple[Case, ...]:
@@ -153,8 +179,10 @@ def cases() -> tuple[Case, ...]:
         Case("sequential", one, 12, 1),
         Case("parallel", other, 13, 2, percent=60),
         Case("full scale", stress_network(), 12, 3, "stress"),
+        Case("full scale, alike", stress_network(), 40, 5, "stress", alike=True),
         Case("small", single, 6, 4, percent=90),
-        *(_random(seed) for seed in (11, 12, 13)),
+        *(_random(seed, "normal") for seed in range(11, 15)),
+        *(_random(seed, "stress") for seed in range(15, 18)),
         Case("after reset", one, 6, 5, percent=20),
     )
 
@@ -166,6 +194,7 @@ def observe(subject: Subject) -> Iterator[Observation]:
     yield from _scattered(subject, 1)
     for case in before:
         yield from _run(subject, case)
+    yield from _counting(subject, before[0])
     net = after.network
     x, _ = after.batch(backend.machine).words(backend.machine.formats)
     subject.interrupt(x[: net.inputs + 1])
@@ -180,6 +209,26 @@ def _registers(backend: Backend) -> NDArray[np.int64]:
     timed = (Register.CYCLES, Register.BUSY, Register.STALLED_INPUT, Register.STALLED_OUTPUT)
     found[list(timed)] = 0
     return found
+
+
+def _counting(subject: Subject, case: Case) -> Iterator[Observation]:
+    """Single steps with large numbers in the registers that decide when to apply."""
+    backend, net = subject.backend, case.network
+    batch, rng = case.batch(backend.machine), np.random.default_rng(case.seed)
+    Device("compared", backend).load(net, weights(net, case.seed))
+    for n in range(case.steps):
+        every = int(rng.integers(1 << 31, 1 << 32))
+        off = int(rng.integers(-1, 2)) << int(rng.integers(0, 31))
+        learned = min(max(every - 1 + off, 0), (1 << 32) - 2)
+        step, seed = (int(number) for number in rng.integers(0, 1 << 32, 2))
+        backend.write(Region.REGISTERS, 0, Register.STEP, [step, seed, every, learned])
+        one = Batch(batch.x[n : n + 1], batch.y[n : n + 1], batch.flags[n : n + 1])
+        x, y = one.words(backend.machine.formats)
+        out = backend.run(x, y, 1, backend.machine.total_streams * net.outputs)
+        yield Observation(f"counting, step {n}, outputs", "output", out)
+        yield Observation(f"counting, step {n}, registers", "memory", _registers(backend))
+        found = memories(backend)[Region.WEIGHTS]
+        yield Observation(f"counting, step {n}, weights", "memory", found)
 
 
 def _scattered(subject: Subject, seed: int) -> Iterator[Observation]:
