@@ -161,7 +161,7 @@ def _random(seed: int, profile: Profile) -> Case:
                 population, tau_m=tuple(slow.tolist()), tau_r=tuple(ahead.tolist()), gamma=gamma
             )
         )
-    smallest = 16.0 if profile == "normal" else 36.0
+    smallest = 16 if profile == "normal" else 36
     net = net.with_(
         populations=tuple(populations),
         eta=float(rng.integers(4, 8)) * 2.0 ** -float(rng.integers(3, smallest)),
