@@ -19,6 +19,7 @@ from antevolt.hdl.spec.flags import Flag
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
 from antevolt.hdl.spec.network import Network, Population
+from antevolt.hdl.spec.program import Kind
 from antevolt.host.backend import Backend
 from antevolt.host.campaign import stress_network
 from antevolt.host.device import Device
@@ -49,6 +50,7 @@ WORD_BITS = 36
 PARTS = 3  # per case
 COUNTED = (Register.BUSY, Register.STALLED_INPUT, Register.STALLED_OUTPUT, Register.SLOTS)
 RATIO = 1000.0  # most that the filters allow of one time constant over the other, nearly
+RATES = 8  # of learning, at which gradients are applied
 STOP = 37  # cycles of silence after which a step that lacks inputs is reset
 
 
@@ -195,6 +197,8 @@ def observe(subject: Subject) -> Iterator[Observation]:
     for case in before:
         yield from _run(subject, case)
     yield from _counting(subject, before[0])
+    for n in range(RATES):
+        yield from _applying(subject, before[0].network, n)
     net = after.network
     x, _ = after.batch(backend.machine).words(backend.machine.formats)
     subject.interrupt(x[: net.inputs + 1])
@@ -229,6 +233,37 @@ def _counting(subject: Subject, case: Case) -> Iterator[Observation]:
         yield Observation(f"counting, step {n}, registers", "memory", _registers(backend))
         found = memories(backend)[Region.WEIGHTS]
         yield Observation(f"counting, step {n}, weights", "memory", found)
+
+
+def _applying(subject: Subject, net: Network, n: int) -> Iterator[Observation]:
+    """A step that applies gradients written by the host: half of them of any size, half where one
+    more or less decides how the change of a weight is rounded."""
+    backend, rng = subject.backend, np.random.default_rng(n)
+    machine = backend.machine
+    eta = float(rng.integers(4, 8)) * 2.0 ** -(4.0 + 2 * n + n % 2)
+    own = net.with_(eta=eta, apply_every=1 + n % 4 // 3, seed=n)
+    device = Device("compared", backend)
+    device.load(own, weights(own, n))
+    op = next(op for op in device.image.operations if op.kind == Kind.APPLY)
+    units, words = size(machine, Region.GRADIENTS)
+    top = 1 << (machine.formats.g.width - 1)
+    for unit in range(units):
+        change = rng.integers(-600, 600, words)
+        edge = ((2 * change + 1) << op.eta_k) // (2 * op.eta_m) + rng.integers(-1, 2, words)
+        wild = rng.integers(-top, top, words) >> rng.integers(0, machine.formats.g.width, words)
+        chosen = np.where(rng.random(words) < 0.5, edge, wild)
+        backend.write(Region.GRADIENTS, unit, 0, np.clip(chosen, -top, top - 1))
+    backend.write(Region.REGISTERS, 0, Register.APPLY_EVERY, [1, 1])  # and one step has learned
+    sizes = Sizes(machine.total_streams, own.inputs, own.outputs, machine.formats)
+    batch = random_batch(sizes, 1, n)
+    batch.flags[:] = int(Flag.VALID | Flag.TARGET_VALID)
+    batch.flags[0, 0] |= int(Flag.LEARN) * (n % 2)
+    x, y = batch.words(machine.formats)
+    out = backend.run(x, y, 1, machine.total_streams * own.outputs)
+    yield Observation(f"applying {n}, outputs", "output", out)
+    found = memories(backend)
+    for region in Region:
+        yield Observation(f"applying {n}, {region.name}", "memory", found[region])
 
 
 def _scattered(subject: Subject, seed: int) -> Iterator[Observation]:
