@@ -30,7 +30,15 @@ from rich.console import Console
 from antevolt.hdl.spec.errors import BuildFailed, DeadlineExceeded
 from antevolt.hdl.spec.machine import Machine
 
-__all__ = ["MAKE", "build", "build_component", "cache_folder", "environment", "locked"]
+__all__ = [
+    "MAKE",
+    "build",
+    "build_component",
+    "build_verilog",
+    "cache_folder",
+    "environment",
+    "locked",
+]
 
 BUILD_SECONDS = 1800.0
 """Longest build; the largest cores take minutes on one slow processor."""
@@ -129,6 +137,27 @@ def build_component(
     return library
 
 
+def build_verilog(
+    verilog: str, name: str, *, front: Path, flags: tuple[str, ...] = (), seconds: int = 30
+) -> Path:
+    """The library for Verilog that was made elsewhere, whose module `core` has a core's ports.
+
+    front  C++ that includes harness.cpp and adds to its interface
+    flags  more options of Verilator
+    """
+    parts = (_harness(), front.read_bytes(), *(t.encode() for t in (*_versions(), *VERILATE)))
+    digest = _digest(verilog.encode(), *parts, *(text.encode() for text in (*MAKE, *flags)))
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    library = folder / f"core-{name}-{digest[:24]}.so"
+    if not library.exists():
+        with locked(library.with_suffix(".lock")):
+            if not library.exists():
+                with _said(f"building the simulator of core {name}, about {seconds} s, once"):
+                    _compile(verilog, library, False, front, flags)
+    return library
+
+
 def _digest(*parts: bytes) -> str:
     digest = hashlib.sha256()
     for part in parts:
@@ -179,7 +208,13 @@ def environment(folder: Path) -> dict[str, str]:
     return {**os.environ, "VERILATOR_ROOT": str(root), "PATH": path}
 
 
-def _compile(verilog: str, library: Path, trace: bool) -> None:
+def _compile(
+    verilog: str,
+    library: Path,
+    trace: bool,
+    front: Path | None = None,
+    flags: tuple[str, ...] = (),
+) -> None:
     for tool in TOOLS:
         if shutil.which(tool) is None:
             raise BuildFailed(f"{tool} is missing; the simulator needs {', '.join(TOOLS)}")
@@ -187,6 +222,8 @@ def _compile(verilog: str, library: Path, trace: bool) -> None:
         folder = Path(temporary)
         (folder / "core.v").write_text(verilog)
         (folder / "harness.cpp").write_bytes(_harness())
+        (folder / "front.cpp").write_bytes(front.read_bytes() if front is not None else b"")
+        source = "harness.cpp" if front is None else "front.cpp"
         surroundings = environment(folder)
         tracing = ("--trace-vcd",) if trace else ()
         _run(
@@ -194,12 +231,13 @@ def _compile(verilog: str, library: Path, trace: bool) -> None:
                 str(_verilator_root() / "bin" / "verilator"),
                 *VERILATE,
                 *tracing,
+                *flags,
                 "--Mdir",
                 "made",
                 "-o",
                 "core.so",
                 "core.v",
-                "harness.cpp",
+                source,
             ],
             folder,
             surroundings,
