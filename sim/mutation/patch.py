@@ -123,6 +123,10 @@ MUTANTS = (
     ),
     *_of(
         "sim.golden.operations",
+        ("e[:, : op.skip] = 0", "pass", "neurons before a run learn by its trace"),
+        ("e[:, op.skip + op.rows :] = 0", "pass", "neurons behind a run learn by its trace"),
+        ("total += memories.partial_q[place].T", "pass", "q of the last projection only"),
+        ("fresh and not self.op.keep", "fresh", "a group's second run clears the first"),
         (
             "rates[~streams.learning] = 0",
             "pass",
@@ -133,8 +137,22 @@ MUTANTS = (
             "sums[:, : self.columns] = change",
             "no sum over steps",
         ),
+        ("rates[:, self._constant] = one", "pass", "the bias of a stream that starts is zero"),
         (
-            "e = self.read(memories.e, self.neurons, streams.starting if op.prior else None)",
+            "op.n)\n            i, j",
+            "0)\n            i, j",
+            "all projections draw the same random bits",
+        ),
+        (
+            "limited if streams.valid is None else limited[streams.valid]",
+            "limited",
+            "saturations of invalid streams are counted",
+        ),
+    ),
+    *_of(
+        "sim.golden.neurons",
+        (
+            "e = self.read(memories.e, self.neurons, before)",
             "e = self.read(memories.e, self.neurons, None)",
             "e of before a start is used",
         ),
@@ -153,23 +171,36 @@ MUTANTS = (
             "slope = self.read(memories.slope, self.neurons, None)",
             "r' of before a start is used (parallel schedule)",
         ),
+        ("slope, streams)\n        first", "r, streams)\n        first", "r is kept for r'"),
         (
-            "np.copyto(memory, values.T, where=streams.valid)",
-            "memory[...] = values.T",
-            "invalid streams are written",
-        ),
-        ("rates[:, self._constant] = one", "pass", "the bias of a stream that starts is zero"),
-        (
-            "op.n)\n            i, j",
-            "0)\n            i, j",
-            "all projections draw the same random bits",
-        ),
-        (
-            "limited if streams.valid is None else limited[streams.valid]",
-            "limited",
+            "np.count_nonzero(limited if valid is None else limited[valid])",
+            "np.count_nonzero(limited)",
             "saturations of invalid streams are counted",
         ),
-        ("slope, streams)\n        first", "r, streams)\n        first", "r is kept for r'"),
+        ("s *= 2.0**memories", "s *= 0.5 * 2.0**memories", "traces of half the rates"),
+        (
+            "largest if op.head else np.maximum(memories.largest, largest)",
+            "largest",
+            "the largest output of the last group only",
+        ),
+        (
+            "PRE - filters.share_shift(f)",
+            "1 + PRE - filters.share_shift(f)",
+            "shares of the softmax are doubled",
+        ),
+        ("softmax = op.cost == Cost.SOFTMAX", "softmax = False", "cross entropy is squared error"),
+        (
+            "place = slice(op.weights, op.weights + (1 if",
+            "place = slice(0, 0 + (1 if",
+            "coefficients of another population",
+        ),
+    ),
+    *_of(
+        "sim.golden.time_constants",
+        ("terms[~streams.learning] = 0", "pass", "streams that do not learn move time constants"),
+        ("(error * d, memories", "(error * abs(d), memories", "sign of d in the sums"),
+        ("new_r = moved(tau_r, total_r, tau_m, rates[1], 1, f)", "new_r = tau_r", "tau_r stays"),
+        ("[: 1 + op.output]", "[:1]", "ERROR keeps its old coefficients"),
     ),
     *_of(
         "sim.golden.filter",
@@ -262,6 +293,11 @@ MUTANTS = (
     ),
     *_of(
         "sim.golden.streams",
+        (
+            "np.copyto(memory, values.T, where=streams.valid)",
+            "memory[...] = values.T",
+            "invalid streams are written",
+        ),
         (
             "targeted = valid & (flags & Flag.TARGET_VALID != 0)",
             "targeted = flags & Flag.TARGET_VALID != 0",
