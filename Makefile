@@ -48,6 +48,7 @@ $(LOCKED): requirements.lock | prerequisites
 
 $(READY): $(LOCKED) pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m antevolt.sim.golden.library
 	@touch $(READY)
 
 lock: prerequisites

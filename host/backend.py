@@ -60,6 +60,7 @@ class Backend(Protocol):
 BACKENDS = {
     "model": ("antevolt.host.model", "ModelBackend"),
     "rtl": ("antevolt.sim.rtl.device", "RtlBackend"),
+    "model:numpy": ("antevolt.host.model", "NumpyBackend"),
 }
 """Devices by name: the module and class, imported when asked for."""
 

@@ -6,7 +6,7 @@
         for outputs in device.stream(samples, targets, learn=True):
             ...
 
-All devices behave alike, bit for bit: the numpy model, the simulated core, and boards.
+All devices behave alike, bit for bit: the model, the simulated core, and boards.
 S is the number of streams, S T of a core with T contexts; stream t S + k lives in column k and
 context t. What is refused and what saturates: `samples.py` says it for samples, `load` for weights.
 After a refused call the state of the device is what it was before.
@@ -61,8 +61,9 @@ def open(
 ) -> "Device":
     """Open a device.
 
-    name      "model": the numpy model; "rtl": the core's netlist in a simulator, which is built
-              on first use
+    name      "model": the fixed-point model, compiled on first use, or in numpy where there is no
+              C++ compiler; "model:numpy": in numpy; "rtl": the core's netlist in a simulator,
+              which is built on first use
     machine   the core's parameters; default `Machine()`: one row, one stream
     deadline  seconds that any one call may wait
 
@@ -101,7 +102,12 @@ class Device:
     def __repr__(self) -> str:
         if self._backend is None:
             return f"<Device {self.name}, closed>"
-        return f"<Device {self.name}, core {self._backend.machine.name}>"
+        return f"<Device {self.name} ({self.implementation}), core {self._backend.machine.name}>"
+
+    @property
+    def implementation(self) -> str:
+        """What executes the steps: "compiled" or "numpy" of the model, else the device's name."""
+        return str(getattr(self.backend, "implementation", self.name))
 
     @property
     def machine(self) -> Machine:

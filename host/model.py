@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The numpy model as a device (`sim/golden/core.py`).
+"""The fixed-point model as a device: compiled (`sim/golden/compiled.py`) or in numpy (`core.py`).
 
 It counts the cycles that its program takes of a core whose streams never wait (`host/schedule.py`),
 so that its counters read like a core's.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 
@@ -21,11 +21,13 @@ from antevolt.hdl.spec.program import STRIDE, Kind, Operation
 from antevolt.host.backend import Words
 from antevolt.host.schedule import Timetable
 from antevolt.host.words import signed
+from antevolt.sim.golden.compiled import make_core
 from antevolt.sim.golden.core import GoldenCore, Observer
 
-__all__ = ["ModelBackend"]
+__all__ = ["ModelBackend", "NumpyBackend"]
 
 COUNTERS = (Register.CYCLES, Register.BUSY)
+PART = 0.1  # seconds, about, from one look at the clock to the next
 TARGETED = Flag.VALID | Flag.TARGET_VALID
 
 
@@ -35,10 +37,12 @@ class ModelBackend:
     deadline  seconds that `run` may take
     """
 
+    make: Callable[[Machine], GoldenCore] = staticmethod(make_core)
+
     def __init__(self, machine: Machine, deadline: float = 60.0):
         self.machine = machine
         self.deadline = deadline
-        self._core: GoldenCore | None = GoldenCore(machine)
+        self._core: GoldenCore | None = self.make(machine)
         self._counted = dict.fromkeys(COUNTERS, 0)
 
     @property
@@ -47,6 +51,11 @@ class ModelBackend:
         if self._core is None:
             raise Closed("the model was closed; open a new device")
         return self._core
+
+    @property
+    def implementation(self) -> str:
+        """What executes the steps: compiled, or numpy where nothing can be compiled."""
+        return self.core.implementation
 
     @contextmanager
     def observed(self, observer: Observer) -> Iterator[None]:
@@ -86,20 +95,26 @@ class ModelBackend:
             raise BadInput(f"these steps take {needed} target words; {y_all.size} are there")
         out = np.empty((steps, streams, units), dtype=np.int64)
         cycles = cache(Timetable(self._operations(), self.machine).cycles)
-        end = time.monotonic() + self.deadline
-        for n, (x, flags, wanted) in enumerate(zip(x_all, flags_all, wanted_all, strict=True)):
-            if time.monotonic() > end:
-                raise DeadlineExceeded(f"{n} of {steps} steps were done in {self.deadline:g} s")
-            targets = int(wanted.sum())
-            y = np.zeros((streams, units), dtype=np.int64)
-            count = targets * units
-            y[wanted] = signed(y_all[taken : taken + count], word).reshape(-1, units)
+        y_all = signed(y_all, word)
+        end, done, part = time.monotonic() + self.deadline, 0, 1
+        while done < steps:
+            start = time.monotonic()
+            if start > end:
+                raise DeadlineExceeded(f"{done} of {steps} steps were done in {self.deadline:g} s")
+            places = slice(done, min(done + part, steps))
+            flags, wanted = flags_all[places], wanted_all[places]
+            y = np.zeros((*flags.shape, units), dtype=np.int64)
+            count = int(wanted.sum()) * units
+            y[wanted] = y_all[taken : taken + count].reshape(-1, units)
             taken += count
-            applies = self._applies(flags)
-            raw = core.step(flags, x, y)
-            out[n] = raw & (1 << word) - 1 | flags[:, None] << word
-            self._counted[Register.CYCLES] += cycles(targets, applies)
-            self._counted[Register.BUSY] += cycles(targets, applies) - 1  # one idle cycle before
+            raw, applied = core.steps(flags, x_all[places], y)
+            out[places] = raw & (1 << word) - 1 | flags[:, :, None] << word
+            for targets, applies in zip(wanted.sum(axis=1).tolist(), applied.tolist(), strict=True):
+                self._counted[Register.CYCLES] += cycles(targets, applies)
+                self._counted[Register.BUSY] += cycles(targets, applies) - 1  # one idle before
+            done += len(flags)
+            if time.monotonic() - start < PART / 2:
+                part *= 2
         return out.reshape(-1)
 
     def close(self) -> None:
@@ -116,11 +131,8 @@ class ModelBackend:
                 break
         return tuple(operations)
 
-    def _applies(self, flags: Words) -> bool:
-        """Whether the next step changes the weights."""
-        learned, every = (
-            int(self.core.read(Region.REGISTERS, 0, register, 1)[0])
-            for register in (Register.LEARNED, Register.APPLY_EVERY)
-        )
-        learns = flags & (Flag.VALID | Flag.LEARN) == Flag.VALID | Flag.LEARN
-        return learned + bool(learns.any()) >= every
+
+class NumpyBackend(ModelBackend):
+    """The same in numpy, whatever could be compiled."""
+
+    make = GoldenCore

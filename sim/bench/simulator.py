@@ -28,8 +28,9 @@ from amaranth.back import verilog
 from cocotb_tools.runner import get_runner
 
 from antevolt.hdl.spec.errors import BuildFailed
+from antevolt.sim.cache import folder_of, locked
 from antevolt.sim.rtl.build import MAKE as MAKE_CORE
-from antevolt.sim.rtl.build import cache_folder, environment, locked
+from antevolt.sim.rtl.build import environment
 
 __all__ = ["SIMULATORS", "Result", "build", "inputs", "installed", "run", "values"]
 
@@ -89,7 +90,7 @@ def build(component: Any, simulator: str = "verilator") -> Path:
     if simulator == "icarus":
         text = CONSTANT.sub(r"  initial\n\1", text)
     digest = _digest(text, simulator, *ARGUMENTS[simulator], *MAKE, *_versions())
-    kept = cache_folder().with_name("bench")
+    kept = folder_of("bench")
     kept.mkdir(parents=True, exist_ok=True)
     folder = kept / f"{type(component).__name__.lower()}-{simulator}-{digest}"
     with locked(folder.with_suffix(".lock")):

@@ -14,7 +14,7 @@ FOLDERS = {
     "hdl/lib": "building blocks of the gateware",
     "hdl/core": "the core",
     "host": "compiler, devices, comparison, command line",
-    "sim/golden": "models in numpy",
+    "sim/golden": "models in numpy; the fixed-point one also compiled (`twin.cpp`)",
     "sim/rtl": "the core's netlist in a simulator",
     "sim/bench": "benches on the netlist, with cocotb",
     "sim/mutation": "does the comparison notice mistakes",

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.formats import Raw
@@ -47,6 +47,11 @@ class GoldenCore:
         self._decoded: list[tuple[Operation, Any]] = []
         self._loaded = -1
 
+    @property
+    def implementation(self) -> str:
+        """What executes the steps: numpy or compiled."""
+        return "numpy"
+
     def write(self, region: Region, unit: int, index: int, data: ArrayLike) -> None:
         """Write consecutive words, unsigned or signed; bits above a word's width do not count.
 
@@ -77,13 +82,40 @@ class GoldenCore:
         Returns the outputs [S T, outputs]. Stream t S + k is that of column k and context t.
         Raises BadInput for a wrong shape, numbers beyond the word, or a program that is none.
         """
+        given = (np.asarray(values, dtype=np.int64)[None] for values in (flags, x, y))
+        words, inputs, targets = (values[0] for values in self._checked(*given))
+        return self._step(words, inputs, targets)[0]
+
+    def steps(self, flags: ArrayLike, x: ArrayLike, y: ArrayLike) -> tuple[Raw, NDArray[np.bool_]]:
+        """Run the program once for each of N steps.
+
+        flags, x, y  as for `step`, each with an axis [N] before the others
+
+        Returns the outputs [N, S T, outputs], and whether the step changed the weights [N].
+        Raises what `step` raises; nothing was run then.
+        """
+        words, inputs, targets = self._checked(flags, x, y)
+        if not len(words):
+            units = next((op.n for op, _ in self._decoded if op.kind == Kind.OUTPUT), 0)
+            return np.zeros((0, self.machine.total_streams, units), np.int64), np.zeros(0, bool)
+        done = [self._step(*each) for each in zip(words, inputs, targets, strict=True)]
+        return np.stack([out for out, _ in done]), np.array([due for _, due in done])
+
+    def _checked(self, flags: ArrayLike, x: ArrayLike, y: ArrayLike) -> tuple[Raw, Raw, Raw]:
+        """Arrays [N, ...] for the loaded program."""
         self._decode()
+        words, total = np.asarray(flags, dtype=np.int64), self.machine.total_streams
+        if words.ndim != 2 or words.shape[1] != total:
+            raise BadInput(f"flags have shape {list(words.shape[1:])}; this core takes [{total}]")
+        numbers = (self._numbers("x", x, Kind.INPUT), self._numbers("y", y, Kind.TARGET))
+        for name, values in zip("xy", numbers, strict=True):
+            if len(values) != len(words):
+                raise BadInput(f"{name} has {len(values)} steps, flags have {len(words)}")
+        return words, *numbers
+
+    def _step(self, words: Raw, inputs: Raw, targets: Raw) -> tuple[Raw, bool]:
+        """The outputs, and whether the weights changed."""
         total, columns = self.machine.total_streams, self.machine.streams
-        words = np.asarray(flags, dtype=np.int64)
-        if words.shape != (total,):
-            raise BadInput(f"flags have shape {list(words.shape)}; this core takes [{total}]")
-        inputs = self._numbers("x", x, Kind.INPUT)
-        targets = self._numbers("y", y, Kind.TARGET)
         contexts = [Streams.of(words[at : at + columns]) for at in range(0, total, columns)]
         registers = self.memories.registers
         learned = registers[Register.LEARNED]
@@ -125,7 +157,7 @@ class GoldenCore:
                 registers[Register.LEARNED] = 0 if due else learned
             if self.observer is not None:
                 self.observer(op, self)
-        return np.concatenate(out) if out else np.zeros((total, 0), dtype=np.int64)
+        return np.concatenate(out) if out else np.zeros((total, 0), dtype=np.int64), bool(due)
 
     def _input(self, op: Operation, streams: Streams, x: Raw) -> None:
         rates = self.memories.rates[2 * op.rates : 2 * op.rates + op.n]
@@ -146,12 +178,14 @@ class GoldenCore:
         return words
 
     def _numbers(self, name: str, values: ArrayLike, kind: Kind) -> Raw:
+        """[N, S T, n], integers in format r, for operations of this kind."""
         numbers = np.asarray(values, dtype=np.int64)
         n = next((op.n for op, _ in self._decoded if op.kind == kind), 0)
         shape, fmt = (self.machine.total_streams, n), self.machine.formats.r
-        if numbers.shape != shape:
-            raise BadInput(f"{name} has shape {list(numbers.shape)}; this program takes {shape}")
-        if n and (numbers.max() > fmt.raw_max or numbers.min() < fmt.raw_min):
+        if numbers.ndim != 3 or numbers.shape[1:] != shape:
+            given = numbers.shape[1:]
+            raise BadInput(f"{name} has shape {list(given)}; this program takes {shape}")
+        if numbers.size and (numbers.max() > fmt.raw_max or numbers.min() < fmt.raw_min):
             raise BadInput(f"{name} holds numbers beyond {fmt.raw_min}..{fmt.raw_max}; saturate it")
         return numbers
 

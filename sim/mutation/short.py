@@ -23,7 +23,7 @@ from antevolt.hdl.spec.program import Kind
 from antevolt.host.backend import Backend
 from antevolt.host.campaign import stress_network
 from antevolt.host.device import Device
-from antevolt.host.model import ModelBackend
+from antevolt.host.model import NumpyBackend
 from antevolt.host.random_samples import Profile, random_batch, random_network, weights
 from antevolt.host.samples import Batch, Sizes
 from antevolt.host.verify_worker import memories
@@ -86,7 +86,7 @@ class Model:
     """The model as a subject."""
 
     def __init__(self, machine: Machine):
-        self.core = ModelBackend(machine)
+        self.core = NumpyBackend(machine)  # where mistakes of the model are made
 
     @property
     def backend(self) -> Backend:

@@ -10,25 +10,20 @@ Raises BuildFailed when a tool is missing or fails (the message ends with what i
 DeadlineExceeded when the other process takes too long.
 """
 
-import fcntl
-import hashlib
 import os
 import platform
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import metadata, resources, util
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from antevolt.hdl.spec.errors import BuildFailed, DeadlineExceeded
+from antevolt.hdl.spec.errors import BuildFailed
 from antevolt.hdl.spec.machine import Machine
+from antevolt.sim.cache import BUILD_SECONDS, digest, folder_of, locked, said
 
 __all__ = [
     "MAKE",
@@ -39,9 +34,6 @@ __all__ = [
     "environment",
     "locked",
 ]
-
-BUILD_SECONDS = 1800.0
-"""Longest build; the largest cores take minutes on one slow processor."""
 
 TOOLS = ("g++", "make", "perl")
 VERILATE = (
@@ -76,8 +68,7 @@ TAIL = 2000  # characters of a failed tool's output that go into the message
 
 def cache_folder() -> Path:
     """Where simulators are kept."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "antevolt" / "rtl"
+    return folder_of("rtl")
 
 
 def build(machine: Machine, *, trace: bool = False) -> Path:
@@ -88,7 +79,7 @@ def build(machine: Machine, *, trace: bool = False) -> Path:
 
         return Core(machine)
 
-    sources = _digest(
+    sources = digest(
         machine.to_json().encode(),
         *(
             path.read_bytes()
@@ -114,23 +105,23 @@ def build_component(
     """
     tools = _versions()
     flags = (*VERILATE, *MAKE, "trace" if trace else "")
-    fixed = _digest(_harness(), *(text.encode() for text in (*tools, *flags)))
+    fixed = digest(_harness(), *(text.encode() for text in (*tools, *flags)))
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    known = folder / f"{_digest(sources.encode(), fixed.encode())}.known" if sources else None
+    known = folder / f"{digest(sources.encode(), fixed.encode())}.known" if sources else None
     if known is not None and known.exists():
         library = folder / known.read_text()
         if library.exists():
             return library
-    with _said(f"making the Verilog of core {name}"):
+    with said(f"making the Verilog of core {name}"):
         verilog = _verilog(make())
     kind = "traced" if trace else "fast"
-    library = folder / f"core-{name}-{kind}-{_digest(verilog.encode(), fixed.encode())[:24]}.so"
+    library = folder / f"core-{name}-{kind}-{digest(verilog.encode(), fixed.encode())[:24]}.so"
     if not library.exists():
         with locked(library.with_suffix(".lock")):
             if not library.exists():
                 kind = " with waveforms" if trace else ""
-                with _said(f"building the simulator of core {name}{kind}, about {seconds} s, once"):
+                with said(f"building the simulator of core {name}{kind}, about {seconds} s, once"):
                     _compile(verilog, library, trace)
     if known is not None:
         _write_whole(known, library.name)
@@ -146,23 +137,16 @@ def build_verilog(
     flags  more options of Verilator
     """
     parts = (_harness(), front.read_bytes(), *(t.encode() for t in (*_versions(), *VERILATE)))
-    digest = _digest(verilog.encode(), *parts, *(text.encode() for text in (*MAKE, *flags)))
+    key = digest(verilog.encode(), *parts, *(text.encode() for text in (*MAKE, *flags)))
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    library = folder / f"core-{name}-{digest[:24]}.so"
+    library = folder / f"core-{name}-{key[:24]}.so"
     if not library.exists():
         with locked(library.with_suffix(".lock")):
             if not library.exists():
-                with _said(f"building the simulator of core {name}, about {seconds} s, once"):
+                with said(f"building the simulator of core {name}, about {seconds} s, once"):
                     _compile(verilog, library, False, front, flags)
     return library
-
-
-def _digest(*parts: bytes) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "little") + part)
-    return digest.hexdigest()
 
 
 def _harness() -> bytes:
@@ -268,32 +252,3 @@ def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
         raise BuildFailed(f"{name} took longer than {BUILD_SECONDS:.0f} s") from error
     if done.returncode:
         raise BuildFailed(f"{name} failed ({done.returncode}):\n{done.stdout[-TAIL:]}")
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """One process at a time; the lock ends with the process that holds it, however it ends."""
-    end = time.monotonic() + BUILD_SECONDS
-    with path.open("w") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    raise DeadlineExceeded(
-                        f"another process has been building for {BUILD_SECONDS:.0f} s ({path})"
-                    ) from None
-                time.sleep(0.2)
-        yield
-
-
-@contextmanager
-def _said(what: str) -> Iterator[None]:
-    console = Console(stderr=True)
-    if console.is_terminal:
-        with console.status(what):
-            yield
-    else:
-        console.print(what, style=None, highlight=False)
-        yield

@@ -240,3 +240,12 @@ def test_streams_share_weights_and_keep_their_states_apart() -> None:
         for k in range(6):
             one.load(NETWORK)
             assert np.array_equal(one.predict(x[:, k : k + 1]), outputs[:, k : k + 1])
+
+
+def test_the_model_is_compiled_unless_numpy_is_asked_for() -> None:
+    implementations = {"model": "compiled", "model:numpy": "numpy"}
+    for name, implementation in implementations.items():
+        with open(name) as device:
+            assert device.name == name
+            assert device.implementation == implementation
+            assert implementation in repr(device)

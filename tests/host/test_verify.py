@@ -144,3 +144,11 @@ def test_the_command_reports_and_fails(capsys: pytest.CaptureFixture[str], tmp_p
         cli.main([*arguments, "1"])
     assert stop.value.code == 1
     assert "VACUOUS" in capsys.readouterr().out
+
+
+def test_compiled_and_numpy_model_are_compared() -> None:
+    report = verify(replace(CASE, device="model:numpy"))
+    assert report.passed
+    assert report.device == "model:numpy"
+    fault = Fault(19, "WEIGHTS", 0, 1, 3)
+    assert not verify(replace(CASE, device="model:numpy", fault=fault)).passed

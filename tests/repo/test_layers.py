@@ -14,7 +14,7 @@ import pytest
 from repository import modules
 
 HDL, SPEC, LIB, CORE, IO = (f"antevolt.hdl{part}" for part in ("", ".spec", ".lib", ".core", ".io"))
-HOST, BOARDS = "antevolt.host", "antevolt.boards"
+HOST, BOARDS, CACHE = "antevolt.host", "antevolt.boards", "antevolt.sim.cache"
 GOLDEN, RTL, BENCH, TASKS, DOCS, MUTATION = (
     f"antevolt.sim.{part}" for part in ("golden", "rtl", "bench", "tasks", "docs", "mutation")
 )
@@ -31,11 +31,12 @@ RULES: dict[str, tuple[str, ...]] = {
     BOARDS: (HDL, BOARDS, AMARANTH, "amaranth_boards"),
     HOST: (SPEC, HOST, GOLDEN),
     "antevolt.sim": (),
-    GOLDEN: (SPEC, GOLDEN),
+    CACHE: (SPEC,),
+    GOLDEN: (SPEC, CACHE, GOLDEN),
     TASKS: (SPEC, HOST, GOLDEN, TASKS, "antevolt.open"),
-    RTL: (HDL, HOST, RTL, AMARANTH),
-    BENCH: (HDL, HOST, GOLDEN, RTL, BENCH, BOARDS, AMARANTH),
-    MUTATION: (HDL, HOST, GOLDEN, RTL, MUTATION, AMARANTH),
+    RTL: (HDL, HOST, CACHE, RTL, AMARANTH),
+    BENCH: (HDL, HOST, CACHE, GOLDEN, RTL, BENCH, BOARDS, AMARANTH),
+    MUTATION: (HDL, HOST, CACHE, GOLDEN, RTL, MUTATION, AMARANTH),
     DOCS: (HDL, HOST, GOLDEN, DOCS, MUTATION, BOARDS, AMARANTH),
 }
 """What a part may import, anywhere in its modules; a module belongs to the longest name."""
@@ -128,7 +129,7 @@ def test_what_is_allowed_on_demand() -> None:
 
 def test_a_base_install_imports_host_model_and_specification() -> None:
     """In a new process where nothing of the extras, and no gateware, can be imported."""
-    names = [name for name in MODULES if within(name, (SPEC, HOST, GOLDEN))]
+    names = [name for name in MODULES if within(name, (SPEC, HOST, CACHE, GOLDEN))]
     code = """if True:
         import importlib, json, sys
 

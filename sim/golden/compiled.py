@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The core as a compiled model: `GoldenCore`, its steps executed by `twin.cpp`, bit for bit alike.
+
+It works on the same memories, so that reading, writing and loading are those of the numpy model.
+That one takes over, with equal results, where an observer looks on, and for what the C does not do:
+programs that only the numpy model understands, time constants that learn, and rules of APPLY beyond
+gradient descent.
+How much faster it is: `python -m antevolt.host.model_speed`.
+"""
+
+import ctypes
+import functools
+import weakref
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from rich.console import Console
+
+from antevolt.hdl.spec.errors import BuildFailed
+from antevolt.hdl.spec.formats import Raw
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.memory_map import KINDS, Register
+from antevolt.hdl.spec.program import Kind, Operation
+from antevolt.sim.golden.core import GoldenCore
+from antevolt.sim.golden.library import library
+
+__all__ = ["CompiledCore", "make_core"]
+
+OPERANDS = (
+    *("kind", "context", "prior", "bias", "q", "g", "cost", "output", "table", "n", "words"),
+    *("groups", "interval", "weights", "rates", "neurons", "extra", "head", "tail", "prior_e"),
+    *("odd", "keep", "skip", "rows"),
+)
+"""As in `struct Operation`, which has two numbers more."""
+
+FILTERS = (Kind.MEMBRANE, Kind.TRACE, Kind.EXP, Kind.NORM, Kind.ERROR)
+FEW = 8  # streams; fewer are no vector, and all neurons of an operation are taken as one
+ARRAYS = ("weights", "gradients", "rates", "u", "v", "e", "slope", "q", "output", "target",
+          "partial_q")  # fmt: skip
+"""Memories that both models work on in place."""
+
+
+class _Settings(ctypes.Structure):
+    """As `struct Settings`."""
+
+    _fields_ = [
+        *(
+            (name, ctypes.c_int64)
+            for name in (
+                *("machine_rows", "streams", "contexts", "w_depth", "phi_log2", "operations"),
+                *("inputs", "outputs", "output_rows", "repeated"),
+                *("word", "guard", "q_drop", "g_drop", "w_frac", "r_frac", "e_frac", "u_frac"),
+                *("drive_frac", "q_frac"),
+            )
+        ),
+        *(
+            (name, ctypes.c_void_p)
+            for name in ("program", "coefficients", "tables", *ARRAYS, "largest", "total")
+        ),
+        ("registers", ctypes.c_void_p),
+    ]
+
+
+class _Program:
+    """A loaded program in C, and the arrays it works on."""
+
+    def __init__(self, core: GoldenCore, decoded: list[tuple[Operation, Any]]):
+        m, f, memories = core.machine, core.machine.formats, core.memories
+        repeated = m.streams if m.streams < FEW else 1
+        rows, factors, first, given = [], [], 0, 0
+        outputs = [op for op, _ in decoded if op.kind == Kind.OUTPUT]
+        for op, run in decoded:
+            rows.append([*(getattr(op, name) for name in OPERANDS), first, given])
+            if op.kind in FILTERS:
+                found = [np.repeat(part[0], repeated) for part in run.coefficients]
+                factors += found
+                first += sum(map(len, found))
+            if op.kind == Kind.OUTPUT:
+                given += m.streams
+        self.rows, self.units = (given, outputs[0].n) if outputs else (m.total_streams, 0)
+        self.largest, self.total = np.zeros(m.streams), np.zeros(m.streams)
+        self.registers = np.zeros(len(memories.registers), dtype=np.int64)
+        self._kept = {
+            "program": np.array(rows, dtype=np.int32),
+            "coefficients": np.concatenate([np.zeros(0), *factors]),
+            "tables": _tables(core),
+            **{name: getattr(memories, name) for name in ARRAYS},
+            "largest": self.largest,
+            "total": self.total,
+            "registers": self.registers,
+        }
+        counts = {
+            kind: next((op.n for op, _ in decoded if op.kind == kind), 0)
+            for kind in (Kind.INPUT, Kind.TARGET)
+        }
+        settings = _Settings(
+            machine_rows=m.rows,
+            streams=m.streams,
+            contexts=m.contexts,
+            w_depth=m.w_depth,
+            phi_log2=m.phi_log2,
+            operations=len(decoded),
+            inputs=counts[Kind.INPUT],
+            outputs=counts[Kind.TARGET],
+            output_rows=self.rows * self.units,
+            repeated=repeated,
+            word=f.word,
+            guard=f.guard,
+            q_drop=f.q_drop,
+            g_drop=f.g_drop,
+            w_frac=f.w.frac,
+            r_frac=f.r.frac,
+            e_frac=f.e.frac,
+            u_frac=f.u.frac,
+            drive_frac=f.drive.frac,
+            q_frac=f.q.frac,
+            **{name: array.ctypes.data for name, array in self._kept.items()},
+        )
+        made = library()
+        if made.twin_sizes() != 1000 * ctypes.sizeof(_Settings) + 4 * len(rows[0]):
+            raise RuntimeError("twin.cpp and compiled.py disagree on what they exchange")
+        self.handle = made.twin_new(ctypes.byref(settings))
+        if not self.handle:
+            raise MemoryError("no memory for the compiled model")
+        weakref.finalize(self, made.twin_free, self.handle)
+
+
+class CompiledCore(GoldenCore):
+    """A `GoldenCore` that is fast; raises BuildFailed where it cannot be compiled."""
+
+    def __init__(self, machine: Machine):
+        super().__init__(machine)
+        library()
+        self._program: _Program | None = None
+        self._beyond: list[int] = []  # operations that numpy executes
+        self._made = -1
+
+    @property
+    def implementation(self) -> str:
+        return "compiled"
+
+    def step(self, flags: ArrayLike, x: ArrayLike, y: ArrayLike) -> Raw:
+        if self._compiled() is None:
+            return super().step(flags, x, y)
+        given = (np.asarray(values, dtype=np.int64)[None] for values in (flags, x, y))
+        out: Raw = self.steps(*given)[0][0]
+        return out
+
+    def steps(self, flags: ArrayLike, x: ArrayLike, y: ArrayLike) -> tuple[Raw, NDArray[np.bool_]]:
+        program = self._compiled()
+        if program is None:
+            return super().steps(flags, x, y)
+        words, inputs, targets = (
+            np.ascontiguousarray(values) for values in self._checked(flags, x, y)
+        )
+        out = np.empty((len(words), program.rows, program.units), dtype=np.int64)
+        applied = np.zeros(len(words), dtype=np.uint8)
+        arrays = words, inputs, targets, out
+        self._hand_over(program)
+        try:
+            if not self._beyond:
+                places = [array.ctypes.data for array in (*arrays, applied)]
+                library().twin_steps(program.handle, len(words), *places)
+            else:
+                for n in range(len(words)):
+                    applied[n] = self._step_with_numpy(program, [array[n] for array in arrays])
+        finally:
+            self._take_back(program)
+        return out, applied.astype(np.bool_)
+
+    def _step_with_numpy(self, program: _Program, arrays: list[Raw]) -> bool:
+        """One step in which numpy executes some APPLY."""
+        made = library()
+        due = bool(made.twin_begin(program.handle, *(array.ctypes.data for array in arrays)))
+        start = 0
+        for number in self._beyond:
+            made.twin_run(program.handle, start, number)
+            if due:
+                self._take_back(program)
+                saturated = self._decoded[number][1]()
+                self.memories.registers[Register.SATURATED + KINDS.index("w")] += saturated
+                self._hand_over(program)
+            start = number + 1
+        made.twin_run(program.handle, start, len(self._decoded))
+        return due
+
+    def _hand_over(self, program: _Program) -> None:
+        """What the numpy model does not keep in place."""
+        program.registers[:] = self.memories.registers
+        program.largest[:] = self.memories.largest[:, 0]
+        program.total[:] = self.memories.total[:, 0]
+
+    def _take_back(self, program: _Program) -> None:
+        self.memories.registers[:] = program.registers.tolist()
+        self.memories.largest = program.largest[:, None].copy()
+        self.memories.total = program.total[:, None].copy()
+        self.memories.weighed += 1
+
+    def _compiled(self) -> _Program | None:
+        """The loaded program in C; None where numpy has to run it."""
+        self._decode()
+        if self.observer is not None:
+            return None
+        if self._made != self._loaded:
+            self._program = _Program(self, self._decoded) if self._known() else None
+            self._beyond = [
+                n for n, (op, _) in enumerate(self._decoded) if op.kind == Kind.APPLY and op.table
+            ]
+            self._made = self._loaded
+        return self._program
+
+    def _known(self) -> bool:
+        """Whether the C may run the program.
+
+        Beyond what `_decode` refuses, that is: all places are inside the memories, whatever other
+        operands say, and what an operation takes from the ones before is there.
+        """
+        f, widths, sums = self.machine.formats, dict[Kind, int](), 0
+        if not (1 <= f.guard <= 12 and 1 <= f.q_drop <= 16 and 1 <= f.g_drop <= 16):
+            return False
+        if f.accumulator > 50:
+            return False
+        for op, run in self._decoded:
+            if op.kind == Kind.TIMES or (op.kind == Kind.ERROR and op.g):
+                return False  # time constants that learn
+            if not _inside(self.machine, op):
+                return False
+            if op.kind in FILTERS and run.coefficients[0].shape[1] != op.n:
+                return False
+            if op.kind in (Kind.INPUT, Kind.TARGET, Kind.OUTPUT):
+                if widths.setdefault(op.kind, op.n) != op.n:
+                    return False
+            elif op.kind == Kind.FORWARD:
+                targets = op.groups * self.machine.rows
+                if not op.head and targets != sums:
+                    return False
+                sums = targets
+            elif op.kind == Kind.MEMBRANE and op.n > sums:
+                return False
+        return True
+
+
+def _inside(m: Machine, op: Operation) -> bool:
+    pairs = -(-op.words // 2) if op.kind == Kind.BACK else op.words
+    targets = op.groups * m.rows
+    swept = op.words > 0 and op.groups > 0 and op.weights + op.groups * pairs <= m.w_depth
+    neurons = op.n > 0 and op.neurons + op.n <= m.state_depth
+    seen = op.extra + op.n <= m.io_depth
+    written = op.rates + (op.n + op.odd + 1) // 2 <= m.r_depth
+    known = {
+        Kind.INPUT: written and (seen or not op.output),
+        Kind.TARGET: seen,
+        Kind.OUTPUT: seen,
+        Kind.FORWARD: swept and op.rates + pairs <= m.r_depth,
+        Kind.MEMBRANE: neurons and written and (seen or not op.output),
+        Kind.TRACE: neurons and written and seen,
+        Kind.EXP: neurons and seen,
+        Kind.NORM: neurons,
+        Kind.ERROR: neurons and (seen or not op.cost),
+        Kind.BACK: swept
+        and op.rates + pairs <= m.r_depth
+        and op.neurons + targets <= m.state_depth
+        and (not op.q or (0 < op.n <= op.words and op.extra + op.n <= m.state_depth)),
+        Kind.APPLY: swept,
+        Kind.END: True,
+    }
+    table = op.kind == Kind.APPLY or op.table <= m.tables  # there it is the rule
+    return known[op.kind] and op.context < m.contexts and table
+
+
+def _tables(core: GoldenCore) -> NDArray[np.float64]:
+    """[table, interval, 4]: value and slope of phi, then of phi', as `struct Interval`."""
+    f, phi = core.machine.formats, core.memories.phi
+    half = 1 << (f.word - 1)
+    value, slope = (((phi >> n & 2 * half - 1) ^ half) - half for n in (0, f.word))
+    both = np.stack([value * 2.0**f.guard, slope * 2.0 ** -(f.word - 2 - f.guard)], axis=-1)
+    pairs = both.reshape(core.machine.tables, 2, 1 << core.machine.phi_log2, 2)
+    return np.ascontiguousarray(pairs.transpose(0, 2, 1, 3))
+
+
+@functools.cache
+def _say(why: str) -> None:
+    Console(stderr=True).print(
+        f"antevolt: the model runs in numpy, which is slower: {why}", style=None, highlight=False
+    )
+
+
+def make_core(machine: Machine) -> GoldenCore:
+    """A compiled core, or, where there is no compiler, one in numpy; says so once."""
+    try:
+        return CompiledCore(machine)
+    except BuildFailed as error:
+        _say(str(error))
+        return GoldenCore(machine)

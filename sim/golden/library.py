@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Build the compiled model, `twin.cpp`, with the user's C++ compiler: once, then it is kept.
+
+It is kept like a simulator (`antevolt.sim.cache`), under a name that holds a hash of its source,
+the compiler and its flags, and this processor, for which it is made.
+"""
+
+import ctypes
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from antevolt.hdl.spec.errors import BuildFailed
+from antevolt.sim.cache import digest, folder_of, locked, said
+
+__all__ = ["build", "library"]
+
+COMPILERS = ("c++", "g++", "clang++")
+FLAGS = (
+    *("-std=c++17", "-O3", "-shared", "-fPIC"),
+    # Floor and selection become vectors where no trap and no errno is asked for. Sums stay in the
+    # order that is written (no -ffast-math); products are exact, so that fused ones are equal.
+    *("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"),
+)
+NATIVE = "-march=native"  # left out where the compiler does not know it
+SECONDS = 300.0
+TAIL = 2000  # characters of a failed compiler's output that go into the message
+
+
+def _sources() -> list[Path]:
+    return sorted(Path(__file__).parent.glob("twin*"))
+
+
+def _compiler() -> list[str]:
+    """`$CXX`, or what is found; with its arguments."""
+    named = shlex.split(os.environ.get("CXX", ""))
+    for command in [named] if named else [[name] for name in COMPILERS]:
+        found = shutil.which(command[0])
+        if found is not None:
+            return [found, *command[1:]]
+    names = named[:1] or COMPILERS
+    raise BuildFailed(f"there is no C++ compiler ({', '.join(names)})")
+
+
+def _run(command: list[str]) -> str:
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BuildFailed(f"{command[0]} does not work: {error}") from error
+    if done.returncode:
+        raise BuildFailed(f"{command[0]} failed ({done.returncode}):\n{done.stdout[-TAIL:]}")
+    return done.stdout
+
+
+def _processor() -> str:
+    """What `-march=native` depends on."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}"
+    names = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features", "CPU")
+    return "\n".join([platform.machine(), *(line for line in lines if line.startswith(names))])
+
+
+def build() -> Path:
+    """The shared library; raises BuildFailed where there is no compiler or it fails."""
+    compiler = _compiler()
+    parts = [_run([*compiler, "--version"]), *compiler, *FLAGS, _processor()]
+    sources = _sources()
+    name = digest(*(p.encode() for p in parts), *(path.read_bytes() for path in sources))
+    folder = folder_of("twin")
+    kept = folder / f"twin-{name[:24]}.so"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not kept.exists():
+            with locked(kept.with_suffix(".lock")):
+                if not kept.exists():
+                    with said("compiling the model, about 10 s, once"):
+                        _compile(compiler, kept)
+    except OSError as error:
+        raise BuildFailed(f"{folder} cannot be written to: {error}") from error
+    return kept
+
+
+def _compile(compiler: list[str], library: Path) -> None:
+    source = str(Path(__file__).with_name("twin.cpp"))
+    with tempfile.TemporaryDirectory(prefix=".building-", dir=library.parent) as temporary:
+        made = Path(temporary) / "twin.so"
+        command = [*compiler, *FLAGS, "-o", str(made), source]
+        try:
+            _run([*command, NATIVE])
+        except BuildFailed:
+            _run(command)
+        made.replace(library)
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The compiled model with the types of its functions; raises BuildFailed."""
+    path = build()
+    try:
+        made = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise BuildFailed(f"{path} cannot be loaded: {error}") from error
+    handle, number, array = ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p
+    made.twin_sizes.argtypes, made.twin_sizes.restype = [], number
+    made.twin_new.argtypes, made.twin_new.restype = [ctypes.c_void_p], handle
+    made.twin_free.argtypes, made.twin_free.restype = [handle], None
+    made.twin_begin.argtypes, made.twin_begin.restype = [handle, *[array] * 4], ctypes.c_int
+    made.twin_run.argtypes, made.twin_run.restype = [handle, number, number], None
+    made.twin_steps.argtypes, made.twin_steps.restype = [handle, number, *[array] * 5], None
+    return made
+
+
+if __name__ == "__main__":
+    try:
+        build()
+    except BuildFailed as failed:  # numpy does it then
+        print(failed, file=sys.stderr)
