@@ -114,6 +114,8 @@ def _elements(place: Place, region: Region, unit: int, index: int) -> Iterator[t
 def _named(name: str, element: tuple[int, ...], network: Network) -> str:
     kind, _, rest = name.partition(".")
     number, _, quantity = rest.partition(".")
+    if kind == "population" and len(element) == 1:
+        return f"{quantity} of population {number}, neuron {element[0]}"
     if kind == "population":
         return f"{quantity} of population {number}, neuron {element[1]}, stream {element[0]}"
     if kind == "projection":

@@ -18,9 +18,11 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
 from antevolt.hdl.spec.moments import NEEDS, WORD, Rule
 from antevolt.hdl.spec.network import Network, Projection
+from antevolt.hdl.spec.time_constants import BITS, FRAC, HIGHEST, ONE, ratios
 from antevolt.host.backend import Backend
 from antevolt.host.checkpoint import State
 from antevolt.host.layout import Layout
+from antevolt.host.quantize import learns_times
 from antevolt.host.samples import real_array
 from antevolt.host.words import signed
 
@@ -104,6 +106,9 @@ class Memory:
         if unknown := sorted(set(state) - known):
             raise BadInput(f"the state has {', '.join(unknown)}, which this network has not")
         checked = {name: _integers(name, state, place) for name, place in self.places.items()}
+        for name, raw in checked.items():
+            if name.endswith((".tau_m", ".tau_r")) and not ((raw >= ONE) & (raw <= HIGHEST)).all():
+                raise BadInput(f"{name} is in steps, 1 .. {HIGHEST / ONE:g}; some lie outside")
         for name in REGISTERS:
             if name not in state:
                 raise BadInput(f"the state lacks {name}")
@@ -120,6 +125,20 @@ class Memory:
                 backend.write(Region.REGISTERS, 0, REGISTERS[name], raw)
             else:
                 self.places[name].scatter(backend, raw)
+        for l, population in enumerate(self.network.populations, 1):
+            if learns_times(population) and f"population.{l}.tau_m" in checked:
+                self._tune(backend, l, checked)
+
+    def _tune(self, backend: Backend, l: int, checked: Mapping[str, Raw]) -> None:
+        """The coefficients that go with learned time constants."""
+        population, f = self.network.populations[l - 1], self.machine.formats
+        first = self.layout.coefficients[l - 1]
+        pairs = zip(*(checked[f"population.{l}.{tau}"] for tau in ("tau_m", "tau_r")), strict=True)
+        for i, (tau_m, tau_r) in enumerate(pairs):
+            orders = ((tau_m, tau_r), (tau_r, tau_m))[: 1 + population.prospective_errors]
+            for mode, (own, other) in enumerate(orders):
+                words = np.array(ratios(int(own), int(other), f))
+                backend.write(Region.COEFFICIENTS, 0, 8 * (first + i) + 4 * mode + 1, words)
 
     def snapshot(self, backend: Backend) -> dict[str, Raw]:
         """All that a step that does not learn may change; `write` puts it back."""
@@ -221,6 +240,17 @@ def _places(network: Network, machine: Machine, layout: Layout) -> dict[str, Pla
         places[f"{name}.e"] = each(Region.PARTNER, 2 * places_of, f.e)
         places[f"{name}.slope"] = each(Region.PARTNER, 2 * places_of + 1, f.r)
         places[f"{name}.q"] = each(Region.Q, places_of, f.e)
+    for l, learner in enumerate(network.populations, 1):
+        if not learns_times(learner):
+            continue
+        index = 4 * (layout.coefficients[l - 1] + np.arange(learner.size))
+        zero, tau = np.zeros_like(index), QFormat(BITS, FRAC)
+        total = QFormat(BITS, f.g.frac)
+        for which, (quantity, fmt) in enumerate(
+            (("tau_m", tau), ("tau_r", tau), ("tau_m_sum", total), ("tau_r_sum", total))
+        ):
+            place = Place(Region.TIMES, zero, index + which, zero, fmt)
+            places[f"population.{l}.{quantity}"] = place
     for population, first in layout.outputs.items():
         units = np.arange(layout.network.sizes[population])
         own = population == len(network.populations)

@@ -31,6 +31,7 @@ class Machine:
     phi_log2      log2 of the intervals of one table
     traces        with TRACE: presynaptic traces, recurrent projections
     softmax       with EXP and NORM: cross-entropy
+    time_constants  with TIMES: they learn
     moments       per weight: 0 (plain SGD only), 1 (also momentum and sign), 2 (also Adam)
     """
 
@@ -51,6 +52,7 @@ class Machine:
     phi_log2: int = 8
     traces: bool = True
     softmax: bool = True
+    time_constants: bool = False
     moments: int = 0
     formats: Formats = field(default_factory=Formats)
 
@@ -88,7 +90,8 @@ class Machine:
         """`R x S`, contexts where there are several, the word, moments where it has some."""
         contexts = f"x{self.contexts}" if self.contexts > 1 else ""
         moments = f"m{self.moments}" if self.moments else ""
-        return f"{self.rows}x{self.streams}{contexts}w{self.formats.word}{moments}"
+        times = "t" if self.time_constants else ""
+        return f"{self.rows}x{self.streams}{contexts}w{self.formats.word}{moments}{times}"
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)

@@ -42,6 +42,7 @@ class Region(IntEnum):
     PHI = 9  # index = (table * 2 + which) << phi_log2 | interval; value low, slope high
     REGISTERS = 10  # index = Register
     MOMENTS = 11  # unit = row; index = 2 * pair + half; m, above it v (`spec.moments`)
+    TIMES = 12  # index = 4 * coefficient + which: tau_m, tau_r, and the sums that move them
 
 
 class Register(IntEnum):
@@ -87,4 +88,5 @@ def size(machine: Machine, region: Region) -> tuple[int, int]:
         Region.PHI: (one, 2 * m.tables << m.phi_log2),
         Region.REGISTERS: (one, Register.SATURATED + len(KINDS)),
         Region.MOMENTS: (m.rows, 2 * m.w_depth if m.moments else 0),
+        Region.TIMES: (one, 4 * m.state_depth if m.time_constants else 0),
     }[region]

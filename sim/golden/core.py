@@ -22,6 +22,7 @@ from antevolt.sim.golden.memories import Exact, Memories
 from antevolt.sim.golden.neurons import ErrorFilter, Exp, Membrane, Norm, Trace
 from antevolt.sim.golden.operations import Apply, Back, Forward
 from antevolt.sim.golden.streams import Streams
+from antevolt.sim.golden.time_constants import Times
 
 __all__ = ["GoldenCore", "Observer"]
 
@@ -131,8 +132,13 @@ class GoldenCore:
                 registers[Register.SLOTS] += run.slots
             elif op.kind in (Kind.MEMBRANE, Kind.TRACE):
                 run(streams, acc)
-            elif op.kind in (Kind.ERROR, Kind.EXP, Kind.NORM):
+            elif op.kind == Kind.ERROR:
+                run(streams, fresh and op.context == 0)
+            elif op.kind in (Kind.EXP, Kind.NORM):
                 run(streams)
+            elif op.kind == Kind.TIMES:
+                if due:
+                    run()
             elif op.kind == Kind.BACK:
                 saturated = run(streams, fresh and op.context == 0)
                 registers[Register.SATURATED + KINDS.index("q")] += saturated
@@ -229,6 +235,7 @@ class GoldenCore:
             Kind.TRACE: ("rates", "neurons", "extra"),
             Kind.EXP: ("neurons", "extra", "table"),
             Kind.NORM: ("neurons",),
+            Kind.TIMES: (),
         }
         for name in ("context", *used[op.kind]):
             end, limit = ends[name]
@@ -267,4 +274,5 @@ _MAKE: dict[Kind, Callable[[Memories, Operation], Any]] = {
     Kind.TRACE: Trace,
     Kind.EXP: Exp,
     Kind.NORM: Norm,
+    Kind.TIMES: Times,
 }

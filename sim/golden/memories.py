@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
+from antevolt.hdl.spec.memory_map import DATA_BITS, KINDS, Region, Register, size
 from antevolt.hdl.spec.moments import WORD
 from antevolt.hdl.spec.program import CHUNK, CHUNKS, STRIDE
 
@@ -48,8 +48,11 @@ class Memories:
     program             [8 program_depth]
     mantissa, shift     [state_depth, mode, which], of coefficients
     phi                 [2 tables, 2^phi_log2], words
+    d                   [state_depth, streams], of the last MEMBRANE; not seen
+    times               [4, state_depth], integers: tau_m, tau_r, the sums that move them
     registers           by number, unsigned
-    loaded              changes of program, coefficients and tables; weighed: of the weights
+    loaded              changes of program, coefficients and tables; weighed: of the weights;
+                        tuned: of coefficients, by TIMES
     """
 
     def __init__(self, machine: Machine):
@@ -76,7 +79,9 @@ class Memories:
         self.phi: Raw = np.zeros((2 * m.tables, 1 << m.phi_log2), dtype=np.int64)
         self.registers = [0] * size(m, Region.REGISTERS)[1]
         self.registers[Register.APPLY_EVERY] = 1
-        self.loaded = self.weighed = 0
+        self.d: Exact = np.zeros(neurons)
+        self.times: Raw = np.zeros((4, m.state_depth), dtype=np.int64)
+        self.loaded = self.weighed = self.tuned = 0
 
     def write(self, region: Region, unit: int, index: int, data: ArrayLike) -> None:
         """Write consecutive words, in the access format; raises BadInput outside the region."""
@@ -93,6 +98,9 @@ class Memories:
                 self.rates[pairs, unit] = numbers.ravel()
         elif region == Region.GRADIENTS:
             self.gradients[unit, places] = _signed(words, f.g.width)
+        elif region == Region.TIMES:
+            at = np.arange(index, index + len(words))
+            self.times[at % 4, at // 4] = _signed(words, DATA_BITS)
         elif region == Region.MOMENTS:
             self.moments[unit, places] = words & (1 << WORD * self.machine.moments) - 1
         elif region in (Region.STATE, Region.PARTNER):
@@ -140,6 +148,8 @@ class Memories:
             return both[::2] | both[1::2] << f.word
         if region == Region.GRADIENTS:
             return _masked(self.gradients[unit, places], f.g.width)
+        if region == Region.TIMES:
+            return _masked(self.times.T.reshape(-1)[places], DATA_BITS)
         if region == Region.MOMENTS:
             return self.moments[unit, places].astype(np.int64)
         if region == Region.STATE:
