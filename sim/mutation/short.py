@@ -83,10 +83,10 @@ class Subject(Protocol):
 
 
 class Model:
-    """The model as a subject."""
+    """The model in numpy, whose sources the mutants change, as a subject."""
 
     def __init__(self, machine: Machine):
-        self.core = NumpyBackend(machine)  # where mistakes of the model are made
+        self.core = NumpyBackend(machine)
 
     @property
     def backend(self) -> Backend:

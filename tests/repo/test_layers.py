@@ -36,7 +36,7 @@ RULES: dict[str, tuple[str, ...]] = {
     TASKS: (SPEC, HOST, GOLDEN, TASKS, "antevolt.open"),
     RTL: (HDL, HOST, CACHE, RTL, AMARANTH),
     BENCH: (HDL, HOST, CACHE, GOLDEN, RTL, BENCH, BOARDS, AMARANTH),
-    MUTATION: (HDL, HOST, CACHE, GOLDEN, RTL, MUTATION, AMARANTH),
+    MUTATION: (HDL, HOST, GOLDEN, RTL, MUTATION, AMARANTH),
     DOCS: (HDL, HOST, GOLDEN, DOCS, MUTATION, BOARDS, AMARANTH),
 }
 """What a part may import, anywhere in its modules; a module belongs to the longest name."""
