@@ -7,7 +7,7 @@ from typing import Any
 
 from antevolt.hdl.spec.errors import BadFile
 
-__all__ = ["EXPLAINED", "coverage", "model", "netlist", "record", "unexplained"]
+__all__ = ["EXPLAINED", "coverage", "model", "netlist", "record", "unexplained", "unnoticeable"]
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 EXPLAINED = "mutants-explained.json"
@@ -35,6 +35,14 @@ def unexplained(kind: str) -> list[str]:
     """Survivors of which nobody has said why they survive."""
     reasons = record(EXPLAINED)
     return [s for s in record(f"mutants-{kind}.json")["survivors"] if s not in reasons]
+
+
+def unnoticeable(kind: str) -> list[str]:
+    """Survivors that change nothing, or nothing that this core can get to."""
+    reasons = record(EXPLAINED)
+    words = ("equivalent:", "unreachable:")
+    survivors = record(f"mutants-{kind}.json")["survivors"]
+    return [s for s in survivors if reasons.get(s, "").startswith(words)]
 
 
 def netlist() -> str:
@@ -77,6 +85,13 @@ def _table(kind: str) -> str:
         "| noticed by | mutants |",
         "|---|---|",
     ]
+    cannot = unnoticeable(kind)
+    if cannot:
+        rest = found["mutants"] - len(cannot)
+        lines[0] += (
+            f" Of the others, {len(cannot)} can be noticed by nobody, or not in this core: without "
+            f"them it is {found['killed']} of {rest} ({found['killed'] / rest:.1%})."
+        )
     counts = sorted(found["by"].items(), key=lambda item: -item[1])
     lines += [f"| {BY[name]} | {count} |" for name, count in counts]
     lines += ["", "| survivor | why |", "|---|---|"]

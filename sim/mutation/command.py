@@ -15,7 +15,7 @@ from antevolt.sim.mutation.campaign import model_campaign, netlist_campaign, res
 
 __all__ = ["command"]
 
-ENOUGH = 0.9  # share of the mutants that must be noticed
+ENOUGH = 0.9  # share that must be noticed
 
 
 @click.command("mutate")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from antevolt.hdl.spec.flags import Flag
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
-from antevolt.hdl.spec.network import Network, Population
+from antevolt.hdl.spec.network import Network, Population, Projection
 from antevolt.hdl.spec.program import Kind
 from antevolt.host.backend import Backend
 from antevolt.host.campaign import stress_network
@@ -36,12 +36,12 @@ MACHINE = Machine(
     contexts=2,
     multipliers=2,
     w_depth=64,
-    r_depth=32,
-    state_depth=64,
+    r_depth=64,
+    state_depth=128,
     q_depth=16,
-    io_depth=16,
-    program_depth=64,
-    tables=2,
+    io_depth=64,
+    program_depth=256,
+    tables=4,
     phi_log2=4,
 )
 """Two of everything that there can be two of, in memories that are soon looked through."""
@@ -172,6 +172,29 @@ def _random(seed: int, profile: Profile) -> Case:
     return Case(f"random {seed}", net, 50, seed, profile, percent=int(rng.integers(0, 30)))
 
 
+def _graph() -> Network:
+    """Traces of two time constants, a loop, a skip, backward weights of both kinds, a softmax."""
+    traced = Population(5, "tanh", (1.0, 1.0, 1.0, 3.0, 3.0), rule="trace", g=0.75)
+    hidden = Population(3, "sigmoid", 2.0, rule="instantaneous")
+    output = Population(3, "linear", rule="instantaneous")
+    return Network(
+        3,
+        (traced, hidden, output),
+        (
+            Projection(0, 1),
+            Projection(1, 1, bias=False),
+            Projection(1, 2, backward="learned"),
+            Projection(0, 2, bias=False),
+            Projection(2, 3, backward="fixed"),
+        ),
+        cost="cross_entropy",
+        softmax_gain=3.0,
+        tau_z=4.0,
+        eta=2.0**-4,
+        seed=5,
+    )
+
+
 def cases() -> tuple[Case, ...]:
     """In the order they run; the last one after the reset."""
     one = _network(3, 5, 4, 3, eta=2.0**-4, seed=0x1234ABCD)
@@ -183,6 +206,8 @@ def cases() -> tuple[Case, ...]:
         Case("full scale", stress_network(), 12, 3, "stress"),
         Case("full scale, alike", stress_network(), 40, 5, "stress", alike=True),
         Case("small", single, 6, 4, percent=90),
+        Case("graph", _graph(), 14, 6, percent=20),
+        Case("graph, parallel", _graph().with_(schedule="parallel", tau_z=None), 14, 7),
         *(_random(seed, "normal") for seed in range(11, 15)),
         *(_random(seed, "stress") for seed in range(15, 18)),
         Case("after reset", one, 6, 5, percent=20),

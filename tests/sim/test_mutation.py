@@ -7,7 +7,7 @@ from importlib import util
 import pytest
 
 from antevolt.hdl.spec.errors import BadFile, BadInput
-from antevolt.sim.docs.mutants import EXPLAINED, record, unexplained
+from antevolt.sim.docs.mutants import EXPLAINED, record, unexplained, unnoticeable
 from antevolt.sim.mutation import patch
 from antevolt.sim.mutation.campaign import model_campaign, netlist_campaign, result
 from antevolt.sim.mutation.coverage import Point, by_file, missed, places, points
@@ -82,7 +82,7 @@ def test_the_records_are_of_enough_mutants(kind: str, enough: int) -> None:
     assert found["mutants"] == len(found["verdicts"]) >= enough
     assert found["killed"] == sum(bool(v["killed"]) for v in found["verdicts"])
     assert found["killed"] >= 0.9 * found["mutants"]
-    assert not {"refused"} & {v["killed"] for v in found["verdicts"]} or kind == "netlist"
+    assert found["killed"] >= 0.95 * (found["mutants"] - len(unnoticeable(kind)))
     assert unexplained(kind) == []
 
 
