@@ -137,17 +137,10 @@ def build_verilog(
     flags  more options of Verilator
     """
     parts = (_harness(), front.read_bytes(), *(t.encode() for t in (*_versions(), *VERILATE)))
-<<<<<<< HEAD
-    key = digest(verilog.encode(), *parts, *(text.encode() for text in (*MAKE, *flags)))
-    folder = cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    library = folder / f"core-{name}-{key[:24]}.so"
-=======
     made_of = digest(verilog.encode(), *parts, *(text.encode() for text in (*MAKE, *flags)))
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     library = folder / f"core-{name}-{made_of[:24]}.so"
->>>>>>> twin
     if not library.exists():
         with locked(library.with_suffix(".lock")):
             if not library.exists():
