@@ -89,9 +89,8 @@ class Bench:
             fields = {"region": TARGET_REGION, "index": n, "write": 1, "unit": self.number}
             play.set(at + n, "access", packed(Access(), data=int(word) & (1 << 18) - 1, **fields))
         await play.play()
-        words = self.draw.integers(0, 1 << 6, (DEPTH, 2, 3))
-        around = self.draw.random(words.shape) < 0.9
-        words[around] = 10 + self.draw.integers(-9, 4, around.sum())
+        words, around = self.draw.integers(0, 1 << 6, (2, DEPTH, 2, 3))
+        words = np.where(around > 6, 1 + around % 13, words)
         mantissa = self.numbers(f.word, words.shape) & (1 << f.word) - 1
         for place, c in np.ndenumerate(words << f.word | mantissa):
             model.write(Region.COEFFICIENTS, 0, int(np.dot(place, (8, 4, 1))), c)

@@ -124,7 +124,10 @@ async def back_products(dut):
         play.set(at, "e_in", e)
         at += 1
         bench.want(at, "e", e)
-        play.set(at + 1, "e_in", bench.word())  # is not shifted in
+        following, moves = bench.word(), draw.randrange(2)
+        play.set(at, "e_in", following)  # while the sweep goes on with the e before
+        play.set(at, "e_shift", moves)
+        bench.want(at + 1, "e", following if moves else e)
         for n in range(length):
             w, r = bench.word(), bench.word()
             play.set(at + n, "w", bench.pair(w, bench.word()))
@@ -134,7 +137,7 @@ async def back_products(dut):
             for name, value, drop in (("q", w * e, f.q_drop), ("g", e * r, f.g_drop)):
                 bench.sum(at + n + PRODUCT, name, value >> drop, f.word)
                 bench.want(at + n + PRODUCT, f"{name}_round", value >> (drop - 1) & 1)
-        at += length - draw.randrange(2)  # the last slot may be that in which the next e comes
+        at += length - draw.randrange(2)  # the next e may come with the last slot
     await bench.check()
 
 

@@ -24,6 +24,7 @@ MACHINES = {
     "2x2 contexts": Machine(streams=2, contexts=2),
 }
 ONE = ("write", "region", "unit", "index", "data")
+LIMIT = 5000  # cycles in which any operation ends
 
 
 class Bench:
@@ -37,7 +38,7 @@ class Bench:
         self.y = Source(self.cycles, "y", stall, seed=2)
         self.cycles.drivers.append(self)
         self.writes, self.waiting, self.done, self.learns = [], 0, False, False
-        self.flags = [0] * self.machine.total_streams
+        self.flags = [None] * self.machine.total_streams  # unknown: a test may follow another
 
     def drive(self):
         self.dut.flags_index.value = self.index = self.draw.randrange(len(self.flags))
@@ -113,7 +114,7 @@ class Bench:
         expected, cost = self.begin(target, context)
         await self.cycles.step()
         self.dut.start.value = 0
-        took = await self.cycles.until(lambda: self.done)
+        took = await self.cycles.until(lambda: self.done, LIMIT)
         assert took == cost + self.waiting
         assert self.writes == expected
         assert not self.x.words
@@ -138,7 +139,7 @@ async def equals_the_loops(dut, stall):
                     await bench.cycles.step()
                     assert not int(dut.x__ready.value)
                     assert not int(dut.y__ready.value)
-                    assert int(dut.flags.value) == bench.flags[bench.index]
+                    assert bench.flags[bench.index] in (None, int(dut.flags.value))
     assert (waited > 0) == (stall != "none")
 
 
@@ -154,7 +155,7 @@ async def words_that_are_there_early(dut):
         bench.y.send(extra)
         await bench.cycles.step()
         dut.start.value = 0
-        assert await bench.cycles.until(lambda: bench.done) == cost
+        assert await bench.cycles.until(lambda: bench.done, LIMIT) == cost
         await bench.cycles.run(9)
         assert bench.writes == expected
         assert list(bench.x.words) == list(bench.y.words) == extra

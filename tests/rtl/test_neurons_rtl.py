@@ -29,7 +29,7 @@ DEPTH = 32
 SIZES = {"state_depth": DEPTH, "r_depth": 32, "io_depth": 32, "tables": 3}
 MACHINES = {
     "1x1": Machine(multipliers=2, formats=Formats(word=16), **SIZES),
-    "3x2": Machine(rows=3, streams=2, filters=2, multipliers=2, contexts=2, **SIZES),
+    "3x2": Machine(rows=3, streams=2, filters=3, contexts=2, **SIZES),
 }
 
 

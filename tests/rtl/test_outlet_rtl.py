@@ -22,6 +22,7 @@ CASES = {
     "3 streams": (Machine(streams=3), 12),
 }
 PLACES = 64
+LIMIT = 5000  # cycles in which any operation ends
 
 
 class Bench:
@@ -76,7 +77,7 @@ class Bench:
 
     async def operation(self):
         cost = await self.start()
-        took = await self.cycles.until(lambda: self.done)
+        took = await self.cycles.until(lambda: self.done, LIMIT)
         assert took == cost + self.waiting
         return self.waiting
 
@@ -92,7 +93,7 @@ async def equals_the_loops(dut, stall):
         if bench.draw.random() < 0.2:  # the flags of the next step come when all words are read
             await bench.cycles.run(bench.latency)
             bench.flags = bench.numbers(FLAG_BITS, len(bench.flags))
-    await bench.cycles.until(lambda: len(bench.sink.words) == len(bench.expected))
+    await bench.cycles.until(lambda: len(bench.sink.words) == len(bench.expected), LIMIT)
     await bench.cycles.run(20)
     assert bench.sink.words == bench.expected
     assert (waited > 0) == (stall in ("bursty", "random", "one_in_four"))
@@ -111,7 +112,7 @@ async def a_reader_that_does_not_come(dut):
         assert bench.done is False
         assert bench.waiting == (100 - kept if cost > kept else 0)
         bench.sink.open = True
-        await bench.cycles.until(lambda: len(bench.sink.words) == len(bench.expected))
+        await bench.cycles.until(lambda: len(bench.sink.words) == len(bench.expected), LIMIT)
         await bench.cycles.run(5)
         assert bench.sink.words == bench.expected
 
@@ -131,7 +132,7 @@ async def resets_in_mid_operation(dut):
             await bench.cycles.step()
             assert not int(dut.o__valid.value) | int(dut.waiting.value)
         await bench.operation()
-        await bench.cycles.until(lambda: len(bench.sink.words) == len(bench.expected))
+        await bench.cycles.until(lambda: len(bench.sink.words) == len(bench.expected), LIMIT)
         assert bench.sink.words == bench.expected
 
 
