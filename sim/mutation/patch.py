@@ -139,8 +139,8 @@ MUTANTS = (
         ),
         ("rates[:, self._constant] = one", "pass", "the bias of a stream that starts is zero"),
         (
-            "op.n)\n            i, j",
-            "0)\n            i, j",
+            "op.n)\n        i, j",
+            "0)\n        i, j",
             "all projections draw the same random bits",
         ),
         (
@@ -175,7 +175,7 @@ MUTANTS = (
         (
             "np.count_nonzero(limited if valid is None else limited[valid])",
             "np.count_nonzero(limited)",
-            "saturations of invalid streams are counted",
+            "saturations of invalid streams are counted in filters",
         ),
         ("s *= 2.0**memories", "s *= 0.5 * 2.0**memories", "traces of half the rates"),
         (
@@ -245,7 +245,11 @@ MUTANTS = (
         ),
         ("change += weights", "change = weights - change", "sign of eta"),
         ("limits.clip(change)", "pass", "weights do not saturate"),
-        ("if k > BITS:", "if k > 1 << 30:", "low bits of a change reach the rounding"),
+        (
+            "if np.max(k) > BITS:",
+            "if np.max(k) > 1 << 30:",
+            "low bits of a change reach the rounding",
+        ),
     ),
     *_of(
         "sim.golden.arithmetic",
