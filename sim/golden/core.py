@@ -21,6 +21,7 @@ from antevolt.hdl.spec.program import STRIDE, Bias, Kind, Operation
 from antevolt.sim.golden.memories import Exact, Memories
 from antevolt.sim.golden.neurons import ErrorFilter, Exp, Membrane, Norm, Trace
 from antevolt.sim.golden.operations import Apply, Back, Forward
+from antevolt.sim.golden.outlet import completes, passed, put_out
 from antevolt.sim.golden.streams import Streams
 
 __all__ = ["GoldenCore", "Observer"]
@@ -33,6 +34,7 @@ class GoldenCore:
 
     observer  called after every operation with the operation and the core
     memories  the words as numbers; what was changed there behind `write` is seen only in part
+    sent      words of the output port in the last step, flat, with their flags
 
         core = GoldenCore(machine)
         core.write(Region.WEIGHTS, 0, 0, words)
@@ -43,6 +45,7 @@ class GoldenCore:
         self.machine = machine
         self.memories = Memories(machine)
         self.observer: Observer | None = None
+        self.sent: Raw = np.zeros(0, dtype=np.int64)
         self._decoded: list[tuple[Operation, Any]] = []
         self._loaded = -1
 
@@ -73,7 +76,8 @@ class GoldenCore:
         x, y   [S T, inputs], [S T, outputs], integers in format r; y of streams without a target
                is not looked at
 
-        Returns the outputs [S T, outputs]. Stream t S + k is that of column k and context t.
+        Returns the outputs [S T, outputs], whatever the output mode lets through (`sent`). Stream
+        t S + k is that of column k and context t.
         Raises BadInput for a wrong shape, numbers beyond the word, or a program that is none.
         """
         self._decode()
@@ -91,6 +95,7 @@ class GoldenCore:
         due = learned >= registers[Register.APPLY_EVERY]
         acc: Exact = np.zeros((0, columns))
         out: list[Raw] = []
+        sent: list[Raw] = []
         for op, run in self._decoded:
             streams = contexts[op.context]
             own = slice(op.context * columns, (op.context + 1) * columns)
@@ -114,11 +119,15 @@ class GoldenCore:
                 self._target(op, streams, targets[own])
             elif op.kind == Kind.OUTPUT:
                 out.append(self._output(op, streams))
+                sent.append(put_out(self.memories, op, words[own], out[-1]))
             else:
                 registers[Register.STEP] = (registers[Register.STEP] + 1) & 0xFFFFFFFF
                 registers[Register.LEARNED] = 0 if due else learned
+                ahead = 0 if completes(self.memories) else passed(self.memories)
+                registers[Register.OUTPUT_PASSED] = ahead
             if self.observer is not None:
                 self.observer(op, self)
+        self.sent = np.concatenate(sent) if sent else np.zeros(0, dtype=np.int64)
         return np.concatenate(out) if out else np.zeros((total, 0), dtype=np.int64)
 
     def _input(self, op: Operation, streams: Streams, x: Raw) -> None:
