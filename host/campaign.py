@@ -7,6 +7,7 @@ Each case is one comparison of a device with the model (`verify.py`); together t
 
 import json
 import subprocess
+import zlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from antevolt.hdl.spec.errors import BadInput, DoesNotFit
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Population
+from antevolt.host.outputs import OutputSetting
 from antevolt.host.random_samples import random_network
 from antevolt.host.rehearse import rehearse
 from antevolt.host.verify import Case, Report
@@ -106,7 +108,13 @@ def campaign(seed: int = 0, steps: int = 4000, device: str = "rtl") -> list[Case
     stress = Case(
         stress_network(), Machine(rows=3, streams=8), steps, seed, "stress", device=device
     )
-    return [*cases, stress]
+    return [_random_outputs(case) for case in (*cases, stress)]
+
+
+def _random_outputs(case: Case) -> Case:
+    """The case with an output mode drawn from its seed and its name."""
+    seed = zlib.crc32(case.name.encode()) + case.seed
+    return replace(case, outputs=OutputSetting.random(seed, case.machine))
 
 
 def random_cases(
@@ -124,6 +132,7 @@ def random_cases(
     for _ in range(DRAWS * count):
         network = random_network(rng, moments=machine.moments)
         case = Case(network, machine, steps, seed + len(cases), device=device)
+        case = _random_outputs(case)
         try:
             cases += [case] if rehearse(case) else []
         except DoesNotFit as error:

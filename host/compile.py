@@ -114,6 +114,7 @@ def _memories(layout: Layout) -> Iterator[Words]:
     for region in (
         Region.GRADIENTS,
         Region.MOMENTS,
+        Region.SUMS,
         Region.WEIGHTS,
         Region.STATE,
         Region.PARTNER,
@@ -227,8 +228,9 @@ def _registers(network: Network) -> Iterator[Words]:
         Register.SEED: network.seed & 0xFFFFFFFF,
         Register.APPLY_EVERY: network.apply_every,
         Register.LEARNED: 0,
+        Register.OUTPUT_EVERY: 1,
     }
+    rest = np.zeros(Register.SATURATED + len(KINDS) - Register.CYCLES, dtype=np.int64)
+    yield Region.REGISTERS, 0, int(Register.CYCLES), rest
     for register, value in values.items():
         yield Region.REGISTERS, 0, int(register), np.array([value], dtype=np.int64)
-    counters = np.zeros(Register.SATURATED + len(KINDS) - Register.CYCLES, dtype=np.int64)
-    yield Region.REGISTERS, 0, int(Register.CYCLES), counters

@@ -32,6 +32,8 @@ def written(op: Operation, machine: Machine) -> Iterator[Written]:
         yield Written(Region.RATES, rates, "r")
         if op.output:
             yield Written(Region.OUTPUT, op.extra + units, "r")
+    elif op.kind == Kind.OUTPUT:
+        yield Written(Region.SUMS, op.extra + units, "sum")
     elif op.kind == Kind.TRACE:
         yield Written(Region.STATE, 2 * neurons, "u")
         yield Written(Region.PARTNER, 2 * neurons + 1, "r'")

@@ -128,6 +128,8 @@ def _named(name: str, element: tuple[int, ...], network: Network) -> str:
         )
     if kind == "trace":
         return f"u of trace {rest[:-2]}, neuron {element[1]}, stream {element[0]}"
+    if kind == "sum":
+        return f"sum of output {element[1]}, stream {element[0]}"
     return f"r of population {len(network.populations)}, neuron {element[1]}, stream {element[0]}"
 
 
@@ -135,6 +137,8 @@ def _output(memory: Memory, step: int, number: int, out: tuple[Raw, Raw], count:
     at = int(np.flatnonzero(out[0] != out[1])[0])
     stream, unit = divmod(at, memory.network.outputs)
     place = f"output {unit} of stream {stream}, with its flags"
+    if (out[0] < 0).any():  # an output mode that does not put out all
+        stream, place = 0, f"word {at} of those put out, with its flags"
     column = stream % memory.machine.streams
     return Difference(
         step, f"operation {number} (OUTPUT)", place, "stream out", column, at,

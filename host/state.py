@@ -15,9 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.formats import QFormat, Raw
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.memory_map import Region, Register
+from antevolt.hdl.spec.memory_map import OUTPUT_SUM_BITS, Region, Register
 from antevolt.hdl.spec.moments import NEEDS, WORD, Rule
 from antevolt.hdl.spec.network import Network, Projection
+from antevolt.hdl.spec.outputs import NEEDS_SUMS, OutputMode
 from antevolt.hdl.spec.time_constants import BITS, FRAC, HIGHEST, ONE, ratios
 from antevolt.host.backend import Backend
 from antevolt.host.checkpoint import State
@@ -34,6 +35,10 @@ REGISTERS = {
     "register.seed": Register.SEED,
     "register.apply_every": Register.APPLY_EVERY,
     "register.learned": Register.LEARNED,
+    "register.output_mode": Register.OUTPUT_MODE,
+    "register.output_every": Register.OUTPUT_EVERY,
+    "register.output_passed": Register.OUTPUT_PASSED,
+    "register.output_shift": Register.OUTPUT_SHIFT,
 }
 
 
@@ -101,7 +106,12 @@ class Memory:
         return state
 
     def check(self, state: Mapping[str, ArrayLike]) -> dict[str, Raw]:
-        """The integers of a state; raises BadInput for one that does not fit this network."""
+        """The integers of a state; raises BadInput for one that does not fit this network.
+
+        A core without sums passes over them.
+        """
+        if not self.machine.sums:
+            state = {k: v for k, v in state.items() if k not in ("sum", "sum" + RAW)}
         known = {*REGISTERS, *self.places, *(name + RAW for name in self.places)}
         if unknown := sorted(set(state) - known):
             raise BadInput(f"the state has {', '.join(unknown)}, which this network has not")
@@ -116,6 +126,9 @@ class Memory:
             if value.shape != (1,) or value.dtype.kind not in "iu" or not 0 <= value[0] < 1 << 32:
                 raise BadInput(f"{name} is {value}; expected one integer of 32 bits, shape [1]")
             checked[name] = value.astype(np.int64)
+        mode = int(checked["register.output_mode"][0])
+        if mode not in set(OutputMode) or mode in NEEDS_SUMS and not self.machine.sums:
+            raise BadInput(f"register.output_mode is {mode}; this core has no such mode")
         return checked
 
     def write(self, backend: Backend, checked: Mapping[str, Raw]) -> None:
@@ -256,6 +269,9 @@ def _places(network: Network, machine: Machine, layout: Layout) -> dict[str, Pla
         own = population == len(network.populations)
         name = "output" if own else f"population.{population}.kept"
         places[name] = each(Region.OUTPUT, np.array(first)[context, None] + units, f.r)
+        if population == len(layout.given.populations) and machine.sums:
+            index = np.array(first)[context, None] + units
+            places["sum"] = each(Region.SUMS, index, QFormat(OUTPUT_SUM_BITS, f.r.frac))
     for trace in layout.traces:
         units = np.arange(trace.rates.n)
         number = sum(name.startswith(f"trace.{trace.source}.{trace.target}.") for name in places)

@@ -109,7 +109,7 @@ class Core(wiring.Component):
         intake, outlet, registers = self.intake, self.outlet, self.registers
         op, issue = sequencer.op, {kind: sequencer.issue[kind] for kind in Kind}
         start = Signal()
-        m.d.sync += self.gate.idle.eq(~sequencer.busy & ~start)
+        m.d.sync += self.gate.idle.eq(~sequencer.busy & ~start & ~outlet.unsettled)
         m.d.comb += [
             start.eq(~sequencer.busy & self.x.valid & ~self.gate.wants),
             *(sequencer.go.eq(start), intake.new_step.eq(start), neurons.step.eq(start)),
@@ -129,6 +129,9 @@ class Core(wiring.Component):
             *(intake.keep.eq(op.output), intake.kept.eq(op.extra)),
             *(outlet.start.eq(issue[Kind.OUTPUT]), outlet.n.eq(op.n), outlet.address.eq(op.extra)),
             *(outlet.context.eq(op.context), outlet.prior.eq(op.prior)),
+            *(outlet.mode.eq(registers.output_mode), outlet.shift.eq(registers.output_shift)),
+            outlet.due.eq(registers.output_due),
+            registers.saturated_sums.eq(outlet.saturated),
             *(intake.flags_index.eq(outlet.flags_index), outlet.flags.eq(intake.flags)),
             *(registers.learns.eq(intake.learns), registers.ended.eq(sequencer.ended)),
             *(registers.busy.eq(sequencer.busy), registers.stalled_input.eq(intake.waiting)),
@@ -149,7 +152,7 @@ class Core(wiring.Component):
         m.d.sync += head.as_value().eq(total)
         for part in self._at_head():
             m.d.comb += part.access.eq(head)
-        m.d.comb += self.array.access_rows.eq(head)
+        m.d.comb += [self.array.access_rows.eq(head), self.outlet.bus.eq(head)]
         return head
 
     def _columns(self, m: Module, bus: Any) -> Any:
@@ -158,7 +161,7 @@ class Core(wiring.Component):
         accesses = hops(m, bus, tiles, "access")
         commands = hops(m, self.neurons.command, tiles, "command")
         pushes = hops(m, self.sweeps.push, tiles, "push")
-        reply: Any = 0
+        reply: Any = self.outlet.bus_reply.data
         for part in self._at_head():
             reply = reply | part.reply.data
         self.terms: Any = Const(0, 1)

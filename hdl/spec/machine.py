@@ -33,6 +33,7 @@ class Machine:
     softmax       with EXP and NORM: cross-entropy
     time_constants  with TIMES: they learn
     moments       per weight: 0 (plain SGD only), 1 (also momentum and sign), 2 (also Adam)
+    sums          of outputs over a sequence: output modes sum and argmax
     """
 
     rows: int = 1
@@ -54,6 +55,7 @@ class Machine:
     softmax: bool = True
     time_constants: bool = False
     moments: int = 0
+    sums: bool = True
     formats: Formats = field(default_factory=Formats)
 
     def __post_init__(self) -> None:
@@ -74,6 +76,11 @@ class Machine:
             raise ValueError(f"phi_log2 is {self.phi_log2}; a table has 2^4..2^10 intervals")
         if self.moments not in (0, 1, 2):
             raise ValueError(f"moments is {self.moments}; a core keeps 0, 1 or 2 per weight")
+        if self.sums and self.streams * self.io_depth > 1 << 14:
+            raise ValueError(
+                f"streams x io_depth is {self.streams * self.io_depth}; a core with sums has at "
+                "most 16384"
+            )
 
     @property
     def total_streams(self) -> int:

@@ -167,6 +167,7 @@ class CompiledCore(GoldenCore):
                     applied[n] = self._step_with_numpy(program, [array[n] for array in arrays])
         finally:
             self._take_back(program)
+        self.sent = self._send(words, out)
         return out, applied.astype(np.bool_)
 
     def _step_with_numpy(self, program: _Program, arrays: list[Raw]) -> bool:
