@@ -30,6 +30,7 @@ __all__ = ["campaign", "random_cases", "result", "stress_network"]
 ROOM = {"w_depth": 2048, "r_depth": 512, "state_depth": 1024, "io_depth": 256}
 ROOM |= {"program_depth": 1024, "tables": 6}
 """Depths that random networks want."""
+RANDOM = 12  # random networks of the long run
 DRAWS = 20  # networks drawn for one that is taken, at most
 SHAPES = ((1, 1), (4, 1), (3, 1), (1, 8), (3, 8))
 
@@ -105,10 +106,20 @@ def campaign(seed: int = 0, steps: int = 4000, device: str = "rtl") -> list[Case
         optimized: Any = {"optimizer": rule, "eta": 2.0**-7 if rule == "momentum" else 2.0**-10}
         keeps = Machine(rows=3, streams=2, moments=moments)
         cases.append(Case(nets[net].with_(**optimized), keeps, steps, seed, device=device))
+    tuned = nets[0].with_(
+        populations=(
+            replace(nets[0].populations[0], eta_tau_m=0.25, eta_tau_r=0.125),
+            nets[0].populations[1],
+        )
+    )
+    learns = Machine(rows=2, streams=2, time_constants=True)
+    cases.append(Case(tuned, learns, steps, seed, device=device))
+    graphs = Machine(rows=3, streams=2, contexts=2, moments=2)
+    random = random_cases(RANDOM, graphs, steps, seed, device)
     stress = Case(
         stress_network(), Machine(rows=3, streams=8), steps, seed, "stress", device=device
     )
-    return [_random_outputs(case) for case in (*cases, stress)]
+    return [*(_random_outputs(case) for case in (*cases, stress)), *random]
 
 
 def _random_outputs(case: Case) -> Case:
