@@ -24,6 +24,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from antevolt.hdl.spec.errors import BadFile, BadInput, Closed
+from antevolt.hdl.spec.flags import Flag
+from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register
 from antevolt.hdl.spec.network import Network
@@ -31,10 +33,12 @@ from antevolt.host import checkpoint
 from antevolt.host.backend import Backend, open_backend
 from antevolt.host.checkpoint import State
 from antevolt.host.compile import Image, compile
+from antevolt.host.energy import Energy, energy_of
 from antevolt.host.optimizer import changes, with_rate
 from antevolt.host.outputs import Output, OutputSetting, Sent
 from antevolt.host.samples import Batch, Flags, Sample, Sizes, collect, steps_of
 from antevolt.host.state import Memory
+from antevolt.host.substeps import InputSetting
 
 __all__ = ["CHUNK", "Device", "Loaded", "Output", "Sample", "open"]
 
@@ -85,6 +89,8 @@ class Device:
         self._image: Image | None = None
         self._memory: Memory | None = None
         self._loads = 0
+        self._inputs = InputSetting()
+        self._last: Batch | None = None  # whose last step the core ran last
         self._saturated = {"inputs": 0, "targets": 0, "weights": 0}
         self.loaded: Loaded | None = None
 
@@ -167,6 +173,7 @@ class Device:
             setting.write(backend)
         self._image, self._memory = image, memory
         self._loads += 1
+        self._inputs, self._last = InputSetting(), None
         self._saturated = {"inputs": 0, "targets": 0, "weights": saturated}
         self.loaded = Loaded(
             saturated, image.timetable.cycles_learning, image.timetable.cycles_plain
@@ -268,10 +275,11 @@ class Device:
         _, memory = self._ready()
         with self._closing():
             mode = Sent.read(self.backend).setting.mode
-            snapshot = memory.snapshot(self.backend)
+            snapshot, last_run = memory.snapshot(self.backend), self._last
             parts = (steps.batch(a, a + CHUNK) for a in range(0, len(steps), CHUNK))
             rows = [output.values for part in parts for output in self._run(part)]
             memory.write(self.backend, snapshot)
+            self._last = last_run
         if mode == "argmax":
             return np.concatenate([np.zeros(0, dtype=np.int64), *rows])
         if mode != "every":
@@ -286,7 +294,7 @@ class Device:
         batch = collect(self.sizes, [Sample(x, y)], 0, learn=True)
         with self._closing():
             rows = [output.values for output in self._run(batch)]
-        return rows[0] if rows else np.zeros((0, self.sizes.outputs))
+        return rows[-1] if rows else np.zeros((0, self.sizes.outputs))
 
     def partial_fit(self, samples: ArrayLike, targets: ArrayLike, **flags: ArrayLike) -> Self:
         """Learn from arrays, [T, S, inputs] and [T, S, outputs]; flags as in `stream`."""
@@ -314,6 +322,38 @@ class Device:
         setting = OutputSetting(mode, every, shift).check(self.machine)
         with self._closing():
             setting.write(self.backend)
+
+    def set_inputs(self, substeps: int = 1, mode: str = "hold") -> None:
+        """Let one sample, with its target, drive `substeps` = k steps of the core, from now on.
+
+        mode  "hold": its inputs stay; "interpolate": they go there linearly from those of the
+              sample before (`InputSetting`), which are zero after `load`; a stream that starts
+              holds its first sample
+
+        `first` acts in the first of the k steps, `last` in the last one. Outputs, and the numbers
+        of `results`, count steps: `set_outputs("every", k)` gives one output per sample. The host
+        makes the steps; the setting lasts until `load`, and checkpoints do not hold it. Raises
+        BadInput for what there is not.
+        """
+        self._ready()
+        self._inputs = InputSetting(substeps, mode).check()
+
+    def energy(self) -> Energy:
+        """The energy after the last step: 1/2 |e|^2 of each population, beta C at the output.
+
+        Read over the access port, no matter what the output mode lets through; C is of the outputs
+        as they are after the step, also with the parallel schedule. C counts for streams that were valid and had a target in that
+        step; `load`, `restore` and `load_state_dict` forget the targets.
+        """
+        _, memory = self._ready()
+        sizes, last = self.sizes, self._last
+        targets = np.zeros((sizes.streams, sizes.outputs))
+        targeted = np.zeros(sizes.streams, dtype=np.bool_)
+        if last is not None:
+            needs = int(Flag.VALID | Flag.TARGET_VALID)
+            targets, targeted = sizes.formats.r.to_real(last.y[-1]), last.flags[-1] & needs == needs
+        with self._closing():
+            return energy_of(memory, self.backend, targets, targeted)
 
     def set_eta(self, projection: int | None, eta: float) -> float:
         """Change the learning rate of one projection, or (None) of all that learn, from now on.
@@ -356,6 +396,7 @@ class Device:
         checked = memory.check(state)
         with self._closing():
             memory.write(self.backend, checked)
+            self._last = None
 
     def save(self, path: str | Path) -> None:
         """Write the state and the network to one `.safetensors` file."""
@@ -420,7 +461,7 @@ class Device:
                 raise Closed("another network was loaded while this stream was under way")
             with self._closing():
                 outputs = self._run(part, done)
-            done += part.steps
+            done += part.steps * self._inputs.substeps
             yield from outputs
 
     def _run(self, batch: Batch, start: int = 0) -> list[Output]:
@@ -428,13 +469,21 @@ class Device:
         sizes, backend = self.sizes, self.backend
         if not batch.steps:
             return []
+        batch = self._inputs.expand(batch, self._inputs_before())
         x, y = batch.words(sizes.formats)
         sent = Sent.read(backend)
         count = int(sent.words(batch.flags, sizes.outputs).sum())
         words = backend.run(x, y, batch.steps, sizes.streams * sizes.outputs, count)
         self._saturated["inputs"] += batch.saturated_inputs
         self._saturated["targets"] += batch.saturated_targets
+        self._last = batch
         return list(sent.parse(words, batch.flags, sizes, start))
+
+    def _inputs_before(self) -> Raw:
+        """[S, inputs] as they stand in the core, where they matter."""
+        if self._inputs.looks_back:
+            return self._ready()[1].places["population.0.r"].gather(self.backend)
+        return np.zeros((self.sizes.streams, self.sizes.inputs), dtype=np.int64)
 
     @contextmanager
     def _closing(self) -> Iterator[None]:
