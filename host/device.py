@@ -342,8 +342,9 @@ class Device:
         """The energy after the last step: 1/2 |e|^2 of each population, beta C at the output.
 
         Read over the access port, no matter what the output mode lets through; C is of the outputs
-        as they are after the step, also with the parallel schedule. C counts for streams that were valid and had a target in that
-        step; `load`, `restore` and `load_state_dict` forget the targets.
+        as they are after the step, also with the parallel schedule. C counts for streams that were
+        valid and had a target in that step; `load`, `restore` and `load_state_dict` forget the
+        targets.
         """
         _, memory = self._ready()
         sizes, last = self.sizes, self._last

@@ -12,6 +12,7 @@ from antevolt.hdl.spec.flags import FLAG_BITS, Flag
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
+from antevolt.hdl.spec.outputs import OutputMode
 from antevolt.sim.bench.simulator import values
 from antevolt.sim.bench.streams import STALLS, Cycles, Sink
 from antevolt.sim.bench.timeline import unpacked
@@ -32,6 +33,7 @@ class Bench:
         self.dut, self.machine = dut, Machine.from_json(values()["machine"])
         self.word, self.latency = self.machine.formats.word, values()["latency"]
         self.cycles, self.draw = Cycles(dut), Random(stall)
+        dut.mode.value, dut.due.value = OutputMode.EVERY, 1  # others: `tests/host/test_outputs.py`
         self.sink = Sink(self.cycles, "o", stall, seed=3)
         self.cycles.drivers.append(self)
         self.memory = [self.numbers(self.word, PLACES) for _ in range(self.machine.streams)]
@@ -108,7 +110,7 @@ async def a_reader_that_does_not_come(dut):
         bench.sink.open = False
         cost = await bench.start()
         await bench.cycles.run(100)
-        kept = bench.latency + 4
+        kept = values()["way"] + 4
         assert bench.done is False
         assert bench.waiting == (100 - kept if cost > kept else 0)
         bench.sink.open = True
@@ -139,4 +141,5 @@ async def resets_in_mid_operation(dut):
 @pytest.mark.parametrize("name", CASES)
 def test_outlet(bench, name):
     machine, latency = CASES[name]
-    bench(Outlet(machine, latency), machine=machine.to_json(), latency=latency)
+    outlet = Outlet(machine, latency)
+    bench(outlet, machine=machine.to_json(), latency=latency, way=outlet.way)

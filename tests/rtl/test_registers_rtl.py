@@ -10,6 +10,7 @@ from antevolt.hdl.core.registers import EVENT_BITS, Registers
 from antevolt.hdl.core.tap import REPLY_LATENCY
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, KINDS, Region, Register
+from antevolt.hdl.spec.outputs import MODE_BITS, SHIFT_BITS
 from antevolt.sim.bench.streams import Cycles
 from antevolt.sim.bench.timeline import packed
 
@@ -19,7 +20,18 @@ COUNTED = {
     Register.STALLED_OUTPUT: "stalled_output",
     Register.SLOTS: "slot",
 } | {Register.SATURATED + n: f"saturated__{n}" for n in range(len(KINDS))}
-WRITABLE = (Register.STEP, Register.SEED, Register.APPLY_EVERY, Register.LEARNED)
+COUNTED[Register.SATURATED_SUMS] = "saturated_sums"
+WRITABLE = {
+    Register.STEP: 32,
+    Register.SEED: 32,
+    Register.APPLY_EVERY: 32,
+    Register.LEARNED: 32,
+    Register.OUTPUT_MODE: MODE_BITS,
+    Register.OUTPUT_EVERY: 32,
+    Register.OUTPUT_PASSED: 32,
+    Register.OUTPUT_SHIFT: SHIFT_BITS,
+}
+"""Bits of each; what counts steps counts them in `step`."""
 SIZE = Register.SATURATED + len(KINDS)
 ACTS = 2  # cycles from an access on the bus to when it acts
 LEISURE = 3  # cycles that `due` may take
@@ -37,13 +49,15 @@ class Bench:
     def fresh_start(self):
         self.events.clear()
         self.cleared = dict.fromkeys((*COUNTED, Register.CYCLES), 0)  # first cycle that counts
-        self.words = dict.fromkeys(WRITABLE, 0) | {Register.APPLY_EVERY: 1}
+        self.words = dict.fromkeys(WRITABLE, 0)
+        self.words |= {Register.APPLY_EVERY: 1, Register.OUTPUT_EVERY: 1}
 
     def drive(self):
         many = self.draw.choice([0, 1, (1 << EVENT_BITS) - 1])
         seen = {Register.CYCLES: 1}
         for number, port in COUNTED.items():
             top = many if number >= Register.SATURATED else 1
+            top = min(many, 3) if number == Register.SATURATED_SUMS else top
             seen[number] = self.draw.randint(0, top)
             getattr(self.dut, port).value = seen[number]
         self.events.append(seen)
@@ -67,7 +81,7 @@ class Bench:
         if region == Region.REGISTERS and number in self.cleared:
             self.cleared[number] = now + ACTS + 1
         elif region == Region.REGISTERS and number in WRITABLE:
-            self.words[number] = word & 0xFFFFFFFF
+            self.words[number] = word & (1 << WRITABLE[number]) - 1
 
     async def check(self, number):
         now = len(self.events)
@@ -92,11 +106,17 @@ class Bench:
         learned = (words[Register.LEARNED] + learns) & 0xFFFFFFFF
         due = learned >= words[Register.APPLY_EVERY]
         assert int(dut.due.value) == due
+        passed = (words[Register.OUTPUT_PASSED] + 1) & 0xFFFFFFFF
+        sends = passed >= words[Register.OUTPUT_EVERY]
+        assert int(dut.output_due.value) == sends
+        assert int(dut.output_mode.value) == words[Register.OUTPUT_MODE]
+        assert int(dut.output_shift.value) == words[Register.OUTPUT_SHIFT]
         dut.ended.value, self.moving = 1, True
         await self.cycles.step()
         dut.ended.value, self.moving = 0, False
         words[Register.STEP] = (words[Register.STEP] + 1) & 0xFFFFFFFF
         words[Register.LEARNED] = 0 if due else learned
+        words[Register.OUTPUT_PASSED] = 0 if sends else passed
         return due
 
 
@@ -121,6 +141,7 @@ async def steps_that_learn(dut):
     await bench.cycles.reset()
     for every in (1, 2, 3, 7, 0xFFFFFFFF):
         await bench.write(Region.REGISTERS, Register.APPLY_EVERY, every)
+        await bench.write(Region.REGISTERS, Register.OUTPUT_EVERY, (every + 1) & 0xFFFFFFFF)
         for _ in range(25):
             applied += await bench.step(draw.randrange(2))
         for number in WRITABLE:
