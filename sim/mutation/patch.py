@@ -280,8 +280,8 @@ MUTANTS = (
         "sim.golden.memories",
         ("memory[at[chosen] // 2, unit]", "memory[at[chosen] // 2, 0]", "state goes to column 0"),
         (
-            "word & 0xFFFFFFFF if number in WRITABLE else 0",
-            "word & 0xFFFFFFFF",
+            "word & (1 << WRITABLE.get(number, 0)) - 1",
+            "word & (1 << WRITABLE.get(number, 32)) - 1",
             "counters can be set",
         ),
         (
