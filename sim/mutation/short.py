@@ -98,7 +98,8 @@ class Model:
     def interrupt(self, x_words: NDArray[np.int64]) -> None:
         _, count = size(self.core.machine, Region.REGISTERS)
         self.core.write(Region.REGISTERS, 0, 0, np.zeros(count, dtype=np.int64))
-        self.core.write(Region.REGISTERS, 0, Register.APPLY_EVERY, [1])
+        for register in (Register.APPLY_EVERY, Register.OUTPUT_EVERY):  # what a reset makes 1
+            self.core.write(Region.REGISTERS, 0, register, [1])
 
     def clock_error(self) -> int:
         return 0

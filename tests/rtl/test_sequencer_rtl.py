@@ -76,7 +76,7 @@ def timetable(program, given, start):
     """Pulses {cycle: operation} of a step whose `go` is at `start`, and its last busy cycle."""
     at, pulses = start + FETCHED, {}
     for op in program:
-        skipped = op.kind == Kind.APPLY and not given(at, "due")
+        skipped = op.kind in (Kind.APPLY, Kind.TIMES) and not given(at, "due")
         if not skipped:
             pulses[at + 1] = op
         if op.kind == Kind.END:
