@@ -43,12 +43,21 @@ class Backend(Protocol):
         """`count` words from `index` on, after everything written before."""
         ...
 
-    def run(self, x_words: ArrayLike, y_words: ArrayLike, steps: int, outputs: int) -> Words:
-        """Run `steps` steps and return their `steps * outputs` output words.
+    def run(
+        self,
+        x_words: ArrayLike,
+        y_words: ArrayLike,
+        steps: int,
+        outputs: int,
+        words: int | None = None,
+    ) -> Words:
+        """Run `steps` steps and return the output words that come.
 
         x_words  inputs of all steps, streams and units, flat
         y_words  targets, of the streams that have one, flat
-        outputs  output words of one step: all streams' outputs
+        outputs  all streams' outputs of one step
+        words    output words that come, where they are not `steps * outputs`: the caller knows from
+                 the output mode and the flags
         """
         ...
 

@@ -7,6 +7,7 @@ Each case is one comparison of a device with the model (`verify.py`); together t
 
 import json
 import subprocess
+import zlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from antevolt.hdl.spec.errors import BadInput, DoesNotFit
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Population
+from antevolt.host.outputs import OutputSetting
 from antevolt.host.random_samples import random_network
 from antevolt.host.rehearse import rehearse
 from antevolt.host.verify import Case, Report
@@ -28,6 +30,7 @@ __all__ = ["campaign", "commit", "random_cases", "result", "stress_network"]
 ROOM = {"w_depth": 2048, "r_depth": 512, "state_depth": 1024, "io_depth": 256}
 ROOM |= {"program_depth": 1024, "tables": 6}
 """Depths that random networks want."""
+RANDOM = 12  # random networks of the long run
 DRAWS = 20  # networks drawn for one that is taken, at most
 SHAPES = ((1, 1), (4, 1), (3, 1), (1, 8), (3, 8))
 
@@ -103,10 +106,26 @@ def campaign(seed: int = 0, steps: int = 4000, device: str = "rtl") -> list[Case
         optimized: Any = {"optimizer": rule, "eta": 2.0**-7 if rule == "momentum" else 2.0**-10}
         keeps = Machine(rows=3, streams=2, moments=moments)
         cases.append(Case(nets[net].with_(**optimized), keeps, steps, seed, device=device))
+    tuned = nets[0].with_(
+        populations=(
+            replace(nets[0].populations[0], eta_tau_m=0.25, eta_tau_r=0.125),
+            nets[0].populations[1],
+        )
+    )
+    learns = Machine(rows=2, streams=2, time_constants=True)
+    cases.append(Case(tuned, learns, steps, seed, device=device))
+    graphs = Machine(rows=3, streams=2, contexts=2, moments=2)
+    random = random_cases(RANDOM, graphs, steps, seed, device)
     stress = Case(
         stress_network(), Machine(rows=3, streams=8), steps, seed, "stress", device=device
     )
-    return [*cases, stress]
+    return [*(_random_outputs(case) for case in (*cases, stress)), *random]
+
+
+def _random_outputs(case: Case) -> Case:
+    """The case with an output mode drawn from its seed and its name."""
+    seed = zlib.crc32(case.name.encode()) + case.seed
+    return replace(case, outputs=OutputSetting.random(seed, case.machine))
 
 
 def random_cases(
@@ -124,6 +143,7 @@ def random_cases(
     for _ in range(DRAWS * count):
         network = random_network(rng, moments=machine.moments)
         case = Case(network, machine, steps, seed + len(cases), device=device)
+        case = _random_outputs(case)
         try:
             cases += [case] if rehearse(case) else []
         except DoesNotFit as error:

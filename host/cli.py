@@ -71,6 +71,11 @@ antevolt = LazyGroup(
             "antevolt.host.reference_command:command",
             "compare with the floating-point reference",
         ),
+        "mutate": ("antevolt.sim.mutation.command:command", "does the comparison notice changes"),
+        "coverage": (
+            "antevolt.sim.mutation.coverage_command:command",
+            "lines and branches of the gateware that the comparison reaches",
+        ),
         "version": ("antevolt.host.version:command", "what is installed"),
     },
 )

@@ -12,11 +12,18 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
 from antevolt.hdl.spec.network import Network
 from antevolt.hdl.spec.program import LAYOUT, Operation
+from antevolt.hdl.spec.time_constants import ratios
 from antevolt.host.layout import Layout, place
 from antevolt.host.optimizer import optimizer_of
 from antevolt.host.phi_tables import table
 from antevolt.host.program import operations
-from antevolt.host.quantize import coefficient, learning_rate, shifts
+from antevolt.host.quantize import (
+    coefficient,
+    learning_rate,
+    learns_times,
+    shifts,
+    time_constant,
+)
 from antevolt.host.schedule import Timetable, back_interval, forward_interval, schedule
 
 __all__ = ["Image", "Layout", "compile"]
@@ -72,6 +79,7 @@ def compile(network: Network, machine: Machine) -> Image:
         *_memories(layout),
         _program(timetable.operations),
         *_coefficients(layout),
+        *_times(layout),
         *_tables(layout),
         *_registers(network),
     )
@@ -106,6 +114,7 @@ def _memories(layout: Layout) -> Iterator[Words]:
     for region in (
         Region.GRADIENTS,
         Region.MOMENTS,
+        Region.SUMS,
         Region.WEIGHTS,
         Region.STATE,
         Region.PARTNER,
@@ -154,6 +163,11 @@ def _coefficients(layout: Layout) -> Iterator[Words]:
             for mode, triple in enumerate(values):
                 for which, (name, value, shift) in enumerate(triple):
                     words[i, mode, which] = coefficient(f"{name} {where}", value, shift, f)
+            if learns_times(population):  # as the core will make them
+                raw_m, raw_r = (time_constant(tau / dt, where) for tau in (tau_m, tau_r))
+                words[i, 0, 1:3] = ratios(raw_m, raw_r, f)
+                if population.prospective_errors:
+                    words[i, 1, 1:3] = ratios(raw_r, raw_m, f)
         yield Region.COEFFICIENTS, 0, 8 * layout.coefficients[l - 1], words.reshape(-1)
     for number, triples in _shared(layout):
         words = np.zeros((2, 4), dtype=np.int64)
@@ -161,6 +175,21 @@ def _coefficients(layout: Layout) -> Iterator[Words]:
             for which, (name, value) in enumerate(named):
                 words[mode, which] = coefficient(name, value, general, f)
         yield Region.COEFFICIENTS, 0, 8 * number, words.reshape(-1)
+
+
+def _times(layout: Layout) -> Iterator[Words]:
+    """Time constants in steps, and zeroed sums."""
+    dt = layout.network.dt
+    for l, population in enumerate(layout.network.populations, 1):
+        if not learns_times(population):
+            continue
+        words = np.zeros((population.size, 4), dtype=np.int64)
+        for which, taus in enumerate((population.tau_m, population.tau_r)):
+            words[:, which] = [
+                time_constant(tau / dt, f"of population {l}, neuron {i}")
+                for i, tau in enumerate(_each(taus))
+            ]
+        yield Region.TIMES, 0, 4 * layout.coefficients[l - 1], words.reshape(-1)
 
 
 Named = tuple[str, float]
@@ -199,8 +228,9 @@ def _registers(network: Network) -> Iterator[Words]:
         Register.SEED: network.seed & 0xFFFFFFFF,
         Register.APPLY_EVERY: network.apply_every,
         Register.LEARNED: 0,
+        Register.OUTPUT_EVERY: 1,
     }
+    rest = np.zeros(Register.SATURATED + len(KINDS) - Register.CYCLES, dtype=np.int64)
+    yield Region.REGISTERS, 0, int(Register.CYCLES), rest
     for register, value in values.items():
         yield Region.REGISTERS, 0, int(register), np.array([value], dtype=np.int64)
-    counters = np.zeros(Register.SATURATED + len(KINDS) - Register.CYCLES, dtype=np.int64)
-    yield Region.REGISTERS, 0, int(Register.CYCLES), counters

@@ -24,6 +24,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from antevolt.hdl.spec.errors import BadFile, BadInput, Closed
+from antevolt.hdl.spec.flags import Flag
+from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register
 from antevolt.hdl.spec.network import Network
@@ -31,12 +33,14 @@ from antevolt.host import checkpoint
 from antevolt.host.backend import Backend, open_backend
 from antevolt.host.checkpoint import State
 from antevolt.host.compile import Image, compile
+from antevolt.host.energy import Energy, energy_of
 from antevolt.host.optimizer import changes, with_rate
+from antevolt.host.outputs import Output, OutputSetting, Sent
 from antevolt.host.samples import Batch, Flags, Sample, Sizes, collect, steps_of
 from antevolt.host.state import Memory
-from antevolt.host.words import signed
+from antevolt.host.substeps import InputSetting
 
-__all__ = ["CHUNK", "Device", "Loaded", "Sample", "open"]
+__all__ = ["CHUNK", "Device", "Loaded", "Output", "Sample", "open"]
 
 CHUNK = 64
 """Steps that `stream` takes from its source at a time."""
@@ -85,6 +89,8 @@ class Device:
         self._image: Image | None = None
         self._memory: Memory | None = None
         self._loads = 0
+        self._inputs = InputSetting()
+        self._last: Batch | None = None  # whose last step the core ran last
         self._saturated = {"inputs": 0, "targets": 0, "weights": 0}
         self.loaded: Loaded | None = None
 
@@ -137,17 +143,23 @@ class Device:
         machine = self.machine
         return Sizes(machine.total_streams, network.inputs, network.outputs, machine.formats)
 
-    def load(self, network: Network, parameters: Mapping[str, Any] | None = None) -> Loaded:
+    def load(
+        self,
+        network: Network,
+        parameters: Mapping[str, Any] | None = None,
+        outputs: str = "every",
+    ) -> Loaded:
         """Compile a network and write it, its weights and the zero state.
 
         parameters  as `Network.random_parameters` gives them, which is also the default with the
                     network's own seed
+        outputs     the output mode, see `set_outputs`
 
         Finite weights beyond the format w (+-4) saturate; the count is in the result, in `loaded`
         and in `counters`. Refused: NaN and infinite weights, wrong names and shapes (BadNetwork),
         networks that the core cannot hold (DoesNotFit) or run (BadNetwork).
         """
-        backend = self.backend
+        backend, setting = self.backend, OutputSetting(outputs).check(self.machine)
         drawn = network.random_parameters(network.seed) if parameters is None else parameters
         checked = network.check_parameters(drawn)
         image = compile(network, self.machine)
@@ -158,8 +170,10 @@ class Device:
                 backend.write(region, unit, index, words)
             for row, words in enumerate(banks):
                 backend.write(Region.WEIGHTS, row, 0, words)
+            setting.write(backend)
         self._image, self._memory = image, memory
         self._loads += 1
+        self._inputs, self._last = InputSetting(), None
         self._saturated = {"inputs": 0, "targets": 0, "weights": saturated}
         self.loaded = Loaded(
             saturated, image.timetable.cycles_learning, image.timetable.cycles_plain
@@ -180,6 +194,10 @@ class Device:
     ) -> Iterator[NDArray[np.float64]]:
         """Stream samples and give the outputs [S, outputs] of each step, as they come.
 
+        In other output modes than every step (`set_outputs`) only what the core puts out: of a
+        step, the outputs of the streams that end there, [streams, outputs], or in mode argmax
+        their numbers, [streams]; nothing of steps without any. `results` also says which they are.
+
         samples  an array [T, S, inputs] (see `samples.py` for what may be left out) with `targets`
                  [T, S, outputs] and flags [T, S], [T] or one; or any iterable of samples
                  (`Sample`, mapping, tuple, inputs) that carry theirs
@@ -193,6 +211,31 @@ class Device:
         sent; of an iterable, the samples before a bad one run, then BadInput is raised. Inputs and
         targets beyond +-8 saturate (`counters()["saturated_on_host"]`).
         """
+        found = self.results(
+            samples,
+            targets,
+            learn,
+            valid=valid,
+            first=first,
+            last=last,
+            target_valid=target_valid,
+            chunk=chunk,
+        )
+        return (output.values for output in found)
+
+    def results(
+        self,
+        samples: ArrayLike | Iterable[Any],
+        targets: ArrayLike | None = None,
+        learn: ArrayLike = False,
+        *,
+        valid: ArrayLike = True,
+        first: ArrayLike = False,
+        last: ArrayLike = False,
+        target_valid: ArrayLike | None = None,
+        chunk: int = CHUNK,
+    ) -> Iterator[Output]:
+        """Like `stream`, with the step and the streams that each output belongs to."""
         if not isinstance(chunk, int) or chunk < 1:
             raise BadInput(f"chunk is {chunk!r}; it is a number of steps, 1 or more")
         flags = Flags(valid, first, last, target_valid, learn)
@@ -221,33 +264,97 @@ class Device:
     ) -> NDArray[np.float64]:
         """The outputs [T, S, outputs] ([T, outputs] where S was left out), leaving no trace.
 
+        In mode every with k > 1, T is the number of steps that put out something; in the modes
+        last and sum the result is [sequences, outputs], in mode argmax [sequences], integers: the
+        sequences in the order in which they end, those of one step by stream.
+
         The streams carry on from where they are (or start anew where `first` says so); afterwards
         all memories and the step counter are put back, bit for bit. Counters of `counters` move.
         """
         steps = steps_of(self.sizes, samples, None, Flags(valid, first, last))
-        image, memory = self._ready()
+        _, memory = self._ready()
         with self._closing():
-            snapshot = memory.snapshot(self.backend)
+            mode = Sent.read(self.backend).setting.mode
+            snapshot, last_run = memory.snapshot(self.backend), self._last
             parts = (steps.batch(a, a + CHUNK) for a in range(0, len(steps), CHUNK))
-            outputs = [row for part in parts for row in self._run(part)]
+            rows = [output.values for part in parts for output in self._run(part)]
             memory.write(self.backend, snapshot)
-        shape = (len(steps), self.machine.total_streams, image.network.outputs)
-        found = np.array(outputs, dtype=np.float64).reshape(shape)
+            self._last = last_run
+        if mode == "argmax":
+            return np.concatenate([np.zeros(0, dtype=np.int64), *rows])
+        if mode != "every":
+            return np.concatenate([np.zeros((0, self.sizes.outputs)), *rows])
+        shape = (len(rows), self.sizes.streams, self.sizes.outputs)
+        found = np.array(rows, dtype=np.float64).reshape(shape)
         return found[:, 0] if steps.flat else found
 
-    def learn_one(self, x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+    def learn_one(self, x: ArrayLike, y: ArrayLike) -> NDArray[Any]:
         """One learning step of all streams: x [S, inputs], y [S, outputs]; the outputs [S, outputs]
-        of the step, computed before the weights change."""
+        of the step, computed before the weights change; none in a step that puts out nothing."""
         batch = collect(self.sizes, [Sample(x, y)], 0, learn=True)
         with self._closing():
-            found: NDArray[np.float64] = self._run(batch)[0]
-        return found
+            rows = [output.values for output in self._run(batch)]
+        return rows[-1] if rows else np.zeros((0, self.sizes.outputs))
 
     def partial_fit(self, samples: ArrayLike, targets: ArrayLike, **flags: ArrayLike) -> Self:
         """Learn from arrays, [T, S, inputs] and [T, S, outputs]; flags as in `stream`."""
         for _ in self.stream(samples, targets, True, **flags):  # type: ignore[arg-type]
             pass
         return self
+
+    def set_outputs(self, mode: str = "every", every: int = 1, shift: int = 0) -> None:
+        """Choose which outputs leave the core, from now on.
+
+        mode   "every": all streams' outputs, in every step or, with `every` = k, in the last of
+               each k steps of the core, counted from here;
+               "last": those of a stream in the step in which it is valid and `last`;
+               "sum": then, the sum of its outputs since `first`, divided by 2^`shift` (rounded
+               down; beyond +-8 it saturates, `counters()["saturated_sums"]`);
+               "argmax": then, the number of the output whose sum is largest, of equals the lowest;
+               "none": nothing
+
+        A sequence must begin in the mode in which its sum is wanted. With the parallel schedule a
+        step puts out, and adds, the outputs of the step before. Steps take the same cycles in all
+        modes. Checkpoints hold the mode. Raises BadInput for what there is not; sums and argmax
+        need a core with sums (`Machine.sums`).
+        """
+        self._ready()
+        setting = OutputSetting(mode, every, shift).check(self.machine)
+        with self._closing():
+            setting.write(self.backend)
+
+    def set_inputs(self, substeps: int = 1, mode: str = "hold") -> None:
+        """Let one sample, with its target, drive `substeps` = k steps of the core, from now on.
+
+        mode  "hold": its inputs stay; "interpolate": they go there linearly from those of the
+              sample before (`InputSetting`), which are zero after `load`; a stream that starts
+              holds its first sample
+
+        `first` acts in the first of the k steps, `last` in the last one. Outputs, and the numbers
+        of `results`, count steps: `set_outputs("every", k)` gives one output per sample. The host
+        makes the steps; the setting lasts until `load`, and checkpoints do not hold it. Raises
+        BadInput for what there is not.
+        """
+        self._ready()
+        self._inputs = InputSetting(substeps, mode).check()
+
+    def energy(self) -> Energy:
+        """The energy after the last step: 1/2 |e|^2 of each population, beta C at the output.
+
+        Read over the access port, no matter what the output mode lets through; C is of the outputs
+        as they are after the step, also with the parallel schedule. C counts for streams that were
+        valid and had a target in that step; `load`, `restore` and `load_state_dict` forget the
+        targets.
+        """
+        _, memory = self._ready()
+        sizes, last = self.sizes, self._last
+        targets = np.zeros((sizes.streams, sizes.outputs))
+        targeted = np.zeros(sizes.streams, dtype=np.bool_)
+        if last is not None:
+            needs = int(Flag.VALID | Flag.TARGET_VALID)
+            targets, targeted = sizes.formats.r.to_real(last.y[-1]), last.flags[-1] & needs == needs
+        with self._closing():
+            return energy_of(memory, self.backend, targets, targeted)
 
     def set_eta(self, projection: int | None, eta: float) -> float:
         """Change the learning rate of one projection, or (None) of all that learn, from now on.
@@ -270,9 +377,11 @@ class Device:
 
         `projection.k.weight` [target, source], `.bias` [target], `.gradient` [target, columns];
         with an optimizer that has moments `.moment` [target, columns] (`hdl/spec/moments.py`);
-        `population.l.u`, `.v`, `.e`, `.slope` (r'), `.q`, `.r`, each [S, units]; `output`;
+        `population.l.u`, `.v`, `.e`, `.slope` (r'), `.q`, `.r`, each [S, units]; `output`, and its
+        `sum` over a sequence (output modes sum and argmax);
         as float64, and under the same name with `.raw` the integers they are.
-        `register.step`, `.seed`, `.apply_every`, `.learned`: int64, [1].
+        `register.step`, `.seed`, `.apply_every`, `.learned`, `.output_mode`, `.output_every`,
+        `.output_passed`, `.output_shift`: int64, [1].
         """
         _, memory = self._ready()
         with self._closing():
@@ -288,6 +397,7 @@ class Device:
         checked = memory.check(state)
         with self._closing():
             memory.write(self.backend, checked)
+            self._last = None
 
     def save(self, path: str | Path) -> None:
         """Write the state and the network to one `.safetensors` file."""
@@ -314,6 +424,7 @@ class Device:
         steps                steps done
         slots                array slots issued by FORWARD and BACK
         saturated            by kind (`hdl/spec/roundings.py`), in the core
+        saturated_sums       sums beyond their 32 bits, or beyond a word when they were put out
         saturated_on_host    inputs, targets and weights beyond their formats
         """
         self._ready()
@@ -328,6 +439,7 @@ class Device:
             "steps": values[Register.STEP],
             "slots": values[Register.SLOTS],
             "saturated": dict(zip(KINDS, values[Register.SATURATED :], strict=True)),
+            "saturated_sums": values[Register.SATURATED_SUMS],
             "saturated_on_host": dict(self._saturated),
         }
 
@@ -343,26 +455,36 @@ class Device:
             raise BadInput("no network is loaded; call load first")
         return self._image, self._memory
 
-    def _outputs(self, parts: Iterator[Batch]) -> Iterator[NDArray[np.float64]]:
-        loads = self._loads
+    def _outputs(self, parts: Iterator[Batch]) -> Iterator[Output]:
+        loads, done = self._loads, 0
         for part in parts:
             if loads != self._loads:
                 raise Closed("another network was loaded while this stream was under way")
             with self._closing():
-                outputs = self._run(part)
+                outputs = self._run(part, done)
+            done += part.steps * self._inputs.substeps
             yield from outputs
 
-    def _run(self, batch: Batch) -> NDArray[np.float64]:
-        """[T, S, outputs] of the steps of a batch."""
-        sizes = self.sizes
+    def _run(self, batch: Batch, start: int = 0) -> list[Output]:
+        """What the steps of a batch put out; `start` is the number of the first."""
+        sizes, backend = self.sizes, self.backend
         if not batch.steps:
-            return np.zeros((0, sizes.streams, sizes.outputs))
+            return []
+        batch = self._inputs.expand(batch, self._inputs_before())
         x, y = batch.words(sizes.formats)
-        words = self.backend.run(x, y, batch.steps, sizes.streams * sizes.outputs)
+        sent = Sent.read(backend)
+        count = int(sent.words(batch.flags, sizes.outputs).sum())
+        words = backend.run(x, y, batch.steps, sizes.streams * sizes.outputs, count)
         self._saturated["inputs"] += batch.saturated_inputs
         self._saturated["targets"] += batch.saturated_targets
-        raw = signed(words, sizes.formats.word).reshape(batch.steps, sizes.streams, sizes.outputs)
-        return sizes.formats.r.to_real(raw)
+        self._last = batch
+        return list(sent.parse(words, batch.flags, sizes, start))
+
+    def _inputs_before(self) -> Raw:
+        """[S, inputs] as they stand in the core, where they matter."""
+        if self._inputs.looks_back:
+            return self._ready()[1].places["population.0.r"].gather(self.backend)
+        return np.zeros((self.sizes.streams, self.sizes.inputs), dtype=np.int64)
 
     @contextmanager
     def _closing(self) -> Iterator[None]:

@@ -32,6 +32,8 @@ def written(op: Operation, machine: Machine) -> Iterator[Written]:
         yield Written(Region.RATES, rates, "r")
         if op.output:
             yield Written(Region.OUTPUT, op.extra + units, "r")
+    elif op.kind == Kind.OUTPUT:
+        yield Written(Region.SUMS, op.extra + units, "sum")
     elif op.kind == Kind.TRACE:
         yield Written(Region.STATE, 2 * neurons, "u")
         yield Written(Region.PARTNER, 2 * neurons + 1, "r'")
@@ -47,6 +49,13 @@ def written(op: Operation, machine: Machine) -> Iterator[Written]:
     elif op.kind == Kind.ERROR:
         yield Written(Region.STATE, 2 * neurons + 1, "v")
         yield Written(Region.PARTNER, 2 * neurons, "e")
+        if op.g:
+            at = 4 * (op.weights + units)
+            yield Written(Region.TIMES, np.concatenate([at + 2, at + 3]), "sum")
+    elif op.kind == Kind.TIMES:
+        at = 4 * (op.weights + units)
+        yield Written(Region.TIMES, np.concatenate([at, at + 1]), "tau")
+        yield Written(Region.COEFFICIENTS, _coefficients(op), "coefficient")
     elif op.kind == Kind.BACK:
         if op.q and op.tail:
             yield Written(Region.Q, op.extra + units, "q")
@@ -57,6 +66,12 @@ def written(op: Operation, machine: Machine) -> Iterator[Written]:
         if op.table:
             places = 2 * op.weights + np.arange(2 * op.groups * op.words)
             yield Written(Region.MOMENTS, places, "m")
+
+
+def _coefficients(op: Operation) -> NDArray[np.int64]:
+    """a_m and rho, a_r and kappa."""
+    first = 8 * (op.weights + np.arange(op.n))
+    return np.concatenate([first + n for n in (1, 2, 5, 6)])
 
 
 def _gradients(op: Operation) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from antevolt.hdl.spec.errors import DoesNotFit
+from antevolt.hdl.spec.errors import BadNetwork, DoesNotFit
 from antevolt.hdl.spec.formats import Raw, saturate
 from antevolt.hdl.spec.logits import logit_weights, with_logits
 from antevolt.hdl.spec.machine import Machine
@@ -264,6 +264,9 @@ def _check(layout: Layout, weights: int, states: int, rates: int, outputs: int) 
     padded = f"{m.state_depth} neurons over {m.contexts} contexts, padded to {rows}, fit"
     pairs_fit = f"about {2 * m.r_depth // m.contexts} inputs and neurons fit"
     filtered = len(layout.traces) + len(layout.delayed)
+    learning = sum(bool(p.eta_tau_m or p.eta_tau_r) for p in network.populations)
+    if learning and network.schedule == "parallel":
+        raise BadNetwork("time constants learn in the sequential schedule only; set it")
     shares = network.outputs if network.cost == "cross_entropy" else 0
     checks = (
         ("weight pairs per row", weights, m.w_depth, f"{held}: fewer neurons or a larger w_depth"),
@@ -277,6 +280,8 @@ def _check(layout: Layout, weights: int, states: int, rates: int, outputs: int) 
         ("products in a gradient", products, f.max_products, fewer),
         ("traces and recurrent projections", filtered, filtered if m.traces else 0,
          "use a core with traces"),
+        ("populations whose time constants learn", learning, learning if m.time_constants else 0,
+         "use a core with time_constants, or rates eta_tau_m and eta_tau_r of 0"),
         ("softmax outputs", shares, shares if m.softmax else 0,
          "use a core with softmax, or squared_error"),
     )  # fmt: skip

@@ -114,6 +114,8 @@ def _elements(place: Place, region: Region, unit: int, index: int) -> Iterator[t
 def _named(name: str, element: tuple[int, ...], network: Network) -> str:
     kind, _, rest = name.partition(".")
     number, _, quantity = rest.partition(".")
+    if kind == "population" and len(element) == 1:
+        return f"{quantity} of population {number}, neuron {element[0]}"
     if kind == "population":
         return f"{quantity} of population {number}, neuron {element[1]}, stream {element[0]}"
     if kind == "projection":
@@ -126,6 +128,8 @@ def _named(name: str, element: tuple[int, ...], network: Network) -> str:
         )
     if kind == "trace":
         return f"u of trace {rest[:-2]}, neuron {element[1]}, stream {element[0]}"
+    if kind == "sum":
+        return f"sum of output {element[1]}, stream {element[0]}"
     return f"r of population {len(network.populations)}, neuron {element[1]}, stream {element[0]}"
 
 
@@ -133,6 +137,8 @@ def _output(memory: Memory, step: int, number: int, out: tuple[Raw, Raw], count:
     at = int(np.flatnonzero(out[0] != out[1])[0])
     stream, unit = divmod(at, memory.network.outputs)
     place = f"output {unit} of stream {stream}, with its flags"
+    if (out[0] < 0).any():  # an output mode that does not put out all
+        stream, place = 0, f"word {at} of those put out, with its flags"
     column = stream % memory.machine.streams
     return Difference(
         step, f"operation {number} (OUTPUT)", place, "stream out", column, at,

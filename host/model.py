@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from antevolt.hdl.spec.errors import BadInput, Closed, DeadlineExceeded
+from antevolt.hdl.spec.errors import AntevoltError, BadInput, Closed, DeadlineExceeded
 from antevolt.hdl.spec.flags import FLAG_BITS, Flag
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
@@ -82,7 +82,14 @@ class ModelBackend:
                     words[register - index] = self._counted[register]
         return words
 
-    def run(self, x_words: ArrayLike, y_words: ArrayLike, steps: int, outputs: int) -> Words:
+    def run(
+        self,
+        x_words: ArrayLike,
+        y_words: ArrayLike,
+        steps: int,
+        outputs: int,
+        words: int | None = None,
+    ) -> Words:
         core, word, streams = self.core, self.machine.formats.word, self.machine.total_streams
         x_all = np.asarray(x_words, dtype=np.int64).reshape(steps, streams, -1)
         y_all, taken = np.asarray(y_words, dtype=np.int64), 0
@@ -93,7 +100,7 @@ class ModelBackend:
         needed = int(wanted_all.sum()) * units
         if needed != y_all.size:
             raise BadInput(f"these steps take {needed} target words; {y_all.size} are there")
-        out = np.empty((steps, streams, units), dtype=np.int64)
+        out: list[Words] = []
         cycles = cache(Timetable(self._operations(), self.machine).cycles)
         y_all = signed(y_all, word)
         end, done, part = time.monotonic() + self.deadline, 0, 1
@@ -107,15 +114,18 @@ class ModelBackend:
             count = int(wanted.sum()) * units
             y[wanted] = y_all[taken : taken + count].reshape(-1, units)
             taken += count
-            raw, applied = core.steps(flags, x_all[places], y)
-            out[places] = raw & (1 << word) - 1 | flags[:, :, None] << word
+            _, applied = core.steps(flags, x_all[places], y)
+            out.append(core.sent)
             for targets, applies in zip(wanted.sum(axis=1).tolist(), applied.tolist(), strict=True):
                 self._counted[Register.CYCLES] += cycles(targets, applies)
                 self._counted[Register.BUSY] += cycles(targets, applies) - 1  # one idle before
             done += len(flags)
             if time.monotonic() - start < PART / 2:
                 part *= 2
-        return out.reshape(-1)
+        sent = np.concatenate(out) if out else np.zeros(0, dtype=np.int64)
+        if sent.size != (steps * outputs if words is None else words):
+            raise AntevoltError(f"{sent.size} output words came, and not as many as were expected")
+        return sent
 
     def close(self) -> None:
         """Let go of the model."""

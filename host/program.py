@@ -10,7 +10,7 @@ from antevolt.hdl.spec.network import Network
 from antevolt.hdl.spec.program import Bias, Cost, Kind, Operation
 from antevolt.host.layout import EXP, Layout, Rates, Trace
 from antevolt.host.optimizer import Optimizer, rate_operand
-from antevolt.host.quantize import Eta
+from antevolt.host.quantize import Eta, learns_times, tau_rate
 from antevolt.host.schedule import back_interval, forward_interval
 
 __all__ = ["operations"]
@@ -89,6 +89,7 @@ class _Program:
                     yield from self._errors_below(l - 1, t)
                     yield from self._traces(t, l - 1, recurrent=False)
             yield from self._applies()
+            yield from self._times()
             yield from (self._output(t) for t in contexts)
         yield Operation(Kind.END)
 
@@ -233,6 +234,7 @@ class _Program:
             neurons=layout.neurons[t][l - 1],
             weights=layout.coefficients[l - 1],
             cost=cost,
+            g=int(learns_times(network.populations[l - 1])),
             extra=layout.outputs[l][t] if cost else 0,
             prior=int(self.parallel),
         )
@@ -321,6 +323,25 @@ class _Program:
         if not p.bias:
             return Bias.NONE
         return Bias.HIGH if self.network.sizes[p.source] % 2 else Bias.LOW
+
+    def _times(self) -> Iterator[Operation]:
+        """New time constants, once the weights have changed."""
+        for l, population in enumerate(self.network.populations, 1):
+            if not learns_times(population):
+                continue
+            rates = (population.eta_tau_m, population.eta_tau_r)
+            tau_m, tau_r = (
+                rate_operand(tau_rate(rate, self.network.dt, self.machine.formats)[0])
+                for rate in rates
+            )
+            yield Operation(
+                Kind.TIMES,
+                n=population.size,
+                weights=self.layout.coefficients[l - 1],
+                interval=tau_m,
+                words=tau_r,
+                output=int(population.prospective_errors),
+            )
 
     def _applies(self) -> Iterator[Operation]:
         layout, optimizer = self.layout, self.optimizer

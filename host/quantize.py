@@ -6,9 +6,21 @@ import math
 from antevolt.hdl.spec.errors import BadNetwork
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.moments import SCALE, SLOWEST, Rule
+from antevolt.hdl.spec.network import Population
 from antevolt.hdl.spec.roundings import PRE
+from antevolt.hdl.spec.time_constants import FRAC, HIGHEST, ONE
 
-__all__ = ["Eta", "coefficient", "decay", "learning_rate", "rate_gain", "shifts"]
+__all__ = [
+    "Eta",
+    "coefficient",
+    "decay",
+    "learning_rate",
+    "learns_times",
+    "rate_gain",
+    "shifts",
+    "tau_rate",
+    "time_constant",
+]
 
 SHIFTS = 64
 NEAR = 1.3  # by how much a moment may be faster or slower than asked for
@@ -69,6 +81,43 @@ def learning_rate(eta: float, formats: Formats, rule: Rule = Rule.SGD) -> tuple[
         least, most = 4 * 2.0**-63 / gain, 7 / gain
         raise BadNetwork(f"eta is {eta:g}; this core takes {least:.3g} .. {most:.3g}")
     return (m, k), m * 2.0**-k / gain
+
+
+def learns_times(population: Population) -> bool:
+    """Its time constants learn."""
+    return bool(population.eta_tau_m or population.eta_tau_r)
+
+
+def time_constant(steps: float, where: str) -> int:
+    """tau / dt as the core keeps it; raises BadNetwork for one that is too long."""
+    raw = math.floor(math.ldexp(steps, FRAC) + 0.5)
+    if raw > HIGHEST:
+        raise BadNetwork(
+            f"a time constant {where} is {steps:g} steps; one that learns is below "
+            f"{(HIGHEST + 1) / ONE:g}: make dt larger"
+        )
+    return max(raw, ONE)
+
+
+def tau_rate(eta: float, dt: float, formats: Formats) -> tuple[Eta, float]:
+    """(m, k) nearest to a learning rate of time constants, and the rate that this is; 0 stays 0.
+
+    Raises BadNetwork for one that is negative or beyond the range of k (0..50).
+    """
+    if eta == 0:
+        return (0, 0), 0.0
+    if not eta > 0:
+        raise BadNetwork(f"a rate of time constants is {eta}; it is 0 or positive")
+    exponent = math.frexp(eta / dt**2)[1] - 1  # tau and the filters both count in steps
+    m = math.floor(math.ldexp(eta / dt**2, 2 - exponent) + 0.5)
+    if m == 8:
+        m, exponent = 4, exponent + 1
+    places = formats.mantissa.frac + formats.g.frac - FRAC
+    k = 2 - exponent + places
+    if not 0 <= k <= 50:
+        least, most = (a * 2.0 ** (places - b) * dt**2 for a, b in ((4, 50), (7, 0)))
+        raise BadNetwork(f"a rate of time constants is {eta:g}; this core: {least:.3g}..{most:.3g}")
+    return (m, k), m * 2.0 ** (places - k) * dt**2
 
 
 def decay(name: str, momentum: float) -> tuple[int, float]:

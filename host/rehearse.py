@@ -7,7 +7,7 @@ from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
 from antevolt.host.compile import compile
 from antevolt.host.state import Memory
 from antevolt.host.verify import SATURATED, Case, words_computed
-from antevolt.sim.golden.core import GoldenCore
+from antevolt.sim.golden.compiled import make_core
 
 __all__ = ["rehearse"]
 
@@ -21,7 +21,7 @@ def rehearse(case: Case, steps: int = 120) -> bool:
     Which network is compared must not depend on the device that is compared: this looks at the
     model only. Raises what `compile` raises.
     """
-    image, core = compile(case.network, case.machine), GoldenCore(case.machine)
+    image, core = compile(case.network, case.machine), make_core(case.machine)
     for words in image.words:
         core.write(*words)
     for row, bank in enumerate(image.layout.pack_weights(case.weights())[0]):

@@ -26,6 +26,7 @@ from antevolt.hdl.spec.timing import (
 
 __all__ = ["Timetable", "back_interval", "forward_interval", "schedule"]
 
+LEARNING = (Kind.APPLY, Kind.TIMES)
 BLOCKING = (Kind.INPUT, Kind.TARGET, Kind.OUTPUT)
 OVERHEAD = 4  # idle, fetch, load and end: cycles of a step outside its operations
 COMMAND = WALKER + COEFFICIENTS
@@ -54,7 +55,7 @@ class Timetable:
             elif op.kind == Kind.OUTPUT:
                 total += streams * op.n + 1 + MIN_DELAY
             else:
-                total += MIN_DELAY if op.kind == Kind.APPLY and not applies else op.delay
+                total += MIN_DELAY if op.kind in LEARNING and not applies else op.delay
         outputs = max((op.n for op in self.operations if op.kind == Kind.TARGET), default=0)
         return total + targets * outputs
 
@@ -222,6 +223,8 @@ def _error(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operatio
             source = clock.q.get(neuron, 0)
         ready[j] = max(clock.partner.get(neuron, 0), source)
     commands = _dense(clock, op, earliest, ready)
+    if op.g:
+        clock.finished = max(clock.finished, commands[-1] + clock.timing.times_sum + 4)
     for j, command in enumerate(commands):
         clock.partner[op.neurons + j] = clock.errors[op.neurons + j] = command + written + 1
     return commands[0] - COMMAND
@@ -309,6 +312,12 @@ def _apply(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operatio
     return issue
 
 
+def _times(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
+    issue = max(earliest, clock.finished)
+    clock.finished = max(clock.finished, issue + 3 + op.n * clock.timing.times_neuron)
+    return issue
+
+
 def _end(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
     return max(earliest, clock.finished)
 
@@ -322,5 +331,6 @@ _ISSUE = {
     Kind.TRACE: _trace,
     Kind.EXP: _exp,
     Kind.NORM: _norm,
+    Kind.TIMES: _times,
     Kind.END: _end,
 }

@@ -15,12 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.formats import QFormat, Raw
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.memory_map import Region, Register
+from antevolt.hdl.spec.memory_map import OUTPUT_SUM_BITS, Region, Register
 from antevolt.hdl.spec.moments import NEEDS, WORD, Rule
 from antevolt.hdl.spec.network import Network, Projection
+from antevolt.hdl.spec.outputs import NEEDS_SUMS, OutputMode
+from antevolt.hdl.spec.time_constants import BITS, FRAC, HIGHEST, ONE, ratios
 from antevolt.host.backend import Backend
 from antevolt.host.checkpoint import State
 from antevolt.host.layout import Layout
+from antevolt.host.quantize import learns_times
 from antevolt.host.samples import real_array
 from antevolt.host.words import signed
 
@@ -32,6 +35,10 @@ REGISTERS = {
     "register.seed": Register.SEED,
     "register.apply_every": Register.APPLY_EVERY,
     "register.learned": Register.LEARNED,
+    "register.output_mode": Register.OUTPUT_MODE,
+    "register.output_every": Register.OUTPUT_EVERY,
+    "register.output_passed": Register.OUTPUT_PASSED,
+    "register.output_shift": Register.OUTPUT_SHIFT,
 }
 
 
@@ -99,11 +106,19 @@ class Memory:
         return state
 
     def check(self, state: Mapping[str, ArrayLike]) -> dict[str, Raw]:
-        """The integers of a state; raises BadInput for one that does not fit this network."""
+        """The integers of a state; raises BadInput for one that does not fit this network.
+
+        A core without sums passes over them.
+        """
+        if not self.machine.sums:
+            state = {k: v for k, v in state.items() if k not in ("sum", "sum" + RAW)}
         known = {*REGISTERS, *self.places, *(name + RAW for name in self.places)}
         if unknown := sorted(set(state) - known):
             raise BadInput(f"the state has {', '.join(unknown)}, which this network has not")
         checked = {name: _integers(name, state, place) for name, place in self.places.items()}
+        for name, raw in checked.items():
+            if name.endswith((".tau_m", ".tau_r")) and not ((raw >= ONE) & (raw <= HIGHEST)).all():
+                raise BadInput(f"{name} is in steps, 1 .. {HIGHEST / ONE:g}; some lie outside")
         for name in REGISTERS:
             if name not in state:
                 raise BadInput(f"the state lacks {name}")
@@ -111,6 +126,9 @@ class Memory:
             if value.shape != (1,) or value.dtype.kind not in "iu" or not 0 <= value[0] < 1 << 32:
                 raise BadInput(f"{name} is {value}; expected one integer of 32 bits, shape [1]")
             checked[name] = value.astype(np.int64)
+        mode = int(checked["register.output_mode"][0])
+        if mode not in set(OutputMode) or mode in NEEDS_SUMS and not self.machine.sums:
+            raise BadInput(f"register.output_mode is {mode}; this core has no such mode")
         return checked
 
     def write(self, backend: Backend, checked: Mapping[str, Raw]) -> None:
@@ -120,6 +138,20 @@ class Memory:
                 backend.write(Region.REGISTERS, 0, REGISTERS[name], raw)
             else:
                 self.places[name].scatter(backend, raw)
+        for l, population in enumerate(self.network.populations, 1):
+            if learns_times(population) and f"population.{l}.tau_m" in checked:
+                self._tune(backend, l, checked)
+
+    def _tune(self, backend: Backend, l: int, checked: Mapping[str, Raw]) -> None:
+        """The coefficients that go with learned time constants."""
+        population, f = self.network.populations[l - 1], self.machine.formats
+        first = self.layout.coefficients[l - 1]
+        pairs = zip(*(checked[f"population.{l}.{tau}"] for tau in ("tau_m", "tau_r")), strict=True)
+        for i, (tau_m, tau_r) in enumerate(pairs):
+            orders = ((tau_m, tau_r), (tau_r, tau_m))[: 1 + population.prospective_errors]
+            for mode, (own, other) in enumerate(orders):
+                words = np.array(ratios(int(own), int(other), f))
+                backend.write(Region.COEFFICIENTS, 0, 8 * (first + i) + 4 * mode + 1, words)
 
     def snapshot(self, backend: Backend) -> dict[str, Raw]:
         """All that a step that does not learn may change; `write` puts it back."""
@@ -221,11 +253,25 @@ def _places(network: Network, machine: Machine, layout: Layout) -> dict[str, Pla
         places[f"{name}.e"] = each(Region.PARTNER, 2 * places_of, f.e)
         places[f"{name}.slope"] = each(Region.PARTNER, 2 * places_of + 1, f.r)
         places[f"{name}.q"] = each(Region.Q, places_of, f.e)
+    for l, learner in enumerate(network.populations, 1):
+        if not learns_times(learner):
+            continue
+        index = 4 * (layout.coefficients[l - 1] + np.arange(learner.size))
+        zero, tau = np.zeros_like(index), QFormat(BITS, FRAC)
+        total = QFormat(BITS, f.g.frac)
+        for which, (quantity, fmt) in enumerate(
+            (("tau_m", tau), ("tau_r", tau), ("tau_m_sum", total), ("tau_r_sum", total))
+        ):
+            place = Place(Region.TIMES, zero, index + which, zero, fmt)
+            places[f"population.{l}.{quantity}"] = place
     for population, first in layout.outputs.items():
         units = np.arange(layout.network.sizes[population])
         own = population == len(network.populations)
         name = "output" if own else f"population.{population}.kept"
         places[name] = each(Region.OUTPUT, np.array(first)[context, None] + units, f.r)
+        if population == len(layout.given.populations) and machine.sums:
+            index = np.array(first)[context, None] + units
+            places["sum"] = each(Region.SUMS, index, QFormat(OUTPUT_SUM_BITS, f.r.frac))
     for trace in layout.traces:
         units = np.arange(trace.rates.n)
         number = sum(name.startswith(f"trace.{trace.source}.{trace.target}.") for name in places)

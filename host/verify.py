@@ -33,6 +33,7 @@ from antevolt.hdl.spec.network import Network, Parameters
 from antevolt.host.backend import check_name
 from antevolt.host.compile import Image, compile
 from antevolt.host.locate import Difference, locate
+from antevolt.host.outputs import OutputSetting
 from antevolt.host.random_samples import Profile, random_batch, weights
 from antevolt.host.samples import Batch, Sizes
 from antevolt.host.state import Memory
@@ -56,6 +57,7 @@ class Case:
 
     parameters  None: drawn from the seed
     device, model  the two sides, names of devices
+    outputs     the output mode
     fault       a planted difference on the model's side, to test the comparison itself
     """
 
@@ -70,6 +72,7 @@ class Case:
     checkpoint_every: int = 0  # 0: about eight of them
     deadline: float = 600.0
     fault: Fault | None = None
+    outputs: OutputSetting = field(default_factory=OutputSetting)
 
     @property
     def name(self) -> str:
@@ -78,7 +81,8 @@ class Case:
         m = self.machine
         filters = "" if m.filters == m.multipliers == 1 else f" F{m.filters} M{m.multipliers}"
         rule = "" if self.network.optimizer == "sgd" else f" {self.network.optimizer}"
-        return f"{m.name}{filters} {sizes} {self.network.schedule}{learning}{rule} {self.profile}"
+        words = f"{m.name}{filters} {sizes} {self.network.schedule}{learning}{rule} {self.profile}"
+        return words + ("" if self.outputs == OutputSetting() else f" {self.outputs}")
 
     def batch(self) -> Batch:
         sizes = Sizes(
@@ -165,7 +169,9 @@ def verify(case: Case, progress: Progress | None = None) -> Report:
         device=case.device,
         seed=case.seed,
         steps=case.steps,
-        words_compared=int(model.out.size + sum(m.size for m in last_model.values())),
+        words_compared=int(
+            np.count_nonzero(model.out >= 0) + sum(m.size for m in last_model.values())
+        ),
         differing_bits=_bits(model.out, device.out)
         + sum(_bits(last_model[r], last_device[r]) for r in Region),
         digest=hashlib.sha256(b"".join(model.digests[case.steps][r] for r in Region)).hexdigest(),
@@ -224,6 +230,7 @@ def _both(
                 chunk=max(1, min(256, -(-batch.steps // PARTS))),
                 checkpoints=checkpoints,
                 dumps=dumps,
+                outputs=case.outputs,
                 fault=case.fault if folder.name == "model" else None,
             )
             write_job(folder, job, batch, parameters)

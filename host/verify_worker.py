@@ -21,6 +21,7 @@ from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
 from antevolt.hdl.spec.network import Network, Parameters
 from antevolt.host.backend import Backend
 from antevolt.host.device import open as open_device
+from antevolt.host.outputs import OutputSetting, Sent
 from antevolt.host.samples import Batch
 from antevolt.host.words import word_bits
 
@@ -28,6 +29,8 @@ __all__ = ["COMPARED", "Fault", "Job", "Memories", "Result", "memories", "read_r
 
 COMPARED = (
     *(Register.STEP, Register.SEED, Register.APPLY_EVERY, Register.LEARNED),
+    *(Register.OUTPUT_MODE, Register.OUTPUT_EVERY, Register.OUTPUT_PASSED, Register.OUTPUT_SHIFT),
+    Register.SATURATED_SUMS,
     *(Register.SATURATED + k for k in range(len(KINDS))),
 )
 """Registers that are a matter of the program; the others depend on when the streams are ready."""
@@ -55,6 +58,7 @@ class Job:
 
     checkpoints  steps after which the digests of all memories are kept
     dumps        steps after which the memories themselves are kept, too
+    outputs      the output mode
     """
 
     device: str
@@ -65,13 +69,14 @@ class Job:
     checkpoints: list[int]
     dumps: list[int] = field(default_factory=list)
     fault: Fault | None = None
+    outputs: OutputSetting = field(default_factory=OutputSetting)
 
 
 @dataclass(frozen=True)
 class Result:
     """What a worker found.
 
-    out          [steps, words], output words with their flags
+    out          [steps, words], output words with their flags; -1 after those that came
     ends         steps at which the parts ended whose cycles were counted
     cycles       [parts], cycles inside steps without those spent waiting for a stream, and the
                  idle cycle before each step
@@ -120,7 +125,8 @@ def write_job(folder: Path, job: Job, batch: Batch, parameters: Parameters) -> N
 def _read_job(folder: Path) -> tuple[Job, Batch, Parameters]:
     values = json.loads((folder / "job.json").read_text())
     fault = values.pop("fault")
-    job = Job(**values, fault=Fault(**fault) if fault else None)
+    outputs = OutputSetting(**values.pop("outputs"))
+    job = Job(**values, fault=Fault(**fault) if fault else None, outputs=outputs)
     with np.load(folder / "job.npz", allow_pickle=False) as file:
         batch = Batch(file["x"], file["y"], file["flags"])
         parameters = {
@@ -144,12 +150,12 @@ def run(job: Job, batch: Batch, parameters: Parameters, progress: Path | None = 
     with open_device(job.device, machine=machine, deadline=job.deadline) as device:
         device.load(network, parameters)
         backend = device.backend
+        job.outputs.check(machine).write(backend)
         first = memories(backend)
         before, start = _busy(backend), 0
         for end in ends:
             part = Batch(batch.x[start:end], batch.y[start:end], batch.flags[start:end])
-            x, y = part.words(machine.formats)
-            out.append(backend.run(x, y, part.steps, outputs).reshape(-1, outputs))
+            out.append(_outputs(backend, part, network.outputs))
             busy = _busy(backend)
             cycles.append(busy - before + part.steps)
             before, start = busy, end
@@ -172,6 +178,17 @@ def run(job: Job, batch: Batch, parameters: Parameters, progress: Path | None = 
         first,
         dict(zip(KINDS, map(int, saturated), strict=True)),
     )
+
+
+def _outputs(backend: Backend, part: Batch, outputs: int) -> NDArray[np.int64]:
+    """Run some steps: `Result.out` of them."""
+    x, y = part.words(backend.machine.formats)
+    width = backend.machine.total_streams * outputs
+    counts = Sent.read(backend).words(part.flags, outputs)
+    words = backend.run(x, y, part.steps, width, int(counts.sum()))
+    rows = np.full((part.steps, width), -1, dtype=np.int64)
+    rows[np.arange(width) < counts[:, None]] = words
+    return rows
 
 
 def _busy(backend: Backend) -> int:

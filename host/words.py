@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.memory_map import DATA_BITS, Region
+from antevolt.hdl.spec.memory_map import DATA_BITS, OUTPUT_SUM_BITS, Region
 from antevolt.hdl.spec.moments import WORD
 
 __all__ = ["SHIFT_BITS", "signed", "word_bits"]
@@ -28,6 +28,7 @@ def word_bits(machine: Machine, region: Region) -> int:
         Region.OUTPUT: f.word,
         Region.PHI: 2 * f.word,
         Region.MOMENTS: WORD * machine.moments,
+        Region.SUMS: OUTPUT_SUM_BITS,
     }.get(region, DATA_BITS)
 
 

@@ -113,6 +113,7 @@ class FilterCommand(data.StructLayout):
                 "drawn": 1,  # s comes from the output memory, not from the drain
                 "exp": 1,
                 "norm": 1,
+                "times": 1,  # sum what moves the time constants
                 "first": 1,  # of the population: a new largest value, a new sum
                 "output": 1,
                 "table": bits(machine.tables + 1),

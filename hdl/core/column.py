@@ -20,6 +20,7 @@ from antevolt.hdl.core.filter import EVENTS, FilterUnit
 from antevolt.hdl.core.held import Pipeline
 from antevolt.hdl.core.softmax import Softmax
 from antevolt.hdl.core.tap import Tap
+from antevolt.hdl.lib.multiplier import Multiplier
 from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.lib.saturate import LATENCY, saturate
@@ -47,6 +48,7 @@ class Column(wiring.Component):
     flags : of its streams, one set per context
     reply_rates, reply : answers of the activity memory and, with them, of the column
     saturated : how many saturations of each kind this cycle (0 or 1)
+    term : e d of a neuron in ERROR, a cycle later eps d, 4 cycles after its result
 
     Golden twin: `sim.golden.filter`, and `sim.golden.cost` for the squared error.
     """
@@ -71,6 +73,7 @@ class Column(wiring.Component):
     reply_before: Any
     reply: Any
     saturated: Any
+    term: Any
 
     def __init__(self, machine: Machine, number: int):
         self.machine, self.number = machine, number
@@ -98,6 +101,7 @@ class Column(wiring.Component):
                 "reply_before": In(Reply()),
                 "reply": Out(Reply()),
                 "saturated": Out(len(KINDS)),
+                "term": Out(signed(2 * f.word - f.g_drop + 1)),
             }
         )
 
@@ -128,6 +132,8 @@ class Column(wiring.Component):
         drain, drive_saturated = self._drive(m)
         drive = self._drawn(m, line, own, drain)
         self._softmax(m, line, results[0])
+        if machine.time_constants:
+            self._terms(m, line, own, results)
         for unit in self.units:
             m.d.comb += [
                 unit.state.eq(state),
@@ -155,7 +161,7 @@ class Column(wiring.Component):
             with m.If(access.write & selects & (access.index == n)):
                 m.d.sync += latched.eq(access.data)
 
-    def _units(self, m: Module, line: Pipeline, own: Any) -> tuple[Any, Any, Any]:
+    def _units(self, m: Module, line: Pipeline, own: Any) -> tuple[Any, ...]:
         """Filter units take neurons in turn, one per interval."""
         machine, command = self.machine, self.command
         self.units = [FilterUnit(machine) for _ in range(machine.filters)]
@@ -173,7 +179,7 @@ class Column(wiring.Component):
         if self.number == 0:
             self.tap.answers.append(self.units[0].phi_word)
         results = []
-        for port in ("result", "slope", "state_out"):
+        for port in ("result", "slope", "state_out", "third"):
             total: Any = 0
             for unit in self.units:
                 value = getattr(unit, port)
@@ -181,14 +187,14 @@ class Column(wiring.Component):
             out = register(f"unit_{port}", value.shape())
             m.d.sync += out.eq(total)
             results.append(out)
-        return results[0], results[1], results[2]
+        return tuple(results)
 
     def _memories(
-        self, m: Module, line: Pipeline, own: Any, results: tuple[Any, Any, Any]
+        self, m: Module, line: Pipeline, own: Any, results: tuple[Any, ...]
     ) -> tuple[Any, Any]:
         """u and v, e and r', the e copy for the array, and the rates; all written at `done`."""
         machine, f, command = self.machine, self.machine.formats, self.command
-        result, slope, state_out = results
+        result, slope, state_out, _ = results
         depth, done = machine.state_depth, self.done
         m.submodules.state = state = Ram(f.word + f.guard, 2 * depth)
         m.submodules.partner = partner = Ram(f.word, 2 * depth)
@@ -325,6 +331,30 @@ class Column(wiring.Component):
         wide = Cat(Const(0, f.guard), word).as_signed()
         s = line.hold("drawn_s", wide, Ram.latency + 2 + LATENCY, time)
         return Mux(line.hold("drawn", self.drawn, 0, time), s, drain)
+
+    def _terms(self, m: Module, line: Pipeline, own: Any, results: tuple[Any, ...]) -> None:
+        """Products of d, which MEMBRANE left, with e and then eps."""
+        command, f, done = self.command, self.machine.formats, self.done
+        result, _, _, third = results
+        m.submodules.differences = ram = Ram(f.word, self.machine.state_depth)
+        membrane = own.valid & ~(command.error | self.drawn)
+        writes = line.hold("membrane", membrane, 0, done) & line.at(done)
+        m.d.comb += [
+            *(ram.raddr.eq(command.neuron), ram.wdata.eq(third), ram.wen.eq(writes)),
+            ram.waddr.eq(line.hold("neuron", command.neuron, 0, done)),
+        ]
+        d = line.hold("d_before", ram.rdata, Ram.latency, done)
+        m.submodules.term = multiplier = Multiplier(f.word)
+        second = delay(m, line.at(done), 1, "second")
+        m.d.comb += [
+            multiplier.a.eq(Mux(second, delay(m, third, 1, "eps"), result)),
+            multiplier.b.eq(Mux(second, delay(m, d, 1, "d_again"), d)),
+        ]
+        learns = line.hold("learns", own.valid & own.learn & command.times, 0, done) & line.at(done)
+        first = delay(m, learns, Multiplier.latency, "learns")
+        live = first | delay(m, first, 1, "learns_second")
+        rounded = ((multiplier.p >> (f.g_drop - 1)) + 1) >> 1
+        m.d.sync += self.term.eq(Mux(live, rounded, 0))
 
     def _softmax(self, m: Module, line: Pipeline, result: Any) -> None:
         """Largest output and sum of exponentials from the results as they come."""

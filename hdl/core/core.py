@@ -20,6 +20,7 @@ from antevolt.hdl.core.registers import EVENT_BITS, Registers
 from antevolt.hdl.core.sequencer import Sequencer
 from antevolt.hdl.core.sweeps import Sweeps
 from antevolt.hdl.core.tap import REPLY_LATENCY
+from antevolt.hdl.core.time_constants import Times
 from antevolt.hdl.lib.registers import delay, hops, register
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, KINDS
@@ -75,6 +76,10 @@ class Core(wiring.Component):
         m.submodules.sequencer = self.sequencer = Sequencer(machine)
         m.submodules.sweeps = self.sweeps = Sweeps(machine)
         m.submodules.neurons = self.neurons = Neurons(machine)
+        if machine.time_constants:
+            width = 2 * machine.formats.word - machine.formats.g_drop + 1
+            self.times = Times(machine, width + machine.streams.bit_length())
+            m.submodules.times = self.times
         m.submodules.registers = self.registers = Registers(machine)
         m.submodules.intake = self.intake = Intake(machine)
         m.submodules.outlet = self.outlet = Outlet(machine, self.reach + 3)
@@ -92,6 +97,7 @@ class Core(wiring.Component):
         bus = self._bus(m)
         rows = self._columns(m, bus)
         self._lanes(m)
+        self._times(m)
         reply = Signal(DATA_BITS)
         m.d.sync += reply.eq(rows)
         m.d.comb += [self.gate.reply.eq(reply), self.outlet.reply.eq(reply)]
@@ -103,7 +109,7 @@ class Core(wiring.Component):
         intake, outlet, registers = self.intake, self.outlet, self.registers
         op, issue = sequencer.op, {kind: sequencer.issue[kind] for kind in Kind}
         start = Signal()
-        m.d.sync += self.gate.idle.eq(~sequencer.busy & ~start)
+        m.d.sync += self.gate.idle.eq(~sequencer.busy & ~start & ~outlet.unsettled)
         m.d.comb += [
             start.eq(~sequencer.busy & self.x.valid & ~self.gate.wants),
             *(sequencer.go.eq(start), intake.new_step.eq(start), neurons.step.eq(start)),
@@ -115,7 +121,7 @@ class Core(wiring.Component):
             neurons.op.eq(op),
             *(neurons.membrane.eq(issue[Kind.MEMBRANE]), neurons.error.eq(issue[Kind.ERROR])),
             *(neurons.trace.eq(issue[Kind.TRACE]), neurons.exp.eq(issue[Kind.EXP])),
-            neurons.norm.eq(issue[Kind.NORM]),
+            *(neurons.norm.eq(issue[Kind.NORM]), neurons.fresh.eq(registers.fresh)),
             intake.start.eq(issue[Kind.INPUT] | issue[Kind.TARGET]),
             *(intake.target.eq(op.kind == Kind.TARGET), intake.n.eq(op.n)),
             intake.address.eq(Mux(intake.target, op.extra, op.rates)),
@@ -123,6 +129,9 @@ class Core(wiring.Component):
             *(intake.keep.eq(op.output), intake.kept.eq(op.extra)),
             *(outlet.start.eq(issue[Kind.OUTPUT]), outlet.n.eq(op.n), outlet.address.eq(op.extra)),
             *(outlet.context.eq(op.context), outlet.prior.eq(op.prior)),
+            *(outlet.mode.eq(registers.output_mode), outlet.shift.eq(registers.output_shift)),
+            outlet.due.eq(registers.output_due),
+            registers.saturated_sums.eq(outlet.saturated),
             *(intake.flags_index.eq(outlet.flags_index), outlet.flags.eq(intake.flags)),
             *(registers.learns.eq(intake.learns), registers.ended.eq(sequencer.ended)),
             *(registers.busy.eq(sequencer.busy), registers.stalled_input.eq(intake.waiting)),
@@ -141,9 +150,9 @@ class Core(wiring.Component):
             m.d.sync += strobe.eq(access.read | access.write)
             total = total | Mux(strobe, held, 0)
         m.d.sync += head.as_value().eq(total)
-        for part in (self.sequencer, self.neurons, self.registers):
+        for part in self._at_head():
             m.d.comb += part.access.eq(head)
-        m.d.comb += self.array.access_rows.eq(head)
+        m.d.comb += [self.array.access_rows.eq(head), self.outlet.bus.eq(head)]
         return head
 
     def _columns(self, m: Module, bus: Any) -> Any:
@@ -152,8 +161,10 @@ class Core(wiring.Component):
         accesses = hops(m, bus, tiles, "access")
         commands = hops(m, self.neurons.command, tiles, "command")
         pushes = hops(m, self.sweeps.push, tiles, "push")
-        heads = (self.sequencer, self.neurons, self.registers)
-        reply: Any = heads[0].reply.data | heads[1].reply.data | heads[2].reply.data
+        reply: Any = self.outlet.bus_reply.data
+        for part in self._at_head():
+            reply = reply | part.reply.data
+        self.terms: Any = Const(0, 1)
         counts: list[Any] = [Const(0, EVENT_BITS) for _ in KINDS]
         for c, columns in enumerate(array.column_tiles):
             members = []
@@ -178,12 +189,41 @@ class Core(wiring.Component):
             reply = Const(0, DATA_BITS)
             for column in members:
                 reply = reply | column.reply.data
+            self.terms = self._sum(m, c, members)
             counts = [self._count(m, n, c, counts[n], members) for n in range(len(KINDS))]
         for n, count in enumerate(counts):
             m.d.comb += self.registers.saturated[n].eq(count + (self.row_count if n == W else 0))
         across = delay(m, reply, self.reach - REPLY_LATENCY - tiles, "reply")
         down = self.reach - REPLY_LATENCY - self.timing.tiles_down
         return across | delay(m, array.reply_rows.data, down, "reply_rows")
+
+    def _at_head(self) -> list[Any]:
+        """Parts on the access bus before its first hop."""
+        times = [self.times] if self.machine.time_constants else []
+        return [self.sequencer, self.neurons, self.registers, *times]
+
+    def _sum(self, m: Module, c: int, members: list[Column]) -> Any:
+        """Terms of the time constants up to this tile."""
+        total: Any = self.terms
+        for column in members:
+            total = total + column.term
+        out = register(f"terms{c}", total.shape())
+        m.d.sync += out.eq(total)
+        return out
+
+    def _times(self, m: Module) -> None:
+        """Learned time constants, behind the columns' last hop."""
+        if not self.machine.time_constants:
+            return
+        times, neurons, sequencer = self.times, self.neurons, self.sequencer
+        m.d.comb += [
+            *(times.start.eq(sequencer.issue[Kind.TIMES]), times.op.eq(sequencer.op)),
+            *(times.command.eq(neurons.command.start), times.live.eq(neurons.command.times)),
+            *(times.index.eq(neurons.index), times.fresh.eq(neurons.anew)),
+            times.terms.eq(self.terms),
+            *(neurons.tune_en.eq(times.en), neurons.tune_address.eq(times.address)),
+            neurons.tune_data.eq(times.data),
+        ]
 
     def _count(self, m: Module, n: int, c: int, before: Any, members: list[Column]) -> Any:
         """Saturations of kind n up to this tile."""

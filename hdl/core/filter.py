@@ -38,7 +38,8 @@ class FilterUnit(wiring.Component):
         saturations
     state, partner : u and e, or v and r', at STATE
     q : at FETCH;  s : at FETCH + BASE - 1
-    done : 1 at `schedule.done`, with `result` (r or e), `slope` (r') and `state_out` (u or v)
+    done : 1 at `schedule.done`, with `result` (r or e), `slope` (r') and `state_out` (u or v);
+        `third` (d or eps) where time constants learn, else 0
     events : a pulse per saturation, in the order of EVENTS
     access, phi_word : loads and reads the tables
 
@@ -58,6 +59,7 @@ class FilterUnit(wiring.Component):
     result: Any
     slope: Any
     state_out: Any
+    third: Any
     events: Any
     access: Any
     phi_word: Any
@@ -81,6 +83,7 @@ class FilterUnit(wiring.Component):
                 "result": Out(signed(word)),
                 "slope": Out(signed(word)),
                 "state_out": Out(signed(wide)),
+                "third": Out(signed(word)),
                 "events": Out(len(EVENTS)),
                 "access": In(Access()),
                 "phi_word": Out(2 * word),
@@ -128,6 +131,11 @@ class FilterUnit(wiring.Component):
             (delta[0], *coefficient_at(2, t[2]), state_at(t[2] + BASE)),
             (delta[1], *coefficient_at(1, t[3]), state_at(t[3] + BASE)),
         ]
+        if self.machine.time_constants:  # eps = v + delta
+            late = line.hold("p", narrow[1], start[1] + NARROW, t[4])
+            one, places = Const(1 << (f.word - 2), f.word), Const(PRE + f.word - 2 - f.guard, 6)
+            error.append((late, one, places, state_at(t[4] + BASE)))
+            m.d.comb += self.third.eq(self._third(line, on))
         # d and q share a register, p and delta another: both modes start at the same times
         for number, unit in enumerate(units):
             for port, slot, latency in (
@@ -203,6 +211,13 @@ class FilterUnit(wiring.Component):
             return line.hold("p", p, time, need)[: word - log2]
 
         return value, slope, fraction
+
+    def _third(self, line: Pipeline, on: list[Product]) -> Any:
+        """What the sums of time constants need: d, later eps."""
+        t, done = self.schedule.starts, self.schedule.done
+        d = line.hold("d", on[0].narrow, t[0] + NARROW, done)
+        eps = line.hold("eps", on[4].narrow, t[4] + NARROW, done)
+        return Mux(line.hold("error", self.error, 0, done), eps, d)
 
     def _results(self, m: Module, line: Pipeline, on: list[Product]) -> None:
         schedule, t = self.schedule, self.schedule.starts

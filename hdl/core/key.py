@@ -18,7 +18,8 @@ class KeyMixer(wiring.Component):
 
     Members
     -------
-    start : takes seed, step and projection;  key : `latency` cycles later, until the next start
+    start : takes seed and step;  projection : from then on, until the key is there
+    key : `latency` cycles after the start, until the next one
     """
 
     latency = 2 * len(ROTATIONS) + 2

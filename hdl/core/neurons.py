@@ -27,8 +27,9 @@ class Neurons(wiring.Component):
     Members
     -------
     op, membrane, error, trace, exp, norm : the operation, and its issue
-    step : a pulse at the start of a step
-    command : to the columns
+    step : a pulse at the start of a step;  fresh : gradient sums start anew
+    command : to the columns;  index : the number of its coefficient;  anew : its sums start anew
+    tune_en, tune_address, tune_data : write port of the coefficients a_m or a_r, rho or kappa
     access, reply : the coefficient memory on the access bus
     """
 
@@ -39,7 +40,13 @@ class Neurons(wiring.Component):
     exp: Any
     norm: Any
     step: Any
+    fresh: Any
     command: Any
+    index: Any
+    anew: Any
+    tune_en: Any
+    tune_address: Any
+    tune_data: Any
     access: Any
     reply: Any
 
@@ -54,7 +61,13 @@ class Neurons(wiring.Component):
                 "exp": In(1),
                 "norm": In(1),
                 "step": In(1),
+                "fresh": In(1),
                 "command": Out(FilterCommand(machine)),
+                "index": Out(bits(machine.state_depth)),
+                "anew": Out(1),
+                "tune_en": In(2),
+                "tune_address": In(1 + bits(machine.state_depth)),
+                "tune_data": In(coefficient(machine).size),
                 "access": In(Access()),
                 "reply": Out(Reply()),
             }
@@ -66,11 +79,13 @@ class Neurons(wiring.Component):
         spacing = machine.interval
         m.submodules.walker = walker = NeuronWalker(machine.rows, spacing)
         own, is_error, drawn, exp, norm = (Signal(operation), *(Signal() for _ in range(4)))
+        anew = Signal()
         starts = self.membrane | self.error | self.trace | self.exp | self.norm
         with m.If(starts):
             m.d.sync += [
                 *(own.eq(op), is_error.eq(self.error | self.norm)),
                 *(drawn.eq(self.trace | self.exp), exp.eq(self.exp), norm.eq(self.norm)),
+                anew.eq(self.fresh & (op.context == 0)),
             ]
         whole = machine.rows * spacing
         m.d.comb += [
@@ -90,6 +105,7 @@ class Neurons(wiring.Component):
                 command.table.eq(own.table),
             ),
             *(command.drawn.eq(drawn), command.exp.eq(exp), command.norm.eq(norm)),
+            command.times.eq(own.g & is_error),
             command.first.eq((walker.number == 0) & own.head),
             command.rates.eq(own.rates + (place_in_pairs >> 1)),
             *(command.odd.eq(place_in_pairs[0]), command.last.eq(walker.last)),
@@ -103,6 +119,11 @@ class Neurons(wiring.Component):
         m.d.sync += self.command.eq(complete)
         for n, value in enumerate(coefficients):
             m.d.sync += self.command.c[n].as_value().eq(value)
+        index = (own.weights + walker.number)[: len(self.index)]
+        m.d.comb += [
+            self.index.eq(delay(m, index, 1 + COEFFICIENTS, "index")),
+            self.anew.eq(delay(m, anew, 1 + COEFFICIENTS, "anew")),
+        ]
         running = Signal()
         m.d.comb += running.eq(delay(m, command.start, COEFFICIENTS - 1, "start", init=True))
         m.d.sync += self.command.start.eq(running)
@@ -124,7 +145,10 @@ class Neurons(wiring.Component):
         tap, words = Tap(m, self.access, None), []
         for n in range(3):
             m.submodules[f"coefficients{n}"] = ram = Ram(width, 2 * self.machine.state_depth)
-            tap.join(Region.COEFFICIENTS, ram, place, 0, 0, 0, way=(2, n))
+            en = self.tune_en[n - 1] if n and self.machine.time_constants else 0
+            tap.join(
+                Region.COEFFICIENTS, ram, place, self.tune_address, self.tune_data, en, way=(2, n)
+            )
             words.append(ram.rdata)
         m.d.comb += self.reply.as_value().eq(
             tap.reply("reply_register", Reply().const({}).as_value())

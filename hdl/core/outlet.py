@@ -3,17 +3,37 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
-from antevolt.hdl.core.bundles import Access, bits, flags
-from antevolt.hdl.lib.registers import delay
+from antevolt.hdl.core.bundles import Access, Reply, bits, flags
+from antevolt.hdl.core.tap import Tap
+from antevolt.hdl.lib.ram import Ram
+from antevolt.hdl.lib.registers import delay, register
+from antevolt.hdl.lib.saturate import LATENCY, saturate
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.memory_map import Region
+from antevolt.hdl.spec.memory_map import OUTPUT_SUM_BITS, Region
+from antevolt.hdl.spec.outputs import MODE_BITS, NEEDS_SUMS, SHIFT_BITS, OutputMode
 
 __all__ = ["Outlet"]
+
+ADD = 1 + LATENCY  # a word from the columns to its new sum
+SHIFT = 1 + LATENCY  # a new sum to a word
+
+tag = data.StructLayout(
+    {
+        "en": 1,
+        "fresh": 1,  # reads zero
+        "emits": 1,  # leaves the core
+        "head": 1,  # of its stream
+        "valid": 1,
+        "starts": 1,  # a sequence: its sum is zero
+        "flags": flags,
+    }
+)
+"""What goes with a word on its way."""
 
 
 class Outlet(wiring.Component):
@@ -25,7 +45,13 @@ class Outlet(wiring.Component):
     start, n, address, context, prior : the operation; `done` in its last cycle
     access : reads;  reply : the word, `latency` cycles after its read
     flags_index, flags : flags of a stream
+    mode, shift, due : which words leave the core (`spec.outputs`); due: in mode EVERY these
     waiting : at work, and no room for a word
+    unsettled : sums are on their way
+    saturated : sums and words that were limited this cycle
+    bus, bus_reply : the sums on the access bus
+
+    What leaves changes no cycle of the operation. With sums, a word takes ADD + SHIFT cycles more.
     """
 
     o: Any
@@ -39,10 +65,18 @@ class Outlet(wiring.Component):
     reply: Any
     flags_index: Any
     flags: Any
+    mode: Any
+    shift: Any
+    due: Any
     waiting: Any
+    unsettled: Any
+    saturated: Any
+    bus: Any
+    bus_reply: Any
 
     def __init__(self, machine: Machine, latency: int):
         self.machine, self.latency = machine, latency
+        self.way = latency + (ADD + SHIFT if machine.sums else 0)
         word = machine.formats.word
         super().__init__(
             {
@@ -57,42 +91,140 @@ class Outlet(wiring.Component):
                 "reply": In(word),
                 "flags_index": Out(max(1, bits(machine.total_streams))),
                 "flags": In(flags),
+                "mode": In(MODE_BITS),
+                "shift": In(SHIFT_BITS),
+                "due": In(1),
                 "waiting": Out(1),
+                "unsettled": Out(1),
+                "saturated": Out(2),
+                "bus": In(Access()),
+                "bus_reply": Out(Reply()),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        machine, word, access = self.machine, self.machine.formats.word, self.access
-        depth = self.latency + 4
+        word, depth = self.machine.formats.word, self.way + 4
         m.submodules.fifo = fifo = SyncFIFOBuffered(width=word + flags.size, depth=depth)
         room = Signal(range(depth + 1), init=depth)
-        busy, column, issue = Signal(), Signal(range(machine.streams)), Signal()
+        now = self._walk(m, room.any())
+        then = tag(delay(m, now.as_value(), self.latency, "output", init=True))
+        value = Mux(then.fresh, 0, self.reply).as_signed()
+        if self.machine.sums:
+            then, value = self._sums(m, then, value, self.access.unit, self.access.index)
+        dropped = then.en & ~then.emits
+        m.d.sync += room.eq(room - now.en + (self.o.valid & self.o.ready) + dropped)
+        m.d.comb += [
+            self.waiting.eq(self.busy & ~room.any()),
+            *(self.o.payload.eq(fifo.r_data), self.o.valid.eq(fifo.r_rdy)),
+            fifo.r_en.eq(self.o.ready),
+            fifo.w_en.eq(then.en & then.emits),
+            fifo.w_data.eq(Cat(value[:word], then.flags.as_value())),
+        ]
+        return m
+
+    def _walk(self, m: Module, room: Any) -> Any:
+        """Reads of the words, and the tag of the one that is read in this cycle."""
+        machine, access = self.machine, self.access
+        self.busy, column, issue = Signal(), Signal(range(machine.streams)), Signal()
         left, place = Signal(12), Signal(14)  # words to come of this stream; where the next stands
         index = Signal(self.flags_index.shape())
-        fresh = self.prior & self.flags.first & self.flags.valid
+        now, own = Signal(tag), self.flags
+        last = left == 1
+        emits = self._emits(m, last)
         m.d.comb += [
-            issue.eq(busy & room.any()),
-            self.waiting.eq(busy & ~room.any()),
+            issue.eq(self.busy & room),
             self.flags_index.eq(index),
             *(access.read.eq(issue), access.region.eq(Region.OUTPUT)),
             *(access.unit.eq(column), access.index.eq(place)),
-            *(self.o.payload.eq(fifo.r_data), self.o.valid.eq(fifo.r_rdy)),
-            fifo.r_en.eq(self.o.ready),
+            *(now.en.eq(issue), now.fresh.eq(self.prior & own.first & own.valid)),
+            *(now.emits.eq(emits), now.flags.eq(own), now.head.eq(left == self.n)),
+            *(now.valid.eq(own.valid), now.starts.eq(own.first)),
         ]
-        m.d.sync += room.eq(room - issue + (self.o.valid & self.o.ready))
         with m.If(self.start):
-            m.d.sync += [busy.eq(1), column.eq(0), index.eq(self.context * machine.streams)]
+            m.d.sync += [self.busy.eq(1), column.eq(0), index.eq(self.context * machine.streams)]
             m.d.sync += [left.eq(self.n), place.eq(self.address)]
         with m.Elif(issue):
             m.d.sync += [left.eq(left - 1), place.eq(place + 1)]
-            with m.If(left == 1):
+            with m.If(last):
                 m.d.sync += [left.eq(self.n), place.eq(self.address)]
                 m.d.sync += [column.eq(column + 1), index.eq(index + 1)]
                 with m.If(column == machine.streams - 1):
-                    m.d.sync += busy.eq(0)
+                    m.d.sync += self.busy.eq(0)
                     m.d.comb += self.done.eq(1)
-        tag = delay(m, Cat(issue, fresh, self.flags.as_value()), self.latency, "output", init=True)
-        value = Mux(tag[1], 0, self.reply)
-        m.d.comb += [fifo.w_en.eq(tag[0]), fifo.w_data.eq(Cat(value[:word], tag[2:]))]
-        return m
+        return now
+
+    def _emits(self, m: Module, last: Any) -> Signal:
+        """Whether the word at hand leaves the core, the last one of its stream or not."""
+        emits, ends = Signal(), self.flags.valid & self.flags.last
+        with m.Switch(self.mode):
+            with m.Case(OutputMode.EVERY):
+                m.d.comb += emits.eq(self.due)
+            with m.Case(OutputMode.LAST):
+                m.d.comb += emits.eq(ends)
+            if self.machine.sums:
+                with m.Case(OutputMode.SUM):
+                    m.d.comb += emits.eq(ends)
+                with m.Case(OutputMode.ARGMAX):
+                    m.d.comb += emits.eq(ends & last)
+        return emits
+
+    def _sums(self, m: Module, then: Any, value: Any, unit: Any, index: Any) -> tuple[Any, Any]:
+        """The word that leaves, ADD + SHIFT cycles after `value`, and its tag."""
+        word, wide = self.machine.formats.word, signed(OUTPUT_SUM_BITS)
+        low, high = bits(self.machine.io_depth), bits(self.machine.streams)
+        m.submodules.sums = ram = Ram(OUTPUT_SUM_BITS, 1 << low + high)
+        place = delay(m, Cat(index[:low], unit[:high]), self.latency - ram.latency, "place")
+        written = delay(m, place, ram.latency + ADD, "written")
+        own, before = register("own", signed(word)), register("before", wide)
+        m.d.sync += [own.eq(value), before.eq(Mux(then.starts, 0, ram.rdata))]
+        total, clipped = saturate(m, before + own, OUTPUT_SUM_BITS, "total")
+        summed = tag(delay(m, then.as_value(), ADD, "summed", init=True))
+        sums = Signal()
+        m.d.comb += sums.eq(Cat(self.mode == mode for mode in NEEDS_SUMS).any())
+        counts = summed.en & summed.valid & sums
+        self._bus(m, ram, place, written, total, counts)
+        shifted = register("shifted", wide)
+        m.d.sync += shifted.eq(total >> self.shift)
+        small, limited = saturate(m, shifted, word, "small")
+        out = tag(delay(m, summed.as_value(), SHIFT, "out", init=True))
+        plain = delay(m, own, ADD + SHIFT - 1, "plain")
+        best = delay(m, self._best(m, summed, total), SHIFT - 1, "best_late")
+        puts = out.en & out.emits & (self.mode == OutputMode.SUM)
+        m.d.sync += self.saturated.eq((counts & clipped) + (puts & limited))
+        chosen = register("chosen", 2)
+        m.d.sync += chosen.eq(Cat(self.mode == mode for mode in NEEDS_SUMS))
+        return out, Mux(chosen[0], small, Mux(chosen[1], best, plain.as_unsigned()[:word]))
+
+    def _best(self, m: Module, summed: Any, total: Any) -> Any:
+        """The number of the largest sum of a stream so far, a cycle after the sum."""
+        best, most = register("best", 12), register("most", total.shape())
+        count, number = Signal(12), Signal(12)
+        m.d.comb += number.eq(Mux(summed.head, 0, count))
+        with m.If(summed.en):
+            m.d.sync += count.eq(number + 1)
+            with m.If(summed.head | (total > most)):
+                m.d.sync += [best.eq(number), most.eq(total)]
+        return best
+
+    def _bus(self, m: Module, ram: Ram, place: Any, written: Any, total: Any, counts: Any) -> None:
+        """The sums' memory: its own traffic, and the host's when all of that is done."""
+        tap = Tap(m, self.bus, None)
+        access, selects = tap.access, tap.selects(Region.SUMS)
+        low, high = bits(self.machine.io_depth), bits(self.machine.streams)
+        address, write = Cat(access.index[:low], access.unit[:high]), access.write & selects
+        m.d.comb += [
+            ram.raddr.eq(Mux(access.read & selects, address, place)),
+            ram.waddr.eq(Mux(write, address, written)),
+            ram.wdata.eq(Mux(write, access.data[:OUTPUT_SUM_BITS], total)),
+            ram.wen.eq(write | counts),
+        ]
+        tap.answer(selects, ram.rdata)
+        reply = tap.reply("reply_register", Reply().const({}).as_value())
+        m.d.comb += self.bus_reply.as_value().eq(reply)
+        timer = Signal(range(self.way + 1))
+        with m.If(self.busy):
+            m.d.sync += timer.eq(self.way)
+        with m.Elif(timer.any()):
+            m.d.sync += timer.eq(timer - 1)
+        m.d.comb += self.unsettled.eq(timer.any())

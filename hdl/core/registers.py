@@ -12,6 +12,7 @@ from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, KINDS, Region, Register
+from antevolt.hdl.spec.outputs import MODE_BITS, SHIFT_BITS
 
 __all__ = ["Registers"]
 
@@ -25,9 +26,10 @@ class Registers(wiring.Component):
     -------
     step, seed : for the random bits;  fresh : no learning step since the last APPLY
     learns, due : this step learns; it completes `apply_every` learning steps
+    output_mode, output_shift : of the outputs;  output_due : this step completes `output_every`
     ended : the step ends
     busy, stalled_input, stalled_output, slot : counted per cycle
-    saturated[kind] : how many saturations this cycle
+    saturated[kind], saturated_sums : how many saturations this cycle
     access, reply : the registers on the access bus
     """
 
@@ -36,12 +38,16 @@ class Registers(wiring.Component):
     fresh: Any
     learns: Any
     due: Any
+    output_mode: Any
+    output_shift: Any
+    output_due: Any
     ended: Any
     busy: Any
     stalled_input: Any
     stalled_output: Any
     slot: Any
     saturated: Any
+    saturated_sums: Any
     access: Any
     reply: Any
 
@@ -54,12 +60,16 @@ class Registers(wiring.Component):
                 "fresh": Out(1),
                 "learns": In(1),
                 "due": Out(1),
+                "output_mode": Out(MODE_BITS),
+                "output_shift": Out(SHIFT_BITS),
+                "output_due": Out(1),
                 "ended": In(1),
                 "busy": In(1),
                 "stalled_input": In(1),
                 "stalled_output": In(1),
                 "slot": In(1),
                 "saturated": In(EVENT_BITS).array(len(KINDS)),
+                "saturated_sums": In(2),
                 "access": In(Access()),
                 "reply": Out(Reply()),
             }
@@ -89,6 +99,7 @@ class Registers(wiring.Component):
             Register.STALLED_INPUT: self.stalled_input,
             Register.STALLED_OUTPUT: self.stalled_output,
             Register.SLOTS: self.slot,
+            Register.SATURATED_SUMS: self.saturated_sums,
         }
         events |= {Register.SATURATED + n: self.saturated[n] for n in range(len(KINDS))}
         for number, event in events.items():
@@ -96,8 +107,21 @@ class Registers(wiring.Component):
             m.d.sync += counter.eq(counter + event)
         words[Register.STEP], words[Register.SEED] = self.step, self.seed
         words[Register.APPLY_EVERY], words[Register.LEARNED] = apply_every, learned
+        self._outputs(m, words)
         self._bus(m, words, set(events))
         return m
+
+    def _outputs(self, m: Module, words: list[Any]) -> None:
+        """When the outputs are due; like `due`, registered at leisure."""
+        every, passed, including = Signal(32, init=1), Signal(32), Signal(32)
+        m.d.sync += [including.eq(passed + 1), self.output_due.eq(including >= every)]
+        with m.If(self.ended):
+            m.d.sync += passed.eq(Mux(self.output_due, 0, including))
+        words[Register.OUTPUT_MODE], words[Register.OUTPUT_SHIFT] = (
+            self.output_mode,
+            self.output_shift,
+        )
+        words[Register.OUTPUT_EVERY], words[Register.OUTPUT_PASSED] = every, passed
 
     def _bus(self, m: Module, words: list[Any], counters: set[int]) -> None:
         """Registers are selected one cycle before they are read or written."""

@@ -30,7 +30,7 @@ class Sequencer(wiring.Component):
     -------
     go : start a step (an input is there, and nobody uses the access bus)
     op : the operation at hand;  issue[kind] : a pulse when it starts, a cycle after its ISSUE state
-    due : APPLY operations take place, else they are passed over
+    due : APPLY and TIMES operations take place, else they are passed over
     done : a blocking operation ends
     busy : inside a step;  ended : a pulse after its last cycle
     access, reply : the program memory on the access bus
@@ -69,7 +69,7 @@ class Sequencer(wiring.Component):
         counter = Signal(bits(self.machine.program_depth))
         word = self._program(m, counter)
         timer, op = Signal(LAYOUT["delay"]), self.op
-        skipped = (op.kind == Kind.APPLY) & ~self.due
+        skipped = ((op.kind == Kind.APPLY) | (op.kind == Kind.TIMES)) & ~self.due
         wait = Mux(skipped, MIN_DELAY - 2, op.delay - 2)
         m.d.comb += self.busy.eq(1)
         m.d.sync += [self.issue.eq(0), self.ended.eq(0)]  # pulses, one register behind the state

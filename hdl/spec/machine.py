@@ -31,7 +31,9 @@ class Machine:
     phi_log2      log2 of the intervals of one table
     traces        with TRACE: presynaptic traces, recurrent projections
     softmax       with EXP and NORM: cross-entropy
+    time_constants  with TIMES: they learn
     moments       per weight: 0 (plain SGD only), 1 (also momentum and sign), 2 (also Adam)
+    sums          of outputs over a sequence: output modes sum and argmax
     """
 
     rows: int = 1
@@ -51,7 +53,9 @@ class Machine:
     phi_log2: int = 8
     traces: bool = True
     softmax: bool = True
+    time_constants: bool = False
     moments: int = 0
+    sums: bool = True
     formats: Formats = field(default_factory=Formats)
 
     def __post_init__(self) -> None:
@@ -72,6 +76,11 @@ class Machine:
             raise ValueError(f"phi_log2 is {self.phi_log2}; a table has 2^4..2^10 intervals")
         if self.moments not in (0, 1, 2):
             raise ValueError(f"moments is {self.moments}; a core keeps 0, 1 or 2 per weight")
+        if self.sums and self.streams * self.io_depth > 1 << 14:
+            raise ValueError(
+                f"streams x io_depth is {self.streams * self.io_depth}; a core with sums has at "
+                "most 16384"
+            )
 
     @property
     def total_streams(self) -> int:
@@ -88,7 +97,8 @@ class Machine:
         """`R x S`, contexts where there are several, the word, moments where it has some."""
         contexts = f"x{self.contexts}" if self.contexts > 1 else ""
         moments = f"m{self.moments}" if self.moments else ""
-        return f"{self.rows}x{self.streams}{contexts}w{self.formats.word}{moments}"
+        times = "t" if self.time_constants else ""
+        return f"{self.rows}x{self.streams}{contexts}w{self.formats.word}{moments}{times}"
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)

@@ -11,6 +11,7 @@ __all__ = [
     "DATA_BITS",
     "INDEX_BITS",
     "KINDS",
+    "OUTPUT_SUM_BITS",
     "SUM_BITS",
     "UNIT_BITS",
     "Address",
@@ -22,6 +23,7 @@ DATA_BITS = 36
 INDEX_BITS = 16
 UNIT_BITS = 8
 SUM_BITS = 32  # of a sum of exponentials
+OUTPUT_SUM_BITS = 32  # of a sum of outputs over a sequence
 
 KINDS = ("drive", "d", "u", "p", "q", "beta", "delta", "v", "e", "w")
 """Saturations that are counted, in the order of their registers (see `roundings.TABLE`)."""
@@ -42,6 +44,8 @@ class Region(IntEnum):
     PHI = 9  # index = (table * 2 + which) << phi_log2 | interval; value low, slope high
     REGISTERS = 10  # index = Register
     MOMENTS = 11  # unit = row; index = 2 * pair + half; m, above it v (`spec.moments`)
+    TIMES = 12  # index = 4 * coefficient + which: tau_m, tau_r, and the sums that move them
+    SUMS = 13  # unit = column; index as in OUTPUT: sums of outputs over a sequence
 
 
 class Register(IntEnum):
@@ -56,6 +60,11 @@ class Register(IntEnum):
     STALLED_INPUT = 6  # cycles inside a step spent waiting for an input or a target
     STALLED_OUTPUT = 7  # cycles inside a step spent waiting for the output to be taken
     SLOTS = 8  # array slots issued by FORWARD and BACK
+    OUTPUT_MODE = 9  # which outputs leave the core (`spec.outputs`); writable
+    OUTPUT_EVERY = 10  # steps from one output to the next, in mode EVERY; writable
+    OUTPUT_PASSED = 11  # steps since then; writable
+    OUTPUT_SHIFT = 12  # a sum is put out divided by 2 to this; writable
+    SATURATED_SUMS = 13  # sums that were beyond their 32 bits, or beyond a word when put out
     SATURATED = 16  # + index in KINDS: saturations
 
 
@@ -87,4 +96,6 @@ def size(machine: Machine, region: Region) -> tuple[int, int]:
         Region.PHI: (one, 2 * m.tables << m.phi_log2),
         Region.REGISTERS: (one, Register.SATURATED + len(KINDS)),
         Region.MOMENTS: (m.rows, 2 * m.w_depth if m.moments else 0),
+        Region.TIMES: (one, 4 * m.state_depth if m.time_constants else 0),
+        Region.SUMS: (m.streams, m.io_depth if m.sums else 0),
     }[region]

@@ -55,6 +55,8 @@ class Population:
             `trace`: e = eps, dW_ij = eps_i h_ij with h_ij the membrane filter of neuron i on r_j
             (neurons with equal time constants share it: let them stand together)
     g       local gain of the error, e = g (v + kappa delta)
+    eta_tau_m, eta_tau_r  rates at which the time constants learn, 0: they stay.
+            tau_m <- tau_m - eta_tau_m sum e u', tau_r <- tau_r + eta_tau_r sum eps u', >= dt
     """
 
     size: int
@@ -64,6 +66,8 @@ class Population:
     gamma: float = 0.0
     rule: Rule = "gle"
     g: float = 1.0
+    eta_tau_m: float = 0.0
+    eta_tau_r: float = 0.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.size, int) or self.size < 1:
@@ -77,7 +81,9 @@ class Population:
                     raise BadNetwork(f"{name} is {tau}; a time constant is finite and positive")
         if self.rule not in RULES:
             raise BadNetwork(f"rule is {self.rule!r}; there are {', '.join(RULES)}")
-        for name in ("gamma", "g"):
+        if (self.eta_tau_m or self.eta_tau_r) and self.rule == "trace":
+            raise BadNetwork("time constants cannot learn under rule trace; use another rule")
+        for name in ("gamma", "g", "eta_tau_m", "eta_tau_r"):
             if not math.isfinite(getattr(self, name)):
                 raise BadNetwork(f"{name} is {getattr(self, name)}; it must be finite")
 

@@ -44,6 +44,7 @@ class Kind(IntEnum):
     TRACE = 9
     EXP = 10
     NORM = 11
+    TIMES = 12
 
 
 class Cost(IntEnum):
@@ -139,6 +140,7 @@ MEANING: dict[Kind, dict[str, str]] = {
         "cost": "where q comes from: 0 the q memory, 1 y - r, 2 y - softmax (of the q memory)",
         "extra": "first word of the target and output memories",
         "prior": "q, r' and the output are those of the step before",
+        "g": "sum the gradients of the time constants",
     },
     Kind.BACK: {
         "words": "columns (inputs, and the bias)",
@@ -195,6 +197,13 @@ MEANING: dict[Kind, dict[str, str]] = {
         "neurons": "first neuron in the q memory: exponentials become shares of their sum",
         "weights": "coefficient of all of them (-, 0, 1)",
         "shared": "1",
+    },
+    Kind.TIMES: {
+        "n": "neurons",
+        "weights": "first neuron in the coefficient memory",
+        "interval": "rate of tau_m: m (0: fixed, or 4..7) in bits 0..2, k in bits 3..8",
+        "words": "rate of tau_r, likewise",
+        "output": "also the coefficients of ERROR",
     },
 }
 

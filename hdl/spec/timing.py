@@ -41,6 +41,9 @@ WALKER = 3  # issue of an operation to its first slot
 COEFFICIENTS = 3  # further to its first command at the columns' head: coefficients are read
 KEY = 16  # issue of an APPLY to its first gradient, while the key of the random bits is made
 DIVIDE = 6  # last exponential written to the reciprocal of the sum, beside a cycle per bit
+RATIO = 10  # a ratio, beside a cycle per bit of the word
+MOVE = 9  # a step of a time constant, likewise
+TIMES_READ = 3  # time constants and sums of a neuron are read
 MIN_DELAY = 4  # from one operation's issue to the next: fetch and decode
 
 
@@ -49,18 +52,19 @@ class FilterSchedule:
     """When each of the five products of a neuron starts, from the command, and on which multiplier.
 
     MEMBRANE: gamma e | rho d | phi | phi' | a_m d.
-    ERROR: scale q | r' q | kappa delta | a_r delta.
+    ERROR: scale q | r' q | kappa delta | a_r delta | eps, where time constants learn.
     Starts on one multiplier differ modulo the interval at which a unit takes neurons.
     """
 
     starts: tuple[int, ...]
     multipliers: tuple[int, ...]
     period: int
+    fifth: int  # latency of the fifth product
 
     @property
     def done(self) -> int:
         """Command to the cycle in which all results are there."""
-        return max(self.starts[3] + NARROW, self.starts[4] + WIDE)
+        return max(self.starts[3] + NARROW, self.starts[4] + self.fifth)
 
     @property
     def written(self) -> int:
@@ -80,7 +84,7 @@ def filter_schedule(machine: Machine) -> FilterSchedule:
             1: starts[0] + NARROW + CHOOSE if starts else 0,
             2: starts[1] + NARROW + LOOKUP + CHOOSE if len(starts) > 1 else 0,
             3: starts[2] + 1 if len(starts) > 2 else 0,
-            4: starts[0] + NARROW + CHOOSE if starts else 0,
+            4: starts[int(machine.time_constants)] + NARROW + CHOOSE if len(starts) > 1 else 0,
         }[product]
         start, multiplier = next(
             (t, n)
@@ -91,7 +95,8 @@ def filter_schedule(machine: Machine) -> FilterSchedule:
         taken.add((start % period, multiplier))
         starts.append(start)
         multipliers.append(multiplier)
-    return FilterSchedule(tuple(starts), tuple(multipliers), period)
+    fifth = NARROW if machine.time_constants else WIDE
+    return FilterSchedule(tuple(starts), tuple(multipliers), period, fifth)
 
 
 @dataclass(frozen=True)
@@ -135,6 +140,17 @@ class Timing:
     def slot_to_command(self) -> int:
         """Last slot of a group to the command (at the head) of its first neuron."""
         return 13 - (1 + FETCH + BASE - 1 - DRIVE)
+
+    @property
+    def times_sum(self) -> int:
+        """Command (at the head) of an ERROR to the sum over the streams of e d."""
+        return self.tiles_across + self.filter.written + 5
+
+    @property
+    def times_neuron(self) -> int:
+        """Cycles of TIMES per neuron: read, five ratios and two steps, write."""
+        word = self.machine.formats.word
+        return TIMES_READ + 5 * (RATIO + word + 1) + 2 * (MOVE + word + 1) + 1
 
     @property
     def filter(self) -> FilterSchedule:

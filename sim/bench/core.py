@@ -23,6 +23,8 @@ __all__ = ["CoreBench", "load_model"]
 REGION_BITS = 4
 COMPARED = (
     *(Register.STEP, Register.SEED, Register.APPLY_EVERY, Register.LEARNED, Register.SLOTS),
+    *(Register.OUTPUT_MODE, Register.OUTPUT_EVERY, Register.OUTPUT_PASSED, Register.OUTPUT_SHIFT),
+    Register.SATURATED_SUMS,
     *(Register.SATURATED + n for n in range(len(KINDS))),
 )
 """Registers that do not count clock cycles."""

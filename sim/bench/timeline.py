@@ -6,12 +6,17 @@ from typing import Any
 
 from antevolt.sim.bench.streams import Cycles
 
-__all__ = ["Timeline", "packed"]
+__all__ = ["Timeline", "packed", "unpacked"]
 
 
 def packed(layout: Any, **fields: Any) -> int:
     """The bits of an Amaranth layout with these fields, others 0."""
     return int(layout.const(fields).as_bits())
+
+
+def unpacked(layout: Any, word: int) -> dict[str, int]:
+    """The fields of an Amaranth layout in these bits, unsigned."""
+    return {name: word >> field.offset & (1 << field.width) - 1 for name, field in layout}
 
 
 class Timeline:

@@ -17,6 +17,7 @@ FOLDERS = {
     "sim/golden": "models in numpy; the fixed-point one also compiled (`twin.cpp`)",
     "sim/rtl": "the core's netlist in a simulator",
     "sim/bench": "benches on the netlist, with cocotb",
+    "sim/mutation": "does the comparison notice mistakes",
     "sim/tasks": "demonstrations",
     "sim/docs": "the generated parts of this manual",
     "boards": "synthesis, place and route",

@@ -12,6 +12,7 @@ __all__ = ["mechanisms"]
 MACHINE = Machine(
     rows=3, streams=8, w_depth=2048, r_depth=512, state_depth=1024, io_depth=512, tables=4,
     program_depth=1024, moments=2,
+    time_constants=True,
 )  # fmt: skip
 SIZE, OUTPUTS = 30, 10
 
@@ -38,6 +39,9 @@ def mechanisms() -> str:
         "a loop 1 -> 1": plain.with_(projections=(*chain, Projection(1, 1, bias=False))),
         "backward weights, fixed": _backward(plain, "fixed"),
         "backward weights, learned": _backward(plain, "learned"),
+        "time constants that learn": plain.with_(
+            populations=(replace(hidden, eta_tau_m=0.1), hidden, plain.populations[-1])
+        ),
         "optimizer `sign` or `momentum`": plain.with_(optimizer="sign"),
         "optimizer `adam`": plain.with_(optimizer="adam"),
     }

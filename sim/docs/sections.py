@@ -6,6 +6,7 @@ from collections.abc import Callable
 from antevolt.hdl.core import ports
 from antevolt.hdl.spec import program, roundings
 from antevolt.hdl.spec.formats import Formats
+from antevolt.sim.docs import mutants
 from antevolt.sim.docs.design import design
 from antevolt.sim.docs.files import files
 from antevolt.sim.docs.mechanisms import mechanisms
@@ -16,12 +17,15 @@ __all__ = ["SECTIONS"]
 
 SECTIONS: dict[str, Callable[[], str]] = {
     "coefficients": coefficients,
+    "coverage": mutants.coverage,
     "design": design,
     "files": files,
     "formats": formats,
     "learning_rates": learning_rates,
     "limits": limits,
     "mechanisms": mechanisms,
+    "mutants_model": mutants.model,
+    "mutants_netlist": mutants.netlist,
     "neurons": neurons,
     "phi": phi,
     "ports": ports.markdown,

@@ -3,7 +3,7 @@
 
 It works on the same memories, so that reading, writing and loading are those of the numpy model.
 That one takes over, with equal results, where an observer looks on, and for what the C does not do:
-programs that only the numpy model understands, and rules of APPLY beyond gradient descent.
+learned time constants, rules of APPLY beyond gradient descent, and programs that no compiler makes.
 How much faster it is: `python -m antevolt.host.model_speed`.
 """
 
@@ -137,7 +137,8 @@ class CompiledCore(GoldenCore):
 
     @property
     def implementation(self) -> str:
-        return "compiled"
+        left_to_numpy = self._made == self._loaded != -1 and self._program is None
+        return "numpy" if left_to_numpy else "compiled"
 
     def step(self, flags: ArrayLike, x: ArrayLike, y: ArrayLike) -> Raw:
         if self._compiled() is None:
@@ -166,6 +167,7 @@ class CompiledCore(GoldenCore):
                     applied[n] = self._step_with_numpy(program, [array[n] for array in arrays])
         finally:
             self._take_back(program)
+        self.sent = self._send(words, out)
         return out, applied.astype(np.bool_)
 
     def _step_with_numpy(self, program: _Program, arrays: list[Raw]) -> bool:
@@ -221,7 +223,9 @@ class CompiledCore(GoldenCore):
         if f.accumulator > 50:
             return False
         for op, run in self._decoded:
-            if not _inside(self.machine, op):
+            if op.kind > Kind.NORM or not _inside(self.machine, op):
+                return False
+            if op.kind == Kind.ERROR and op.g:  # sums that move time constants
                 return False
             if op.kind in FILTERS and run.coefficients[0].shape[1] != op.n:
                 return False

@@ -21,7 +21,9 @@ from antevolt.hdl.spec.program import STRIDE, Bias, Kind, Operation
 from antevolt.sim.golden.memories import Exact, Memories
 from antevolt.sim.golden.neurons import ErrorFilter, Exp, Membrane, Norm, Trace
 from antevolt.sim.golden.operations import Apply, Back, Forward
+from antevolt.sim.golden.outlet import send
 from antevolt.sim.golden.streams import Streams
+from antevolt.sim.golden.time_constants import Times
 
 __all__ = ["GoldenCore", "Observer"]
 
@@ -33,6 +35,7 @@ class GoldenCore:
 
     observer  called after every operation with the operation and the core
     memories  the words as numbers; what was changed there behind `write` is seen only in part
+    sent      words of the output port in the last step, flat, with their flags
 
         core = GoldenCore(machine)
         core.write(Region.WEIGHTS, 0, 0, words)
@@ -43,6 +46,7 @@ class GoldenCore:
         self.machine = machine
         self.memories = Memories(machine)
         self.observer: Observer | None = None
+        self.sent: Raw = np.zeros(0, dtype=np.int64)
         self._decoded: list[tuple[Operation, Any]] = []
         self._loaded = -1
 
@@ -78,7 +82,8 @@ class GoldenCore:
         x, y   [S T, inputs], [S T, outputs], integers in format r; y of streams without a target
                is not looked at
 
-        Returns the outputs [S T, outputs]. Stream t S + k is that of column k and context t.
+        Returns the outputs [S T, outputs], whatever the output mode lets through (`sent`). Stream
+        t S + k is that of column k and context t.
         Raises BadInput for a wrong shape, numbers beyond the word, or a program that is none.
         """
         given = (np.asarray(values, dtype=np.int64)[None] for values in (flags, x, y))
@@ -97,7 +102,11 @@ class GoldenCore:
         if not len(words):
             units = next((op.n for op, _ in self._decoded if op.kind == Kind.OUTPUT), 0)
             return np.zeros((0, self.machine.total_streams, units), np.int64), np.zeros(0, bool)
-        done = [self._step(*each) for each in zip(words, inputs, targets, strict=True)]
+        done, sent = [], []
+        for each in zip(words, inputs, targets, strict=True):
+            done.append(self._step(*each))
+            sent.append(self.sent)
+        self.sent = np.concatenate(sent)
         return np.stack([out for out, _ in done]), np.array([due for _, due in done])
 
     def _checked(self, flags: ArrayLike, x: ArrayLike, y: ArrayLike) -> tuple[Raw, Raw, Raw]:
@@ -131,8 +140,13 @@ class GoldenCore:
                 registers[Register.SLOTS] += run.slots
             elif op.kind in (Kind.MEMBRANE, Kind.TRACE):
                 run(streams, acc)
-            elif op.kind in (Kind.ERROR, Kind.EXP, Kind.NORM):
+            elif op.kind == Kind.ERROR:
+                run(streams, fresh and op.context == 0)
+            elif op.kind in (Kind.EXP, Kind.NORM):
                 run(streams)
+            elif op.kind == Kind.TIMES:
+                if due:
+                    run()
             elif op.kind == Kind.BACK:
                 saturated = run(streams, fresh and op.context == 0)
                 registers[Register.SATURATED + KINDS.index("q")] += saturated
@@ -151,7 +165,14 @@ class GoldenCore:
                 registers[Register.LEARNED] = 0 if due else learned
             if self.observer is not None:
                 self.observer(op, self)
-        return np.concatenate(out) if out else np.zeros((total, 0), dtype=np.int64), bool(due)
+        raw = np.concatenate(out) if out else np.zeros((total, 0), dtype=np.int64)
+        self.sent = self._send(words[None], raw[None])
+        return raw, bool(due)
+
+    def _send(self, flags: Raw, raw: Raw) -> Raw:
+        """What the output mode lets through of steps: flags [N, S T], raw outputs [N, S T, n]."""
+        outputs = [op for op, _ in self._decoded if op.kind == Kind.OUTPUT]
+        return send(self.memories, outputs, flags, raw)
 
     def _input(self, op: Operation, streams: Streams, x: Raw) -> None:
         rates = self.memories.rates[2 * op.rates : 2 * op.rates + op.n]
@@ -229,6 +250,7 @@ class GoldenCore:
             Kind.TRACE: ("rates", "neurons", "extra"),
             Kind.EXP: ("neurons", "extra", "table"),
             Kind.NORM: ("neurons",),
+            Kind.TIMES: (),
         }
         for name in ("context", *used[op.kind]):
             end, limit = ends[name]
@@ -267,4 +289,5 @@ _MAKE: dict[Kind, Callable[[Memories, Operation], Any]] = {
     Kind.TRACE: Trace,
     Kind.EXP: Exp,
     Kind.NORM: Norm,
+    Kind.TIMES: Times,
 }

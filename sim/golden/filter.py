@@ -72,15 +72,18 @@ def membrane(
     tables: Tables | None,
     f: Formats,
     count: Count,
+    kept: list[Whole] | None = None,
 ) -> tuple[Whole, Whole | NDArray[np.float32], Whole | NDArray[np.float32]]:
     """u', r, r' from the drive and the state; coefficients gamma, a_m, rho; tables None: linear.
 
-    `s` is used up.
+    `s` is used up; `kept` gets d.
     """
     gamma, a_m, rho = coefficients
     wide = f.word + f.guard
     s -= u
     d = _word(product(e, gamma, s), f, "d", count)
+    if kept is not None:
+        kept.append(d.copy())
     p = _word(product(d, rho, u), f, "p", count)
     u_next = _saturate(product(d, a_m, u), wide, "u", count)
     if tables is None:
@@ -127,11 +130,17 @@ def error(
     coefficients: tuple[Whole, Whole, Whole],
     f: Formats,
     count: Count,
+    kept: list[Whole] | None = None,
 ) -> tuple[Whole, Whole]:
-    """v' and e from q, r' and the state; coefficients scale (beta at the output), a_r, kappa."""
+    """v' and e from q, r' and the state; coefficients scale (beta at the output), a_r, kappa.
+
+    `kept` gets eps = v + delta, as a word.
+    """
     scale, a_r, kappa = coefficients
     scaled = _word(product(q, scale, np.zeros(1)), f, "beta", count)
     scaled *= 2.0 ** -(f.r.frac - f.guard)  # r' has no exponent of its own
     delta = _word(product(slope, scaled, -v), f, "delta", count)
     e = _word(product(delta, kappa, v), f, "e", count)
+    if kept is not None:
+        kept.append(narrow(product(delta, 2.0**f.guard, v), f)[0])
     return _saturate(product(delta, a_r, v), f.word + f.guard, "v", count), e

@@ -11,8 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
+from antevolt.hdl.spec.memory_map import DATA_BITS, KINDS, OUTPUT_SUM_BITS, Region, Register, size
 from antevolt.hdl.spec.moments import WORD
+from antevolt.hdl.spec.outputs import MODE_BITS
+from antevolt.hdl.spec.outputs import SHIFT_BITS as OUTPUT_SHIFT_BITS
 from antevolt.hdl.spec.program import CHUNK, CHUNKS, STRIDE
 
 __all__ = ["Exact", "Memories"]
@@ -22,7 +24,13 @@ Exact = NDArray[np.float64]
 
 SHIFT_BITS = 6  # of a coefficient, above its mantissa
 COEFFICIENTS = 3  # words of the four per neuron and mode that are there
-WRITABLE = (Register.STEP, Register.SEED, Register.APPLY_EVERY, Register.LEARNED)
+WRITABLE: dict[int, int] = {
+    **dict.fromkeys((Register.STEP, Register.SEED, Register.APPLY_EVERY, Register.LEARNED), 32),
+    **dict.fromkeys((Register.OUTPUT_EVERY, Register.OUTPUT_PASSED), 32),
+    Register.OUTPUT_MODE: MODE_BITS,
+    Register.OUTPUT_SHIFT: OUTPUT_SHIFT_BITS,
+}
+"""Bits of registers that a write does not clear."""
 REGISTERS = frozenset(Register) | {Register.SATURATED + n for n in range(len(KINDS))}
 
 
@@ -40,6 +48,7 @@ class Memories:
 
     weights, gradients  [rows, 2 w_depth]: column j of pair p stands at 2 p + j % 2
     moments             in the same places, words; none where the machine keeps none
+    sums                [streams, io_depth], of outputs; none where the machine keeps none
     rates               [2 r_depth, streams]
     u, v, e, slope, q   [state_depth, streams]; slope is r'
     output, target      [io_depth, streams]; the host cannot see the target
@@ -48,8 +57,11 @@ class Memories:
     program             [8 program_depth]
     mantissa, shift     [state_depth, mode, which], of coefficients
     phi                 [2 tables, 2^phi_log2], words
+    d                   [state_depth, streams], of the last MEMBRANE; not seen
+    times               [4, state_depth], integers: tau_m, tau_r, the sums that move them
     registers           by number, unsigned
-    loaded              changes of program, coefficients and tables; weighed: of the weights
+    loaded              changes of program, coefficients and tables; weighed: of the weights;
+                        tuned: of coefficients, by TIMES
     """
 
     def __init__(self, machine: Machine):
@@ -59,6 +71,7 @@ class Memories:
         self.weights: Exact = np.zeros((m.rows, 2 * m.w_depth))
         self.gradients: Exact = np.zeros((m.rows, 2 * m.w_depth))
         self.moments: Exact = np.zeros(size(m, Region.MOMENTS))
+        self.sums: Raw = np.zeros(size(m, Region.SUMS), dtype=np.int64)
         self.rates: Exact = np.zeros((2 * m.r_depth, m.streams))
         self.u: Exact = np.zeros(neurons)
         self.v: Exact = np.zeros(neurons)
@@ -75,8 +88,10 @@ class Memories:
         self.shift: Raw = np.zeros((m.state_depth, 2, COEFFICIENTS), dtype=np.int64)
         self.phi: Raw = np.zeros((2 * m.tables, 1 << m.phi_log2), dtype=np.int64)
         self.registers = [0] * size(m, Region.REGISTERS)[1]
-        self.registers[Register.APPLY_EVERY] = 1
-        self.loaded = self.weighed = 0
+        self.registers[Register.APPLY_EVERY] = self.registers[Register.OUTPUT_EVERY] = 1
+        self.d: Exact = np.zeros(neurons)
+        self.times: Raw = np.zeros((4, m.state_depth), dtype=np.int64)
+        self.loaded = self.weighed = self.tuned = 0
 
     def write(self, region: Region, unit: int, index: int, data: ArrayLike) -> None:
         """Write consecutive words, in the access format; raises BadInput outside the region."""
@@ -93,8 +108,13 @@ class Memories:
                 self.rates[pairs, unit] = numbers.ravel()
         elif region == Region.GRADIENTS:
             self.gradients[unit, places] = _signed(words, f.g.width)
+        elif region == Region.TIMES:
+            at = np.arange(index, index + len(words))
+            self.times[at % 4, at // 4] = _signed(words, DATA_BITS)
         elif region == Region.MOMENTS:
             self.moments[unit, places] = words & (1 << WORD * self.machine.moments) - 1
+        elif region == Region.SUMS:
+            self.sums[unit, places] = _signed(words, OUTPUT_SUM_BITS)
         elif region in (Region.STATE, Region.PARTNER):
             state = region == Region.STATE
             bits = f.u.width if state else f.word
@@ -109,7 +129,7 @@ class Memories:
         elif region == Region.REGISTERS:
             for number, word in enumerate(words.tolist(), index):
                 if number in REGISTERS:
-                    self.registers[number] = word & 0xFFFFFFFF if number in WRITABLE else 0
+                    self.registers[number] = word & (1 << WRITABLE.get(number, 0)) - 1
         else:
             self._load(region, index, words)
 
@@ -140,8 +160,12 @@ class Memories:
             return both[::2] | both[1::2] << f.word
         if region == Region.GRADIENTS:
             return _masked(self.gradients[unit, places], f.g.width)
+        if region == Region.TIMES:
+            return _masked(self.times.T.reshape(-1)[places], DATA_BITS)
         if region == Region.MOMENTS:
             return self.moments[unit, places].astype(np.int64)
+        if region == Region.SUMS:
+            return _masked(self.sums[unit, places], OUTPUT_SUM_BITS)
         if region == Region.STATE:
             return _masked(_interleaved(self.u, self.v, unit)[places], f.u.width)
         if region == Region.PARTNER:

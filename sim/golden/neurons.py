@@ -15,6 +15,7 @@ from antevolt.sim.golden import filter as filters
 from antevolt.sim.golden.arithmetic import Whole, factors, lookup
 from antevolt.sim.golden.memories import Exact, Memories
 from antevolt.sim.golden.streams import Streams, keep
+from antevolt.sim.golden.time_constants import add
 
 __all__ = ["ErrorFilter", "Exp", "Membrane", "Norm", "Trace"]
 
@@ -27,7 +28,21 @@ class _Filter:
 
     def __init__(self, memories: Memories, op: Operation):
         self.memories, self.op = memories, op
-        f = memories.machine.formats
+        self.neurons = slice(op.neurons, op.neurons + op.n)
+        self.io = slice(op.extra, op.extra + op.n)
+        self._streams: Streams | None = None
+        self._coefficients: tuple[Whole, Whole, Whole] | None = None
+        self._tuned = -1
+
+    @property
+    def coefficients(self) -> tuple[Whole, Whole, Whole]:
+        """Factors [S, n] each; TIMES changes them while a program runs."""
+        if self._coefficients is None or self._tuned != self.memories.tuned:
+            self._coefficients, self._tuned = self._factors(), self.memories.tuned
+        return self._coefficients
+
+    def _factors(self) -> tuple[Whole, Whole, Whole]:
+        op, memories, f = self.op, self.memories, self.memories.machine.formats
         mode = int(op.kind in ERRORS)
         place = slice(op.weights, op.weights + (1 if op.shared else op.n))
         words = memories.shift[place, mode] << f.word | (
@@ -37,10 +52,7 @@ class _Filter:
             words = np.repeat(words, op.n, axis=0)
         streams = memories.machine.streams  # rows [S, n]: numpy is faster without broadcasting
         first, second, third = (np.tile(factors(words[:, n], f), (streams, 1)) for n in range(3))
-        self.coefficients = first, second, third
-        self.neurons = slice(op.neurons, op.neurons + op.n)
-        self.io = slice(op.extra, op.extra + op.n)
-        self._streams: Streams | None = None
+        return first, second, third
 
     def count(self, kind: str, limited: NDArray[np.bool_] | None) -> None:
         if limited is not None and self._streams is not None:
@@ -93,9 +105,12 @@ class Membrane(_Filter):
         op, memories, f = self.op, self.memories, self.memories.machine.formats
         e = self.read(memories.e, self.neurons, before)
         u = self.read(memories.u, self.neurons, streams.starting)
+        kept: list[Whole] | None = [] if memories.machine.time_constants else None
         u_next, r, slope = filters.membrane(
-            s, e, u, self.coefficients, self.tables(), f, self.count
+            s, e, u, self.coefficients, self.tables(), f, self.count, kept
         )
+        if kept and op.kind == Kind.MEMBRANE:
+            keep(memories.d[self.neurons], kept[0], streams)
         keep(memories.u[self.neurons], u_next, streams)
         keep(memories.slope[self.neurons], slope, streams)
         first = 2 * op.rates + op.odd
@@ -151,9 +166,9 @@ class Norm(_Filter):
 
 
 class ErrorFilter(_Filter):
-    """v and e."""
+    """v and e; with `g` the sums that move the time constants."""
 
-    def __call__(self, streams: Streams) -> None:
+    def __call__(self, streams: Streams, fresh: bool = False) -> None:
         op, memories, f = self.op, self.memories, self.memories.machine.formats
         self._streams = streams
         before = streams.starting if op.prior else None
@@ -171,6 +186,9 @@ class ErrorFilter(_Filter):
             q = filters.difference(y, r, there, f)
         slope = self.read(memories.slope, self.neurons, before)
         v = self.read(memories.v, self.neurons, streams.starting)
-        v_next, e = filters.error(q, slope, v, self.coefficients, f, self.count)
+        kept: list[Whole] | None = [] if op.g else None
+        v_next, e = filters.error(q, slope, v, self.coefficients, f, self.count, kept)
+        if kept:
+            add(memories, op, streams, (e, kept[0]), fresh)
         keep(memories.v[self.neurons], v_next, streams)
         keep(memories.e[self.neurons], e, streams)

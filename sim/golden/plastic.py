@@ -40,7 +40,9 @@ class Plastic:
             if not np.isfinite(rate):
                 raise BadInput(f"{name} is {rate}; it must be finite")
         self.network = network
-        self.eta_tau, self.eta_tau_r = eta_tau, eta_tau_r
+        populations = network.populations
+        self.eta_tau = [eta_tau or p.eta_tau_m for p in populations]
+        self.eta_tau_r = [eta_tau_r or p.eta_tau_r for p in populations]
         self.tau_min = network.dt if tau_min is None else tau_min
         if not self.tau_min > 0:
             raise BadInput(f"tau_min is {tau_min}; a time constant is positive")
@@ -120,15 +122,15 @@ class Plastic:
             if bias is not None and bias_gradient is not None:
                 step = self._optimizer.direction(f"{k}.bias", bias_gradient)
                 self.biases[k] = bias + eta * step
-        if self.eta_tau or self.eta_tau_r:
+        if any(self.eta_tau) or any(self.eta_tau_r):
             self._move(self.tau_m, self.eta_tau, self.gradient.tau_m)
             self._move(self.tau_r, self.eta_tau_r, self.gradient.tau_r)
             self._set_coefficients()
         self.gradient.clear()
         self._learned = 0
 
-    def _move(self, taus: list[Array], eta: float, gradients: list[Array]) -> None:
+    def _move(self, taus: list[Array], etas: list[float], gradients: list[Array]) -> None:
         """Plain gradient ascent of time constants, down to tau_min."""
-        if eta:
-            for l, gradient in enumerate(gradients):
+        for l, (eta, gradient) in enumerate(zip(etas, gradients, strict=True)):
+            if eta:
                 taus[l] = np.maximum(taus[l] + eta * gradient, self.tau_min)

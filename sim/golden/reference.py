@@ -49,7 +49,7 @@ class FloatNetwork(Plastic):
     parameters         start values, copied
     streams            S, independent streams that share the parameters
     mean_over_streams  gradients are means over the S streams instead of sums
-    eta_tau            learning rate of tau_m; 0: time constants stay as they are
+    eta_tau            learning rate of tau_m of all populations; 0: that of each
     eta_tau_r          the same of tau_r
     tau_min            learned time constants are raised to this after each change; default dt
     learn_from         steps before this one (counted since construction) do not learn

@@ -53,7 +53,7 @@ struct Settings {
 struct Streams {
     std::vector<int64_t> valid, targeted, starting;  // masks
     std::vector<long> learning;                      // numbers of streams
-    bool all_valid, all_targeted, any_starting;
+    bool all_valid = false, all_targeted = false, any_starting = false;
 
     explicit Streams(long count) : valid(count), targeted(count), starting(count) {}
 

@@ -25,7 +25,15 @@ from antevolt.hdl.spec.errors import BuildFailed
 from antevolt.hdl.spec.machine import Machine
 from antevolt.sim.cache import BUILD_SECONDS, digest, folder_of, locked, said
 
-__all__ = ["MAKE", "build", "build_component", "cache_folder", "environment", "locked"]
+__all__ = [
+    "MAKE",
+    "build",
+    "build_component",
+    "build_verilog",
+    "cache_folder",
+    "environment",
+    "locked",
+]
 
 TOOLS = ("g++", "make", "perl")
 VERILATE = (
@@ -120,6 +128,27 @@ def build_component(
     return library
 
 
+def build_verilog(
+    verilog: str, name: str, *, front: Path, flags: tuple[str, ...] = (), seconds: int = 30
+) -> Path:
+    """The library for Verilog that was made elsewhere, whose module `core` has a core's ports.
+
+    front  C++ that includes harness.cpp and adds to its interface
+    flags  more options of Verilator
+    """
+    parts = (_harness(), front.read_bytes(), *(t.encode() for t in (*_versions(), *VERILATE)))
+    made_of = digest(verilog.encode(), *parts, *(text.encode() for text in (*MAKE, *flags)))
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    library = folder / f"core-{name}-{made_of[:24]}.so"
+    if not library.exists():
+        with locked(library.with_suffix(".lock")):
+            if not library.exists():
+                with said(f"building the simulator of core {name}, about {seconds} s, once"):
+                    _compile(verilog, library, False, front, flags)
+    return library
+
+
 def _harness() -> bytes:
     return Path(__file__).with_name("harness.cpp").read_bytes()
 
@@ -163,7 +192,13 @@ def environment(folder: Path) -> dict[str, str]:
     return {**os.environ, "VERILATOR_ROOT": str(root), "PATH": path}
 
 
-def _compile(verilog: str, library: Path, trace: bool) -> None:
+def _compile(
+    verilog: str,
+    library: Path,
+    trace: bool,
+    front: Path | None = None,
+    flags: tuple[str, ...] = (),
+) -> None:
     for tool in TOOLS:
         if shutil.which(tool) is None:
             raise BuildFailed(f"{tool} is missing; the simulator needs {', '.join(TOOLS)}")
@@ -171,6 +206,8 @@ def _compile(verilog: str, library: Path, trace: bool) -> None:
         folder = Path(temporary)
         (folder / "core.v").write_text(verilog)
         (folder / "harness.cpp").write_bytes(_harness())
+        (folder / "front.cpp").write_bytes(front.read_bytes() if front is not None else b"")
+        source = "harness.cpp" if front is None else "front.cpp"
         surroundings = environment(folder)
         tracing = ("--trace-vcd",) if trace else ()
         _run(
@@ -178,12 +215,13 @@ def _compile(verilog: str, library: Path, trace: bool) -> None:
                 str(_verilator_root() / "bin" / "verilator"),
                 *VERILATE,
                 *tracing,
+                *flags,
                 "--Mdir",
                 "made",
                 "-o",
                 "core.so",
                 "core.v",
-                "harness.cpp",
+                source,
             ],
             folder,
             surroundings,

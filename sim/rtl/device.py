@@ -79,11 +79,16 @@ class RtlBackend:
         return words.astype(np.int64)
 
     def run(
-        self, x_words: ArrayLike, y_words: ArrayLike, steps: int, outputs: int
+        self,
+        x_words: ArrayLike,
+        y_words: ArrayLike,
+        steps: int,
+        outputs: int,
+        words: int | None = None,
     ) -> NDArray[np.int64]:
         x = np.ascontiguousarray(x_words, dtype=np.uint32).ravel()
         y = np.ascontiguousarray(y_words, dtype=np.uint32).ravel()
-        out = np.zeros(steps * outputs, dtype=np.uint32)
+        out = np.zeros(steps * outputs if words is None else words, dtype=np.uint32)
         call = lib.Run(_words32(x), x.size, _words32(y), y.size, _words32(out), out.size)
         try:
             self._until_done(

@@ -15,8 +15,8 @@ from repository import modules
 
 HDL, SPEC, LIB, CORE, IO = (f"antevolt.hdl{part}" for part in ("", ".spec", ".lib", ".core", ".io"))
 HOST, BOARDS, CACHE = "antevolt.host", "antevolt.boards", "antevolt.sim.cache"
-GOLDEN, RTL, BENCH, TASKS, DOCS = (
-    f"antevolt.sim.{part}" for part in ("golden", "rtl", "bench", "tasks", "docs")
+GOLDEN, RTL, BENCH, TASKS, DOCS, MUTATION = (
+    f"antevolt.sim.{part}" for part in ("golden", "rtl", "bench", "tasks", "docs", "mutation")
 )
 AMARANTH = "amaranth"
 
@@ -36,7 +36,8 @@ RULES: dict[str, tuple[str, ...]] = {
     TASKS: (SPEC, HOST, GOLDEN, TASKS, "antevolt.open"),
     RTL: (HDL, HOST, CACHE, RTL, AMARANTH),
     BENCH: (HDL, HOST, CACHE, GOLDEN, RTL, BENCH, BOARDS, AMARANTH),
-    DOCS: (HDL, HOST, GOLDEN, DOCS, BOARDS, AMARANTH),
+    MUTATION: (HDL, HOST, GOLDEN, RTL, MUTATION, AMARANTH),
+    DOCS: (HDL, HOST, GOLDEN, DOCS, MUTATION, BOARDS, AMARANTH),
 }
 """What a part may import, anywhere in its modules; a module belongs to the longest name."""
 
@@ -44,7 +45,7 @@ ON_DEMAND = {
     "antevolt.host.backend": (RTL,),
     "antevolt.host.device": (RTL,),
     "antevolt.host.trace": (RTL,),
-    "antevolt.host.cli": (TASKS,),
+    "antevolt.host.cli": (TASKS, MUTATION),
 }
 """What a module may import beyond that in a function, or by a name in a string."""
 

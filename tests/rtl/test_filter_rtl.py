@@ -76,10 +76,9 @@ class Neurons:
                 number(self.q[n]), number(self.partner[n]), number(self.state[n]), c, f, count
             )
             return int(e.item()), None, int(v.item()), events
-        acc = number(self.s[n] << (f.drive.frac - f.u.frac))
         tables = self.tables[self.table[n] - 1] if self.table[n] else None
         u, r, slope = golden.membrane(
-            acc, number(self.partner[n]), number(self.state[n]), c, tables, f, count
+            number(self.s[n]), number(self.partner[n]), number(self.state[n]), c, tables, f, count
         )
         return int(r.item()), int(slope.item()), int(u.item()), events
 

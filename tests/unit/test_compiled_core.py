@@ -70,7 +70,18 @@ SCHEDULED = [
     for schedule in ("sequential", "parallel")
     if schedule == "sequential" or net.tau_z is None  # leaky logits are in this one only
 ]
-ARRAYS = (*compiled.ARRAYS, "moments", "program", "mantissa", "shift", "phi", "largest", "total")
+ARRAYS = (
+    *compiled.ARRAYS,
+    "moments",
+    "d",
+    "times",
+    "program",
+    "mantissa",
+    "shift",
+    "phi",
+    "largest",
+    "total",
+)
 
 
 def both(net, machine, seed=1, profile="normal"):
@@ -152,6 +163,18 @@ def test_rules_of_other_optimizers(seed):
         rows=2, streams=1 + seed, moments=2, tables=4, state_depth=1024, program_depth=1024
     )
     run_both(both(net, machine), samples(net, machine, STEPS, seed))
+
+
+def test_time_constants_are_left_to_numpy():
+    learning = Population(5, "tanh", 3.0, 1.5, eta_tau_m=0.5, eta_tau_r=0.25)
+    net = Network(2, (learning, Population(2, "linear", rule="instantaneous")), eta=2.0**-6)
+    machine = Machine(rows=2, streams=2, time_constants=True)
+    cores = both(net, machine)
+    batch = samples(net, machine, 20)
+    outs = [core.steps(batch.flags, batch.x, batch.y)[0] for core in cores]
+    assert (outs[0] == outs[1]).all()
+    same(cores)
+    assert [core.implementation for core in cores] == ["numpy", "numpy"]
 
 
 @pytest.mark.parametrize("streams", [1, 2, 12])

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run mutants, each in a process of its own, and say which the short comparison noticed."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from antevolt.hdl.spec.errors import AntevoltError
+from antevolt.host.version import version
+from antevolt.sim.mutation import patch
+from antevolt.sim.mutation.netlist import mutated, tools
+from antevolt.sim.mutation.netlist_subject import NetlistSubject
+from antevolt.sim.mutation.short import MACHINE, Model, save
+from antevolt.sim.rtl.build import build
+
+__all__ = ["Verdict", "commit", "model_campaign", "netlist_campaign", "result"]
+
+SECONDS = 180.0  # for one mutant's process
+PATIENCE = 20_000
+EQUAL = "equal"
+
+Progress = Callable[[int, int], None]
+"""Called with the number of mutants done and of all."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a mutant.
+
+    killed  by what: output, memory, cycles, deadline, crash, refused (an error that says so);
+            empty for one that survived
+    where   the first difference
+    """
+
+    number: int
+    mutant: str
+    killed: str
+    where: str
+    seconds: float
+
+
+def netlist_campaign(
+    count: int, seed: int, progress: Progress | None = None, only: Sequence[int] | None = None
+) -> list[Verdict]:
+    """Mutants of the netlist of `MACHINE` against the model; `only`: these numbers."""
+    library, mutants = mutated(MACHINE, count, seed)
+    chosen = [m for m in mutants if only is None or m.number in only]
+    with _folder() as folder:
+        reference = folder / "reference.npz"
+        save(reference, Model(MACHINE))
+        call = ["netlist", str(library), str(reference)]
+        return _all(call, {m.number: str(m) for m in chosen}, progress)
+
+
+def model_campaign(
+    progress: Progress | None = None, only: Sequence[int] | None = None
+) -> list[Verdict]:
+    """Mutants of the model against the netlist; `only`: these numbers, from 1."""
+    chosen = {
+        n: f"{m.file}: {m.means}: `{_short(m.text)}` became `{_short(m.becomes)}`"
+        for n, m in enumerate(patch.MUTANTS, 1)
+        if only is None or n in only
+    }
+    for mutant in patch.MUTANTS:
+        patch.check(mutant)
+    library = build(MACHINE)
+    with _folder() as folder:
+        reference = folder / "reference.npz"
+        save(reference, NetlistSubject(library, None, PATIENCE, SECONDS))
+        return _all(["model", str(reference)], chosen, progress)
+
+
+def result(kind: str, verdicts: list[Verdict], **settings: Any) -> dict[str, Any]:
+    """For a file: date, commit, versions, counts, survivors, and every verdict."""
+    counts = Counter(v.killed or "survived" for v in verdicts)
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit(),
+        "version": version(),
+        "tools": tools() if kind == "netlist" else {},
+        "kind": kind,
+        "machine": MACHINE.name,
+        **settings,
+        "mutants": len(verdicts),
+        "killed": sum(bool(v.killed) for v in verdicts),
+        "by": dict(counts),
+        "survivors": [v.mutant for v in verdicts if not v.killed],
+        "verdicts": [asdict(v) for v in verdicts],
+    }
+
+
+def commit() -> str:
+    """The commit of the checkout, `+` where files have changed since; empty without git."""
+    texts = []
+    for arguments in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no")):
+        try:
+            done = subprocess.run(
+                ["git", *arguments],
+                cwd=Path(__file__).parent,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=20,
+                check=True,
+            )
+        except (OSError, subprocess.SubprocessError):
+            return ""
+        texts.append(done.stdout.strip())
+    return texts[0] + ("+" if texts[1] else "")
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="antevolt-mutate-") as name:
+        yield Path(name)
+
+
+def _all(call: list[str], mutants: dict[int, str], progress: Progress | None) -> list[Verdict]:
+    control = _one(call, 0, "none")
+    if control.killed:
+        raise AntevoltError(
+            f"without a mutant, model and netlist differ already ({control.killed}): "
+            f"{control.where}"
+        )
+    verdicts = []
+    for item in mutants.items():
+        verdict = _one(call, *item)
+        verdicts.append(verdict)
+        if progress is not None:
+            progress(len(verdicts), len(mutants))
+    return verdicts
+
+
+def _one(call: list[str], number: int, mutant: str) -> Verdict:
+    """A process that dies or says nothing of use is one that crashed."""
+    start = time.monotonic()
+    command = [sys.executable, "-m", "antevolt.sim.mutation.worker", *call, str(number)]
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        kind, where = "deadline", f"not done within {SECONDS:g} s"
+    else:
+        kind, where = "crash", f"status {done.returncode}: {done.stderr.strip()[-200:]}"
+        if done.returncode == 0:
+            verdict = json.loads(done.stdout.splitlines()[-1])
+            kind, where = str(verdict["kind"]), str(verdict["where"])
+    killed = "" if kind == EQUAL else kind
+    return Verdict(number, mutant, killed, where, round(time.monotonic() - start, 2))

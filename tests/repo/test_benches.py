@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every file of `hdl/core` that describes gateware has a bench of its name."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from repository import ROOT
+
+BENCHES = ROOT / "tests" / "rtl"
+COMPONENTS = {path.stem: path.read_text() for path in sorted((ROOT / "hdl" / "core").glob("*.py"))}
+
+
+def imported(text: str) -> set[str]:
+    """All names that a module imports, as `module.name`."""
+    return {
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+def describes_gateware(text: str) -> bool:
+    """It adds statements to a module; others are layouts and tables."""
+    return any(name.startswith("amaranth") and name.endswith(".Module") for name in imported(text))
+
+
+def is_bench_of(name: str, path: Path) -> bool:
+    """The file runs cocotb tests, with something of the component's file."""
+    text = path.read_text() if path.exists() else ""
+    own = any(module.startswith(f"antevolt.hdl.core.{name}.") for module in imported(text))
+    return own and "@cocotb.test" in text and "def test_" in text
+
+
+GATEWARE = [name for name, text in COMPONENTS.items() if describes_gateware(text)]
+
+
+@pytest.mark.parametrize("name", GATEWARE)
+def test_component_has_a_bench(name: str) -> None:
+    path = BENCHES / f"test_{name}_rtl.py"
+    assert is_bench_of(name, path), f"write tests/rtl/{path.name} for hdl/core/{name}.py"
+
+
+def test_only_layouts_and_tables_have_none() -> None:
+    assert set(COMPONENTS) - set(GATEWARE) == {"__init__", "bundles", "ports"}
+
+
+def test_a_file_that_is_no_bench_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "test_key_rtl.py"
+    assert not is_bench_of("key", path)
+    path.write_text("from antevolt.hdl.core.key import KeyMixer\n\n\ndef test_key():\n    pass\n")
+    assert not is_bench_of("key", path)
+    bench = (BENCHES / path.name).read_text()
+    path.write_text(bench)
+    assert is_bench_of("key", path)
+    assert not is_bench_of("keys", path)

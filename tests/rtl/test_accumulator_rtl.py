@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A memory of sums against Python's integers: as close as RMW, cleared, and not live."""
+
+from itertools import islice
+from random import Random
+
+import cocotb
+import pytest
+from amaranth.hdl import Module, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from antevolt.hdl.core.accumulator import Accumulator
+from antevolt.hdl.lib.skew import Skew
+from antevolt.hdl.spec.timing import LAG, LEAD, RMW
+from antevolt.sim.bench.simulator import values
+from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.timeline import Timeline
+
+WORDS, DEPTH = 3000, 16
+
+
+class Sums(wiring.Component):
+    """An accumulator with its memory joined and its total as ports."""
+
+    def __init__(self, width):
+        half = width // 2
+        self.total = Skew("total", half, half, pending=True)
+        self.sums = Accumulator(width, DEPTH, self.total)
+        super().__init__(
+            {
+                **{name: In(member.shape) for name, member in self.sums.signature.members.items()
+                   if member.flow == In},
+                **{name: Out(member.shape) for name, member in self.sums.signature.members.items()
+                   if member.flow == Out},
+                **{"lo": In(half), "hi": In(signed(half)), "round": In(1)},
+            }
+        )  # fmt: skip
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.sums = sums = self.sums
+        for name, member in sums.signature.members.items():
+            inner, outer = getattr(sums, name), getattr(self, name)
+            m.d.comb += inner.eq(outer) if member.flow == In else outer.eq(inner)
+        m.d.comb += [
+            *(self.total.lo.eq(self.lo), self.total.hi.eq(self.hi)),
+            *(self.total.round.eq(self.round), sums.ram.raddr.eq(self.address)),
+            *(sums.ram.waddr.eq(sums.done_address), sums.ram.wdata.eq(sums.done_data)),
+            sums.ram.wen.eq(sums.done_live),
+        ]
+        return m
+
+
+def places(draw, start):
+    """(cycle, address), one per cycle at most and no address again before RMW."""
+    at, last = start, dict.fromkeys(range(DEPTH), -RMW)
+    while True:
+        # the same few words as often as they may, or any
+        address = draw.choice([0, 1, draw.randrange(DEPTH)])
+        at = max(at + 1 + draw.choice([0, 0, 0, 2]), last[address] + RMW)
+        last[address] = at
+        yield at, address
+
+
+@cocotb.test()
+async def sums_are_exact(dut):
+    width = values()["width"]
+    half, cycles, draw = width // 2, Cycles(dut), Random(width)
+    mask = (1 << width) - 1
+    await cycles.reset()
+    play, words, expected = Timeline(cycles), {}, []
+    for at, address in islice(places(draw, 0), WORDS):
+        clear = address not in words or draw.random() < 0.1
+        live = address not in words or draw.random() < 0.9
+        total = draw.randrange(-1 << (width - 1), 1 << (width - 1)) >> draw.randrange(width)
+        enters = draw.randrange(2)
+        play.set(at, "address", address)
+        play.set(at, "live", live)
+        play.set(at, "clear", clear)
+        play.set(at + LEAD, "lo", total & (1 << half) - 1)
+        play.set(at + LEAD, "round", enters)
+        play.set(at + LEAD + LAG, "hi", total >> half)
+        done = at + Accumulator.latency
+        for port in ("done_data", "done_address", "done_live"):
+            play.look(done, port)
+        play.look(at + LEAD, "word")
+        before = 0 if clear else words[address]
+        after = before + total + enters & mask
+        expected.append((at, before, done, after, address, live))
+        if live:
+            words[address] = after
+    lives = {done for _, _, done, _, _, live in expected if live}
+    for cycle in range(play.last):
+        if cycle not in {done for _, _, done, *_ in expected}:
+            play.look(cycle, "done_live")
+    await play.play()
+    for at, before, done, after, address, live in expected:
+        assert play.seen["word", at + LEAD] == before, at
+        assert play.seen["done_data", done] == after, at
+        assert play.seen["done_address", done] == address
+        assert play.seen["done_live", done] == live
+    pulses = {at for (port, at), value in play.seen.items() if port == "done_live" and value}
+    assert pulses - lives <= set(range(Accumulator.latency))  # what stood there before
+
+
+@pytest.mark.parametrize("width", [32, 36])
+def test_accumulator(bench, width):
+    bench(Sums(width), width=width)

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An element against plain integers: exact sums and their drain, the e chain, both products.
+
+Times as the array keeps them: operands and their flags at 0; `clear` with the first sum at 6,
+`load` after the last, at 7.
+"""
+
+from random import Random
+
+import cocotb
+import pytest
+from amaranth.hdl import Module, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from antevolt.hdl.core.element import Element
+from antevolt.hdl.lib.skew import LAG
+from antevolt.hdl.spec.formats import Formats
+from antevolt.host.words import signed as number
+from antevolt.sim.bench.simulator import values
+from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.timeline import Timeline
+
+PRODUCT, CLEAR, LOAD = 5, 6, 7
+PARTS = ("q", "g")
+
+
+class Seen(wiring.Component):
+    """An element with its products as ports."""
+
+    def __init__(self, formats):
+        self.element = Element(formats)
+        members = dict(self.element.signature.members)
+        for part in PARTS:
+            skew = getattr(self.element, f"{part}_part")
+            members |= {f"{part}_lo": Out(len(skew.lo)), f"{part}_round": Out(1)}
+            members |= {f"{part}_hi": Out(signed(len(skew.hi)))}
+        super().__init__(members)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.element = element = self.element
+        for name, member in element.signature.members.items():
+            inner, outer = getattr(element, name), getattr(self, name)
+            m.d.comb += inner.eq(outer) if member.flow == In else outer.eq(inner)
+        for part in PARTS:
+            skew = getattr(element, f"{part}_part")
+            for name in ("lo", "hi", "round"):
+                m.d.comb += getattr(self, f"{part}_{name}").eq(getattr(skew, name))
+        return m
+
+
+class Bench:
+    """An element, words of its range, and what is to be seen."""
+
+    def __init__(self, dut):
+        self.f = Formats(word=values()["word"])
+        self.cycles, self.draw = Cycles(dut), Random(1)
+        self.play, self.expected = Timeline(self.cycles), {}
+
+    def word(self):
+        half = 1 << (self.f.word - 1)
+        return self.draw.choice([-half, half - 1, 0, self.draw.randrange(-half, half)])
+
+    def pair(self, low, high):
+        mask = (1 << self.f.word) - 1
+        return low & mask | (high & mask) << self.f.word
+
+    def want(self, at, port, value):
+        self.play.look(at, port)
+        self.expected[port, at] = value
+
+    def sum(self, at, name, value, shift):
+        """A skewed sum: its low word at `at`, the rest LAG later."""
+        self.want(at, f"{name}_lo", value & (1 << shift) - 1)
+        self.want(at + LAG, f"{name}_hi", value >> shift)
+
+    async def check(self):
+        await self.play.play()
+        for (port, at), value in self.expected.items():
+            seen = self.play.seen[port, at]
+            width = len(getattr(self.cycles.dut, port))
+            same = number(seen, width) if port == "e" or port.endswith("_hi") else seen
+            assert same == value, (port, at)
+
+
+@cocotb.test()
+async def forward_sums(dut):
+    """Sums back to back with pauses of zero operands, drained while the next is made."""
+    bench = Bench(dut)
+    play, draw, at, f = bench.play, bench.draw, 0, bench.f
+    await bench.cycles.reset()
+    for _ in range(80):
+        length, total = draw.randrange(8, 20), 0
+        for n in range(length):
+            operands = [bench.word() for _ in range(4)] if draw.random() < 0.8 else [0] * 4
+            play.set(at + n, "w", bench.pair(*operands[:2]))
+            play.set(at + n, "r", bench.pair(*operands[2:]))
+            play.set(at + n, "ce", 1)
+            total += operands[0] * operands[2] + operands[1] * operands[3]
+        play.set(at + CLEAR, "clear", 1)
+        at += length
+        play.set(at - 1 + LOAD, "load", 1)
+        drained, entering = at + LOAD, draw.randrange(-1 << 40, 1 << 40)
+        bench.sum(drained, "d", total, f.word)
+        stays = draw.randrange(4)
+        bench.sum(drained + stays, "d", total, f.word)
+        play.set(drained + stays, "d_shift", 1)
+        play.set(drained + stays, "d_in_lo", entering & (1 << f.word) - 1)
+        play.set(drained + stays + LAG, "d_in_hi", entering >> f.word)
+        bench.sum(drained + stays + 1, "d", entering, f.word)
+    await bench.check()
+
+
+@cocotb.test()
+async def back_products(dut):
+    """The e that is there with the first operands holds; the next moves in meanwhile."""
+    bench = Bench(dut)
+    play, draw, at, f = bench.play, bench.draw, 0, bench.f
+    await bench.cycles.reset()
+    for _ in range(80):
+        e, length = bench.word(), draw.randrange(3, 12)
+        play.set(at, "e_shift", 1)
+        play.set(at, "e_in", e)
+        at += 1
+        bench.want(at, "e", e)
+        following, moves = bench.word(), draw.randrange(2)
+        play.set(at, "e_in", following)  # while the sweep goes on with the e before
+        play.set(at, "e_shift", moves)
+        bench.want(at + 1, "e", following if moves else e)
+        for n in range(length):
+            w, r = bench.word(), bench.word()
+            play.set(at + n, "w", bench.pair(w, bench.word()))
+            play.set(at + n, "r", bench.pair(bench.word(), r))
+            play.set(at + n, "back", 1)
+            play.set(at + n, "ce", n == 0)
+            for name, value, drop in (("q", w * e, f.q_drop), ("g", e * r, f.g_drop)):
+                bench.sum(at + n + PRODUCT, name, value >> drop, f.word)
+                bench.want(at + n + PRODUCT, f"{name}_round", value >> (drop - 1) & 1)
+        at += length - draw.randrange(2)  # the next e may come with the last slot
+    await bench.check()
+
+
+@pytest.mark.parametrize("word", [16, 18])
+def test_element(bench, word):
+    bench(Seen(Formats(word=word)), word=word)

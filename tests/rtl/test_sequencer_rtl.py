@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sequencer against a plain timetable: random programs, `go`, `done` and `due` at any time."""
+
+from random import Random
+
+import cocotb
+
+from antevolt.hdl.core.bundles import Access
+from antevolt.hdl.core.sequencer import BLOCKING, Sequencer
+from antevolt.hdl.core.tap import REPLY_LATENCY
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.memory_map import Region
+from antevolt.hdl.spec.program import CHUNK, LAYOUT, STRIDE, Kind, Operation
+from antevolt.hdl.spec.timing import MIN_DELAY
+from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.timeline import packed
+
+MACHINE = Machine(program_depth=32)
+FETCHED = 3  # from `go` to the first ISSUE
+OFTEN = {"never idle": 1.0, "seldom": 0.05, "half": 0.5}
+
+
+def drawn(draw, count):
+    """A program of any operations, with END last."""
+    program = []
+    for _ in range(count - 1):
+        fields = {name: draw.getrandbits(bits) for name, bits in LAYOUT.items()}
+        kind = draw.choice([kind for kind in Kind if kind != Kind.END])
+        delay = MIN_DELAY + draw.choice([0, 0, 1, 2, 40, 300])
+        program.append(Operation(**fields | {"kind": kind, "delay": delay}))
+    return [*program, Operation(Kind.END, delay=draw.randrange(9))]
+
+
+def bits(op):
+    return sum(chunk << n * CHUNK for n, chunk in enumerate(op.encode()))
+
+
+async def load(cycles, program):
+    words = [chunk for op in program for chunk in op.encode()]
+    for index, word in enumerate(words):
+        fields = {"write": 1, "region": Region.PROGRAM, "index": index, "data": word}
+        cycles.dut.access.value = packed(Access(), **fields)
+        await cycles.step()
+    for index, word in enumerate(words):
+        if index % STRIDE < 5:
+            fields = {"read": 1, "region": Region.PROGRAM, "index": index}
+            cycles.dut.access.value = packed(Access(), **fields)
+            await cycles.step()
+            cycles.dut.access.value = 0
+            await cycles.run(REPLY_LATENCY - 1)
+            assert int(cycles.dut.reply.value) == word
+    cycles.dut.access.value = 0
+    await cycles.run(3)
+
+
+class Inputs:
+    """Random `go`, `done` and `due`, and what is seen in each cycle."""
+
+    def __init__(self, cycles, draw, often):
+        self.dut, self.draw, self.often = cycles.dut, draw, often
+        self.given, self.seen = [], []
+        cycles.drivers.append(self)
+
+    def drive(self):
+        given = {name: self.draw.random() < self.often for name in ("go", "done", "due")}
+        for name, value in given.items():
+            getattr(self.dut, name).value = int(value)
+        self.given.append(given)
+
+    def sample(self):
+        names = ("issue", "busy", "ended", "op")
+        self.seen.append({name: int(getattr(self.dut, name).value) for name in names})
+
+
+def timetable(program, given, start):
+    """Pulses {cycle: operation} of a step whose `go` is at `start`, and its last busy cycle."""
+    at, pulses = start + FETCHED, {}
+    for op in program:
+        skipped = op.kind in (Kind.APPLY, Kind.TIMES) and not given(at, "due")
+        if not skipped:
+            pulses[at + 1] = op
+        if op.kind == Kind.END:
+            break
+        if op.kind in BLOCKING:
+            at += 1
+            while not given(at, "done"):
+                at += 1
+        at += MIN_DELAY if skipped else op.delay
+    return pulses, at
+
+
+def check(program, inputs, skip=0):
+    """All cycles of a run that began idle; `skip`: as many are not looked at."""
+    pulses, busy, now, length = {}, set(), 0, len(inputs.given)
+
+    def given(at, name):
+        return at >= length or inputs.given[at][name]
+
+    while now < length:
+        if given(now, "go"):
+            own, end = timetable(program, given, now)
+            pulses |= own
+            busy |= set(range(now + 1, end + 1))
+            now = end
+        now += 1
+    for at in range(skip, length):
+        seen, op = inputs.seen[at], pulses.get(at)
+        assert seen["issue"] == (1 << op.kind if op else 0), at
+        assert seen["busy"] == (at in busy), at
+        assert seen["ended"] == (op is not None and op.kind == Kind.END), at
+        if op:
+            assert seen["op"] == bits(op), at
+    return sum(op.kind == Kind.END for at, op in pulses.items() if at < length)
+
+
+@cocotb.test()
+@cocotb.parametrize(often=list(OFTEN))
+async def equals_the_timetable(dut, often):
+    cycles, draw, steps = Cycles(dut), Random(often), 0
+    await cycles.reset()
+    for count in (1, 2, 3, 9, MACHINE.program_depth):
+        program = drawn(draw, count)
+        await load(cycles, program)
+        inputs = Inputs(cycles, draw, OFTEN[often])
+        await cycles.run(60 * count + 200)
+        dut.done.value = dut.due.value = 1
+        cycles.drivers.remove(inputs)
+        dut.go.value = 0
+        await cycles.until(lambda: not int(dut.busy.value))
+        steps += check(program, inputs)
+    assert steps > 5
+
+
+@cocotb.test()
+async def resets_in_mid_step(dut):
+    """The program stays, and the next step is whole."""
+    cycles, draw = Cycles(dut), Random(5)
+    await cycles.reset()
+    program = drawn(draw, 12)
+    await load(cycles, program)
+    for _ in range(25):
+        inputs = Inputs(cycles, draw, 0.8)
+        await cycles.run(draw.randrange(1, 400))
+        cycles.drivers.remove(inputs)
+        check(program, inputs)
+        dut.go.value = 0
+        await cycles.reset(1)
+        for _ in range(3):  # the memory's word is that of the first operation again
+            assert not int(dut.busy.value)
+            assert not int(dut.issue.value)
+            assert not int(dut.ended.value)
+            await cycles.step()
+
+
+def test_sequencer(bench):
+    bench(Sequencer(MACHINE))

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sweeps against plain loops: slots, pushes and lanes of random operations.
+
+Cycles count from the issue's pulse, which is one cycle behind the ISSUE that `spec.timing` means.
+"""
+
+from random import Random
+
+import cocotb
+import pytest
+
+from antevolt.hdl.core.bundles import ApplySlot, Push, Slot
+from antevolt.hdl.core.sweeps import Sweeps
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.program import CHUNK, Bias, Kind, Operation
+from antevolt.hdl.spec.timing import KEY, RESULT, WALKER, Timing
+from antevolt.sim.bench.simulator import values
+from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.timeline import Timeline, unpacked
+
+KINDS = (Kind.FORWARD, Kind.BACK, Kind.APPLY)
+MACHINES = {
+    "1x1": Machine(state_depth=64),
+    "3x2": Machine(rows=3, streams=2, contexts=2, tile_rows=2, state_depth=64),
+}
+DEPTHS = {"weights": 512, "rates": 512, "neurons": 64, "extra": 64}
+
+
+def drawn(draw, rows):
+    """An operation of any operands that its fields hold."""
+    kind, words, groups = draw.choice(KINDS), draw.randrange(1, 9), draw.randrange(1, 4)
+    flags = ("prior", "q", "g", "head", "tail", "prior_e", "keep")
+    interval = max(words, 2 * rows) + draw.choice([0, 1, 5])
+    return Operation(
+        kind, **{name: draw.randrange(2) for name in flags},
+        **{name: draw.randrange(depth) for name, depth in DEPTHS.items()},
+        context=draw.choice([0, 0, 1]), bias=draw.choice(list(Bias)), words=words, groups=groups,
+        interval=interval, n=draw.randrange(words + 1), skip=draw.randrange(2 * rows),
+        rows=draw.randrange(1, 3 * rows + 1),
+    )  # fmt: skip
+
+
+def forward(op, at):
+    """(cycle, output, fields) of a FORWARD issued at 0."""
+    for g in range(op.groups):
+        for p in range(op.words):
+            last = p == op.words - 1
+            yield at + g * op.interval + p, "slot", {
+                "en": 1, "back": 0, "half": 0, "context": op.context,
+                "first": p == 0 and op.head, "last": last and op.tail,
+                "weights": (op.weights + g * op.words + p) % 512, "rates": (op.rates + p) % 512,
+                "mask_low": op.prior and not (last and op.bias == Bias.LOW),
+                "mask_high": op.prior and not (last and op.bias == Bias.HIGH),
+                "q_live": 0, "g_live": 0,
+            }  # fmt: skip
+
+
+def back(op, at, rows, fresh):
+    pairs = -(-op.words // 2)
+    for g in range(op.groups):
+        for i in range(rows):
+            number = g * rows + i
+            yield at + g * op.interval + 2 * i, "push", {
+                "en": 1, "neuron": (op.neurons + number) % 64, "context": op.context,
+                "live": op.skip <= number < op.skip + op.rows, "prior": op.prior_e,
+            }  # fmt: skip
+        for j in range(op.words):
+            pair, last = (op.weights + g * pairs + j // 2) % 512, j == op.words - 1
+            yield at + 2 * (rows - 1) + g * op.interval + j, "slot", {
+                "en": 1, "back": 1, "half": j % 2, "context": op.context, "first": j == 0,
+                "last": last, "weights": pair, "gradients": 2 * pair + j % 2,
+                "rates": (op.rates + j // 2) % 512, "q": (op.extra + j) % 64,
+                "mask_high": op.prior and not (last and op.bias != Bias.NONE),
+                "q_live": op.q and j < op.n, "q_clear": g == 0 and op.head,
+                "q_done": g == op.groups - 1 and op.tail, "g_live": op.g,
+                "g_clear": fresh and op.context == 0 and not op.keep,
+            }  # fmt: skip
+
+
+def apply(op, at, rows, timing):
+    """Gradient, its numbers, its weight and its result, one column of one group per cycle."""
+    at += KEY - WALKER
+    for n in range(2 * op.words * op.groups):
+        pair, half = (op.weights + n // 2) % 512, n % 2
+        i, j = n // (2 * op.words) * rows, n % (2 * op.words)
+        place = {"weights": pair, "half": half}
+        yield at + n, "slot", {"en": 0, "gradients": (2 * op.weights + n) % 1024}
+        yield at + n + timing.gradient, "lane", {"i": i, "j": j}
+        yield at + n + timing.apply_weight, "slot", {"en": 0, "back": 1, **place}
+        yield at + n + timing.gradient + RESULT - 1, "lane", {"live": 1, **place}
+
+
+def expected(op, machine, fresh):
+    if op.kind == Kind.FORWARD:
+        return forward(op, WALKER - 1)
+    if op.kind == Kind.BACK:
+        return back(op, WALKER - 1, machine.rows, fresh)
+    return apply(op, WALKER - 1, machine.rows, Timing(machine))
+
+
+STROBES = {"slot": "en", "push": "en", "lane": "live"}
+
+
+def check(play, wanted, end):
+    """All that is wanted is seen, and no strobe beside it."""
+    machine = Machine.from_json(values()["machine"])
+    layouts = {"slot": Slot(machine), "push": Push(machine), "lane": ApplySlot(machine)}
+    for at in range(end):
+        for name, layout in layouts.items():
+            fields = wanted.get((at, name), {})
+            seen = unpacked(layout, play.seen[name, at])
+            assert seen[STROBES[name]] == fields.get(STROBES[name], 0), (at, name)
+            assert {field: seen[field] for field in fields} == fields, (at, name)
+
+
+@cocotb.test()
+async def equals_the_loops(dut):
+    machine = Machine.from_json(values()["machine"])
+    cycles, draw = Cycles(dut), Random(machine.rows)
+    await cycles.reset()
+    play, wanted, at = Timeline(cycles), {}, 0
+    for _ in range(120):
+        op, fresh = drawn(draw, machine.rows), draw.randrange(2)
+        play.set(at, "op", sum(c << n * CHUNK for n, c in enumerate(op.encode())))
+        play.set(at, op.kind.name.lower(), 1)
+        play.set(at, "fresh", fresh)
+        end = at
+        for cycle, name, fields in expected(op, machine, fresh):
+            there = wanted.setdefault((at + cycle, name), {})
+            assert all(there.get(field, value) == value for field, value in fields.items())
+            there |= fields
+            end = max(end, at + cycle)
+        at = end + 1 + draw.choice([0, 0, 1, 30])
+    for cycle in range(at):
+        for name in STROBES:
+            play.look(cycle, name)
+    await play.play()
+    check(play, wanted, at)
+
+
+@cocotb.test()
+async def resets_in_mid_sweep(dut):
+    machine = Machine.from_json(values()["machine"])
+    cycles, draw = Cycles(dut), Random(3)
+    await cycles.reset()
+    for _ in range(30):
+        op = drawn(draw, machine.rows)
+        dut.op.value = sum(c << n * CHUNK for n, c in enumerate(op.encode()))
+        strobe = getattr(dut, op.kind.name.lower())
+        strobe.value = 1
+        await cycles.step()
+        strobe.value = 0
+        await cycles.run(draw.randrange(50))
+        await cycles.reset(RESULT)  # the last lane of an APPLY is on its way that long
+        for _ in range(60):
+            await cycles.step()
+            assert not int(dut.slot.value) & 1
+            assert not int(dut.push.value) & 1
+            lane = unpacked(ApplySlot(machine), int(dut.lane.value))
+            assert not lane["live"]
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_sweeps(bench, name):
+    bench(Sweeps(MACHINES[name]), machine=MACHINES[name].to_json())

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Memories on the access bus, in a tile of their own: random accesses, and their own traffic."""
+
+from random import Random
+
+import cocotb
+import pytest
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from antevolt.hdl.core.bundles import Access, Reply
+from antevolt.hdl.core.tap import REPLY_LATENCY, Tap
+from antevolt.hdl.lib.ram import Ram
+from antevolt.hdl.spec.memory_map import Region
+from antevolt.sim.bench.simulator import values
+from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.timeline import Timeline, packed
+
+WIDTH, DEPTH, ROUNDS = 20, 16, 300
+MEMORIES = {
+    "one": (Region.STATE, (0, 0)),
+    "even": (Region.PHI, (1, 0)),
+    "odd": (Region.PHI, (1, 1)),
+}
+PORTS = {"raddr": 4, "waddr": 4, "wdata": WIDTH, "wen": 1}
+WRITTEN = 2  # cycles from an access to the cycle after its write
+
+
+class Tile(wiring.Component):
+    """Three memories, two of them interleaved, and what a tile before them replies."""
+
+    def __init__(self, unit):
+        self.unit = unit
+        super().__init__(
+            {"access": In(Access()), "before": In(Reply()), "reply": Out(Reply())}
+            | {f"{name}_{port}": In(bits) for name in MEMORIES for port, bits in PORTS.items()}
+            | {f"{name}_rdata": Out(WIDTH) for name in MEMORIES}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        tap = Tap(m, self.access, self.unit)
+        for name, (region, way) in MEMORIES.items():
+            m.submodules[name] = ram = Ram(WIDTH, DEPTH)
+            own = (getattr(self, f"{name}_{port}") for port in PORTS)
+            tap.join(region, ram, *own, way=way)
+            m.d.comb += getattr(self, f"{name}_rdata").eq(ram.rdata)
+        m.d.comb += self.reply.as_value().eq(tap.reply("reply", self.before.as_value()))
+        return m
+
+
+def place(region, index):
+    """The memory and the word in it, if there is one."""
+    found = [
+        n for n, (r, (low, way)) in MEMORIES.items() if r == region and index % (1 << low) == way
+    ]
+    return (found[0], (index >> MEMORIES[found[0]][1][0]) % DEPTH) if found else None
+
+
+def access(draw, play, at, words, unit):
+    """One random access on the bus; what is to be seen of it, and when."""
+    region = draw.choice([Region.STATE, Region.PHI, Region.PHI, Region.Q, Region.PROGRAM])
+    asked, index = draw.choice([5, 5, 5, 4]), draw.randrange(2 * DEPTH)
+    word, write = draw.getrandbits(36), draw.random() < 0.6
+    fields = {"region": region, "unit": asked, "index": index, "data": word}
+    play.set(at, "access", packed(Access(), write=write, read=not write, **fields))
+    where = place(region, index) if unit in (None, asked) else None
+    if write:
+        if where:
+            words[where] = word & (1 << WIDTH) - 1
+        return 0
+    return words[where] if where else 0
+
+
+@cocotb.test()
+async def the_bus(dut):
+    """Reads follow writes at once, and answers come together with those of the tile before."""
+    cycles, draw, unit = Cycles(dut), Random(1), values()["unit"]
+    await cycles.reset()
+    play, words = Timeline(cycles), {}
+    replies = {}
+    for n in range(len(MEMORIES) * DEPTH):  # no word is unknown
+        name, word = list(MEMORIES)[n // DEPTH], draw.getrandbits(WIDTH)
+        for port, value in {"wen": 1, "waddr": n % DEPTH, "wdata": word}.items():
+            play.set(n, f"{name}_{port}", value)
+        words[name, n % DEPTH] = word
+    at = len(words)
+    for _ in range(ROUNDS):
+        replies[at + REPLY_LATENCY] = access(draw, play, at, words, unit)
+        at += draw.choice([1, 1, WRITTEN, 5]) + 1  # a word is not read while it is written
+    for cycle in range(at + REPLY_LATENCY):
+        before = draw.getrandbits(36) if draw.randrange(2) else 0
+        play.set(cycle, "before", before)
+        replies[cycle + 1] = replies.get(cycle + 1, 0) | before
+        play.look(cycle + 1, "reply")
+    await play.play()
+    assert sum(map(bool, replies.values())) > 100
+    for cycle in range(1, at + REPLY_LATENCY):
+        assert play.seen["reply", cycle] == replies[cycle], cycle
+
+
+@cocotb.test()
+async def the_memories_own_ports(dut):
+    """Nothing but an access changes them."""
+    cycles, draw = Cycles(dut), Random(2)
+    await cycles.reset()
+    play, words, expected = Timeline(cycles), {}, {}
+    for at in range(ROUNDS):
+        for name in MEMORIES:
+            where, word = draw.randrange(DEPTH), draw.getrandbits(WIDTH)
+            asked = draw.randrange(DEPTH)
+            wen = draw.randrange(2) and asked != where
+            for port, value in {"raddr": asked, "waddr": where, "wdata": word, "wen": wen}.items():
+                play.set(at, f"{name}_{port}", value)
+            if (name, asked) in words:
+                expected[f"{name}_rdata", at + Ram.latency] = words[name, asked]
+                play.look(at + Ram.latency, f"{name}_rdata")
+            if wen:
+                words[name, where] = word
+        play.look(at, "reply")
+    await play.play()
+    assert len(expected) > ROUNDS
+    assert play.seen == {("reply", at): 0 for at in range(ROUNDS)} | expected
+
+
+@pytest.mark.parametrize("unit", [None, 5])
+def test_tap(bench, unit):
+    bench(Tile(unit), unit=unit)

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Learned time constants: sums of terms as they come, then TIMES, against the twin."""
+
+import cocotb
+import numpy as np
+import pytest
+
+from antevolt.hdl.core.bundles import Access
+from antevolt.hdl.core.sequencer import operation
+from antevolt.hdl.core.time_constants import Times
+from antevolt.hdl.spec.formats import Formats
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.memory_map import Region
+from antevolt.hdl.spec.program import Kind, Operation
+from antevolt.hdl.spec.time_constants import BITS
+from antevolt.hdl.spec.timing import Timing
+from antevolt.sim.bench.simulator import values
+from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.timeline import Timeline, packed
+from antevolt.sim.golden.memories import Memories
+from antevolt.sim.golden.time_constants import Times as Golden
+
+WIDTH = 28  # of the terms
+NEURONS = 7
+
+
+def machine_of(word):
+    return Machine(
+        streams=2, state_depth=16, w_depth=16, r_depth=16, q_depth=16, io_depth=16,
+        time_constants=True, formats=Formats(word),
+    )  # fmt: skip
+
+
+async def write(cycles, memories):
+    """All four memories over the access bus."""
+    words = memories.read(Region.TIMES, 0, 0, 4 * 16)
+    for index, data in enumerate(words.tolist()):
+        given = {"region": Region.TIMES, "index": index, "data": data, "write": 1}
+        cycles.dut.access.value = packed(Access(), **given)
+        await cycles.step()
+    cycles.dut.access.value = 0
+    await cycles.run(4)
+
+
+async def read(cycles):
+    """[4, 16] of the memories."""
+    play = Timeline(cycles)
+    for index in range(64):
+        given = {"region": Region.TIMES, "index": index, "read": 1}
+        play.set(index, "access", packed(Access(), **given))
+        play.look(index + 4, "reply")
+    await play.play()
+    words = [play.seen["reply", index + 4] for index in range(64)]
+    numbers = np.array(words).reshape(16, 4).T
+    return (numbers ^ 1 << BITS - 1) - (1 << BITS - 1)
+
+
+def start(word, seed):
+    machine, draw = machine_of(word), np.random.default_rng(seed)
+    memories = Memories(machine)
+    memories.times[:2] = 2.0 ** draw.uniform(24, 35, (2, 16))
+    memories.times[2:] = draw.integers(-(1 << 30), 1 << 30, (2, 16))
+    return machine, draw, memories
+
+
+@cocotb.test()
+async def terms_are_summed(dut):
+    machine, draw, memories = start(values()["word"], 0)
+    cycles, at = Cycles(dut), Timing(machine).times_sum
+    await cycles.reset()
+    await write(cycles, memories)
+    for fresh in (1, 0):
+        play = Timeline(cycles)
+        for n, index in enumerate(draw.permutation(16).tolist()):
+            now, live = n * machine.interval, int(draw.random() < 0.8)
+            terms = draw.integers(-(1 << WIDTH - 1), 1 << WIDTH - 1, 2)
+            for port, value in (("command", 1), ("index", index), ("live", live), ("fresh", fresh)):
+                play.set(now, port, value)
+            for which, term in enumerate(terms.tolist()):
+                play.set(now + at + which, "terms", term)
+                if live:
+                    old = 0 if fresh else memories.times[2 + which, index]
+                    memories.times[2 + which, index] = old + term
+        await play.play()
+        await cycles.run(6)
+        assert np.array_equal(await read(cycles), memories.times)
+
+
+@cocotb.test()
+async def times_equals_the_model(dut):
+    machine, draw, memories = start(values()["word"], 1)
+    cycles, per = Cycles(dut), Timing(machine).times_neuron
+    await cycles.reset()
+    await write(cycles, memories)
+    for output in (1, 0, 1):
+        rates = [int(draw.choice([0, 4, 6, 7])) | int(draw.integers(20, 45)) << 3 for _ in "mr"]
+        op = Operation(
+            Kind.TIMES, n=NEURONS, weights=5, interval=rates[0], words=rates[1], output=output
+        )
+        play, found = Timeline(cycles), {}
+        names = ("kind", "n", "weights", "interval", "words", "output")
+        play.set(0, "op", packed(operation, **{name: int(getattr(op, name)) for name in names}))
+        play.set(0, "start", 1)
+        last = NEURONS * per + 4
+        for now in range(last):
+            for port in ("en", "address", "data"):
+                play.look(now, port)
+        await play.play()
+        for now in range(last):
+            if en := play.seen["en", now]:
+                address = play.seen["address", now]
+                found[address >> 1, address & 1, en] = play.seen["data", now]
+        Golden(memories, op)()
+        assert np.array_equal(await read(cycles), memories.times)
+        word = machine.formats.word
+        for neuron in range(5, 5 + NEURONS):
+            for mode in range(1 + output):
+                for which in (1, 2):
+                    mantissa = memories.mantissa[neuron, mode, which]
+                    expected = memories.shift[neuron, mode, which] << word | mantissa
+                    assert found.pop((neuron, mode, which)) == expected
+        assert not found
+
+
+@pytest.mark.parametrize("word", [16, 18])
+def test_time_constants(bench, word):
+    bench(Times(machine_of(word), WIDTH), word=word)
