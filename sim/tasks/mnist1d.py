@@ -42,6 +42,11 @@ ETA = {"sign": 1e-3, "adam": 2e-3}
 """Learning rates of the recipe, at the start."""
 CALL = 600.0  # seconds that one call of a device may take
 
+NEVER = 1e17
+"""tau_m = tau_r of instantaneous neurons, steps. They are instantaneous at any tau_m = tau_r, since
+p = u + (s - u); but s - u is one word long (+-8). With a membrane that never moves from 0 it is s,
+which fits; with one that follows at once it is the step from one s to the next, which need not."""
+
 Progress = Callable[[int], None]
 Record = dict[str, Any]
 
@@ -110,9 +115,10 @@ def network(settings: Settings, seed: int) -> Network:
     for k, size in enumerate(settings.hidden):
         fast = size // 3
         slow = (size - fast + 1) // 2
-        taus = (2.0,) * slow + (4.0,) * (size - fast - slow) + (1.0,) * fast
+        leaky = (2.0,) * slow + (4.0,) * (size - fast - slow)
+        tau_m, tau_r = leaky + (NEVER,) * fast, (1.0,) * len(leaky) + (NEVER,) * fast
         phi = "tanh" if k else "linear"
-        hidden.append(Population(size, phi, taus, 1.0, rule=settings.rule, g=settings.g))
+        hidden.append(Population(size, phi, tau_m, tau_r, rule=settings.rule, g=settings.g))
     return Network(
         inputs=1,
         populations=(*hidden, Population(CLASSES, "linear", rule="instantaneous")),
