@@ -267,7 +267,7 @@ def _epoch(
         _stepwise(targets, settings.streams),
         True,
         first=first,
-        chunk=LENGTH,
+        chunk=LENGTH * (1 if settings.device == "rtl" else 25),
     )
     labels = y.reshape(-1, settings.streams)
     for n, outputs in enumerate(stream):

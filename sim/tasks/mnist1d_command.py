@@ -3,6 +3,7 @@
 
 import json
 import math
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -36,6 +37,7 @@ from antevolt.sim.tasks.mnist1d_data import train_split
 __all__ = ["command", "summary"]
 
 Record = dict[str, Any]
+EPOCH = re.compile(r"\{\s+\"epoch\":.*?\n    \}", re.DOTALL)
 OF = Settings()
 """Defaults of the options."""
 
@@ -158,9 +160,15 @@ def _table(result: Record) -> Table:
     return table
 
 
+def _lines(result: Record) -> str:
+    """JSON with one line per epoch."""
+    text = json.dumps(result, indent=1)
+    return EPOCH.sub(lambda found: " ".join(found[0].split()), text) + "\n"
+
+
 def _write(path: Path, result: Record) -> None:
     try:
-        path.write_text(json.dumps(result, indent=1) + "\n")
+        path.write_text(_lines(result))
     except OSError as error:
         raise click.ClickException(f"cannot write {path}: {error}") from error
 
