@@ -25,7 +25,7 @@ from antevolt.host.rehearse import rehearse
 from antevolt.host.verify import Case, Report
 from antevolt.host.version import version
 
-__all__ = ["campaign", "random_cases", "result", "stress_network"]
+__all__ = ["campaign", "commit", "random_cases", "result", "stress_network"]
 
 ROOM = {"w_depth": 2048, "r_depth": 512, "state_depth": 1024, "io_depth": 256}
 ROOM |= {"program_depth": 1024, "tables": 6}
@@ -159,7 +159,7 @@ def result(reports: list[Report]) -> dict[str, object]:
     """What a campaign found, for a file: date, commit, versions, every case with its seed."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _commit(),
+        "commit": commit(),
         "version": version(),
         "steps": sum(r.steps for r in reports),
         "words_compared": sum(r.words_compared for r in reports),
@@ -175,7 +175,7 @@ def write(path: Path, reports: list[Report]) -> None:
     path.write_text(json.dumps(result(reports), indent=2) + "\n")
 
 
-def _commit() -> str:
+def commit() -> str:
     """The commit of the checkout, `+` where files have changed since; empty without git."""
     folder = Path(__file__).parent
 

@@ -58,12 +58,21 @@ demo = DemoGroup(
     },
 )
 
+task = LazyGroup(
+    "task",
+    help="Learn a task that is known from elsewhere, and say how well.",
+    commands_at={
+        "mnist1d": ("antevolt.sim.tasks.mnist1d_command:command", "classify sequences"),
+    },
+)
+
 antevolt = LazyGroup(
     "antevolt",
     help="Networks of prospective neurons that learn while data streams through them.",
     context_settings={"help_option_names": ["-h", "--help"]},
     commands_at={
         "demo": ("antevolt.host.cli:demo", "learn something before your eyes"),
+        "task": ("antevolt.host.cli:task", "learn a task and say how well"),
         "verify": ("antevolt.host.verify_command:command", "compare a device with the model"),
         "trace": ("antevolt.host.trace:command", "waveforms and operations of some steps"),
         "compile": ("antevolt.host.compile_command:command", "timetable and memory of a network"),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from antevolt.hdl.core import ports
 from antevolt.hdl.spec import program, roundings
 from antevolt.hdl.spec.formats import Formats
-from antevolt.sim.docs import mutants
+from antevolt.sim.docs import mutants, results
 from antevolt.sim.docs.design import design
 from antevolt.sim.docs.files import files
 from antevolt.sim.docs.mechanisms import mechanisms
@@ -30,6 +30,9 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "phi": phi,
     "ports": ports.markdown,
     "program": program.markdown,
+    "results_compared": results.compared,
+    "results_mnist1d": results.mnist1d,
+    "results_saturations": results.saturations,
     "roundings": lambda: roundings.markdown(Formats()),
     "steps": steps,
 }

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables of `antevolt task` runs, from their records in `docs/results`."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from antevolt.hdl.spec.errors import BadFile
+
+__all__ = ["FOLDER", "compared", "mnist1d", "records", "saturations"]
+
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "results"
+TAKEN = "mnist1d-*.json"
+COMPARED = "compare-*.json"
+
+Record = dict[str, Any]
+
+
+def records(pattern: str) -> list[tuple[str, Record]]:
+    """Names and contents; raises BadFile where there is none, or one that is no record."""
+    found = []
+    for path in sorted(FOLDER.glob(pattern)):
+        try:
+            found.append((path.name, json.loads(path.read_text())))
+        except (OSError, ValueError) as error:
+            raise BadFile(f"{path} is no record: {error}") from error
+    if not found:
+        raise BadFile(f"there is no {pattern} in {FOLDER}")
+    return found
+
+
+def mnist1d() -> str:
+    """Accuracies, one line per record of finished runs."""
+    lines = [
+        "| rule, optimizer | bits | epochs | seeds | valid | test | by seed | minutes | record |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, record in records(TAKEN):
+        settings, runs = record["settings"], record["runs"]
+        if not record["finished"]:
+            raise BadFile(f"{name} is not finished")
+        tests = [100 * run["test"] for run in runs]
+        mean = f"{fmean(tests):.2f}" + (f" ± {stdev(tests):.2f}" if len(tests) > 1 else "")
+        lines.append(
+            f"| `{settings['rule']}`, `{settings['optimizer']}` | {settings['word']} "
+            f"| {settings['epochs']} | {_list(record['seeds'])} | {record['mean_valid']:.2f} % "
+            f"| {mean} % | {_list(f'{t:.1f}' for t in tests)} "
+            f"| {fmean(run['seconds'] for run in runs) / 60:.0f} | [{name}](results/{name}) |"
+        )
+    return "\n".join(lines)
+
+
+def saturations() -> str:
+    """Saturated words of the last epoch, by kind, first seed of each record."""
+    found = [(name, record["runs"][0]["epochs"][-1]) for name, record in records(TAKEN)]
+    kinds = list(found[0][1]["counters"]["saturated"])
+    shown = [k for k in kinds if any(e["counters"]["saturated"].get(k) for _, e in found)]
+    lines = [
+        f"| record | {' | '.join(f'`{k}`' for k in shown)} | largest weight |",
+        "|---" * (len(shown) + 2) + "|",
+    ]
+    for name, epoch in found:
+        counts = (f"{epoch['counters']['saturated'][kind]:,}" for kind in shown)
+        lines.append(f"| {name} | {' | '.join(counts)} | {epoch['largest_weight']:.2f} |")
+    return "\n".join(lines)
+
+
+def compared() -> str:
+    """Comparisons of this network on the netlist with the model."""
+    lines = [
+        "| core | weights | steps | words compared | differing bits | cycles | by the model |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for _, record in records(COMPARED):
+        numbers = ("weights", "steps", "words_compared", "differing_bits", "cycles")
+        cells = " | ".join(f"{record[n]:,}" for n in (*numbers, "cycles_of_the_model"))
+        lines.append(f"| {record['core']} | {cells} |")
+    return "\n".join(lines)
+
+
+def _list(values: Iterable[object]) -> str:
+    return ", ".join(map(str, values))

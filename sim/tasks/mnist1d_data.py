@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MNIST-1D (arXiv 2011.14439), made by the package `mnist1d`: 72 samples a sequence, ten classes.
+
+72 is the resolution at which the package draws a sequence, before it thins it out to 40 or blows it
+up to 360. Nothing is downloaded.
+"""
+
+import random
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antevolt.hdl.spec.errors import BadInput
+
+__all__ = ["CLASSES", "LENGTH", "Split", "test_split", "train_split", "valid_split"]
+
+LENGTH, CLASSES = 72, 10
+OFFICIAL, FRESH = 42, 1042  # seeds of the generator; 42 is the package's own
+
+
+@dataclass(frozen=True)
+class Split:
+    """Sequences `x` [n, LENGTH] and their classes `y` [n]."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def head(self, count: int) -> "Split":
+        """The first ones."""
+        return Split(self.x[:count], self.y[:count])
+
+
+@cache
+def _generate(seed: int, samples: int, share: float) -> tuple[Split, Split]:
+    """The two parts that the package divides its sequences into; raises BadInput without it."""
+    try:
+        from mnist1d.data import get_dataset_args, make_dataset
+    except ImportError as error:
+        raise BadInput(
+            f"the data come from the package mnist1d ({error}); pip install 'antevolt[tasks]'"
+        ) from error
+    arguments = get_dataset_args()
+    arguments.final_seq_length = LENGTH
+    arguments.seed, arguments.num_samples, arguments.train_split = seed, samples, share
+    states = random.getstate(), np.random.get_state()
+    try:
+        made = make_dataset(arguments)  # seeds both generators
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+    pairs = ((made["x"], made["y"]), (made["x_test"], made["y_test"]))
+    first, second = (Split(np.asarray(x, float), np.asarray(y, np.int64)) for x, y in pairs)
+    return first, second
+
+
+def train_split() -> Split:
+    """The package's 4000 training sequences."""
+    return _generate(OFFICIAL, 5000, 0.8)[0]
+
+
+def valid_split() -> Split:
+    """2000 fresh sequences, drawn with another seed: all settings were chosen on them."""
+    return _generate(FRESH, 4000, 0.5)[0]
+
+
+def test_split() -> Split:
+    """The package's 1000 test sequences, for the end of a run."""
+    return _generate(OFFICIAL, 5000, 0.8)[1]

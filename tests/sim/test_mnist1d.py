@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The task MNIST-1D, short: that it learns, keeps its records and goes on where it was left."""
+
+import json
+import random
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from safetensors.numpy import load_file
+
+from antevolt.hdl.spec.errors import BadFile, BadInput
+from antevolt.sim.tasks import mnist1d_data
+from antevolt.sim.tasks.mnist1d import NEVER, Settings, compare, learn, machine, network, start
+from antevolt.sim.tasks.mnist1d_command import command
+from antevolt.sim.tasks.mnist1d_data import CLASSES, LENGTH, test_split, train_split, valid_split
+
+SHORT = Settings(epochs=2, hidden=(18, 18), train=400, valid=100, test=50, every=1, eta=2.0**-7)
+ARGUMENTS = ["--epochs=2", "--hidden=18,18", "--train=400", "--valid=100", "--test=50", "--every=1"]
+ARGUMENTS += ["--eta", str(SHORT.eta)]
+
+test_split.__test__ = False  # type: ignore[attr-defined]  # is no test
+
+
+def test_splits() -> None:
+    """Of the package's sizes, normalised, of different sequences; global generators are kept."""
+    np.random.seed(3)
+    random.seed(3)
+    expected = np.random.rand(), random.random()
+    np.random.seed(3)
+    random.seed(3)
+    mnist1d_data._generate.cache_clear()
+    splits = train_split(), valid_split(), test_split()
+    assert (np.random.rand(), random.random()) == expected
+    assert [len(split) for split in splits] == [4000, 2000, 1000]
+    for split in splits:
+        assert split.x.shape == (len(split), LENGTH)
+        assert set(split.y.tolist()) == set(range(CLASSES))
+        assert abs(split.x.mean()) < 0.03
+        assert abs(split.x.std() - 1) < 0.03
+    rows = [row.tobytes() for split in splits for row in split.x]
+    assert len(set(rows)) == len(rows)
+
+
+def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "mnist1d.data", None)
+    mnist1d_data._generate.cache_clear()
+    with pytest.raises(BadInput, match=r"pip install 'antevolt\[tasks\]'"):
+        train_split()
+
+
+def test_network() -> None:
+    net = network(Settings(), 0)
+    assert net.weight_count == 14_956
+    assert net.sizes == (1, 53, 53, 53, 53, 53, 53, 10)
+    assert net.populations[0].time_constants == ((2.0, 1.0), (4.0, 1.0), (NEVER, NEVER))
+    assert np.abs(start(Settings(), 0)["3.weight"]).max() == pytest.approx(
+        1.7 / np.sqrt(53), rel=1e-2
+    )
+    assert machine(replace(Settings(), optimizer="adam")).moments == 2
+    rates = [Settings().eta_of(epoch) for epoch in range(100)]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[0] == pytest.approx(1e-3, rel=1e-3)
+    assert rates[-1] < 1e-6
+
+
+def test_learns_and_goes_on_where_it_was_left(tmp_path: Path) -> None:
+    """In one go, and in two with another run in between: equal in every bit, and above chance."""
+    folders = [tmp_path / name for name in ("whole", "parts", "none")]
+    for folder in folders:
+        folder.mkdir()
+    told: list[int] = []
+    whole = learn(SHORT, 0, folders[0], told.append)
+    assert told == [0, 1, 1]
+    assert [e["epoch"] for e in whole["epochs"]] == [1, 2]
+    assert whole["test"] > 0.16
+    assert whole["epochs"][-1]["valid"] > 0.16
+    assert whole["epochs"][0]["counters"]["steps"] == SHORT.steps
+    nothing = learn(SHORT, 0, folders[2], until=time.monotonic() - 1)
+    assert nothing["epochs"] == []
+
+    def at_the_first(epochs: int) -> None:
+        if epochs:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        learn(SHORT, 0, folders[1], at_the_first)
+    kept = json.loads((folders[1] / "seed-0.json").read_text())
+    assert len(kept["epochs"]) == 1
+    assert kept["test"] is None
+    parts = learn(SHORT, 0, folders[1])
+    names = [{p.name for p in folder.iterdir()} for folder in folders]
+    assert names == [{"seed-0.json", "seed-0-2.safetensors"}] * 2 + [set()]
+    states = [load_file(folder / "seed-0-2.safetensors") for folder in folders[:2]]
+    assert set(states[0]) == set(states[1])
+    for name, array in states[0].items():
+        np.testing.assert_array_equal(array, states[1][name])
+    for record in (whole, parts):
+        for epoch in record["epochs"]:
+            del epoch["seconds"]
+    assert parts["epochs"] == whole["epochs"]
+    assert parts["test"] == whole["test"]
+    assert learn(SHORT, 0, folders[1])["test"] == whole["test"]  # is done
+
+
+def test_records_of_others_are_refused(tmp_path: Path) -> None:
+    learn(replace(SHORT, train=32), 0, tmp_path)
+    with pytest.raises(BadInput, match="other settings"):
+        learn(SHORT, 0, tmp_path)
+    (tmp_path / "seed-0.json").write_text("{")
+    with pytest.raises(BadFile, match="remove it to start anew"):
+        learn(SHORT, 0, tmp_path)
+
+
+def test_command(tmp_path: Path) -> None:
+    """Not begun for want of time, then done by the same command."""
+    out = tmp_path / "new" / "folder"
+    arguments = [*ARGUMENTS, "--train=64", "--seeds=0,1", "--jobs=2", "--out", str(out)]
+    left = CliRunner().invoke(command, [*arguments, "--deadline=0"])
+    assert left.exit_code == 0, left.output
+    assert "not finished" in left.stdout
+    done = CliRunner().invoke(command, [*arguments, "--json"])
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert report == json.loads((out / "mnist1d.json").read_text())
+    assert (out / "mnist1d.png").read_bytes().startswith(b"\x89PNG")
+    assert report["seeds"] == [0, 1]
+    assert report["finished"]
+    tests = [run["test"] for run in report["runs"]]
+    assert report["mean_test"] == pytest.approx(100 * np.mean(tests))
+    again = CliRunner().invoke(command, arguments)
+    assert again.exit_code == 0, again.output
+    assert "mean of 2 seeds after 2 epochs" in again.stdout
+
+
+@pytest.mark.parametrize("seeds", ["a", "-1", "", "0,,1"])
+def test_wrong_seeds(seeds: str) -> None:
+    result = CliRunner().invoke(command, [f"--seeds={seeds}"])
+    assert result.exit_code == 2
+    assert "--seeds" in result.output
+
+
+def test_seeds_twice(tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, ["--seeds=1,1", "--out", str(tmp_path)])
+    assert isinstance(result.exception, BadInput)
+
+
+def test_numpy_equals_the_compiled_model() -> None:
+    """A batch in which the weights change; `--device rtl --compare 1` does it on the netlist."""
+    found = compare(replace(SHORT, device="model:numpy"), 0, 1)
+    assert found["differing_bits"] == 0
+    assert found["cycles"] == found["cycles_of_the_model"] > 0
+    assert found["steps"] == LENGTH
+    assert found["words_compared"] > network(SHORT, 0).weight_count
