@@ -28,6 +28,7 @@ RULES: dict[str, tuple[str, ...]] = {
     CORE: (SPEC, LIB, CORE, AMARANTH),
     IO: (SPEC, LIB, IO, AMARANTH),
     "antevolt.hdl.top": (SPEC, LIB, CORE, IO, AMARANTH),
+    "antevolt.hdl.ip": (SPEC, LIB, CORE, IO, AMARANTH),
     BOARDS: (HDL, BOARDS, AMARANTH, "amaranth_boards"),
     HOST: (SPEC, HOST, GOLDEN),
     "antevolt.sim": (),
