@@ -23,7 +23,7 @@ from antevolt.hdl.spec.axi_map import AxiRegister, Status
 from antevolt.hdl.spec.description import described
 from antevolt.hdl.spec.flags import FLAG_BITS, Flag
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.memory_map import READ_ONLY, Address, Region, Register
+from antevolt.hdl.spec.memory_map import READ_ONLY, Address, Region, Register, size
 from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.compile import compile
 from antevolt.host.words import signed, word_bits
@@ -31,8 +31,8 @@ from antevolt.sim.bench.core import COMPARED, load_model
 from antevolt.sim.bench.simulator import inputs
 
 MACHINE = Machine(
-    rows=2, streams=2, w_depth=16, r_depth=16, state_depth=16, q_depth=16, io_depth=16,
-    program_depth=32, multipliers=5, phi_log2=4, tables=1,
+    rows=2, contexts=2, w_depth=32, r_depth=32, state_depth=32, q_depth=16, io_depth=16,
+    program_depth=32, phi_log2=4, tables=1, traces=False, softmax=False, sums=False,
 )  # fmt: skip
 NETWORK = Network(
     2,
@@ -169,7 +169,7 @@ async def learns_as_the_model_does(dut):
     bench.pause(10)
     for region in (Region.WEIGHTS, Region.GRADIENTS, Region.STATE, Region.PARTNER):
         bits = word_bits(MACHINE, region)
-        for unit in range(2):
+        for unit in range(size(MACHINE, region)[0]):
             model = bench.model.read(region, unit, 0, 16).tolist()
             words = await bench.read(region, unit, 0, 16)
             assert [w & (1 << bits) - 1 for w in words] == model, region
