@@ -4,7 +4,7 @@
 from collections.abc import Callable
 
 from antevolt.hdl.core import ports
-from antevolt.hdl.spec import program, roundings
+from antevolt.hdl.spec import description, program, roundings
 from antevolt.hdl.spec.formats import Formats
 from antevolt.sim.docs import mutants, results
 from antevolt.sim.docs.design import design
@@ -18,6 +18,7 @@ __all__ = ["SECTIONS"]
 SECTIONS: dict[str, Callable[[], str]] = {
     "coefficients": coefficients,
     "coverage": mutants.coverage,
+    "description": description.markdown,
     "design": design,
     "files": files,
     "formats": formats,
