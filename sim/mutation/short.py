@@ -27,6 +27,7 @@ from antevolt.host.model import NumpyBackend
 from antevolt.host.random_samples import Profile, random_batch, random_network, weights
 from antevolt.host.samples import Batch, Sizes
 from antevolt.host.verify_worker import memories
+from antevolt.host.words import word_bits
 
 __all__ = ["MACHINE", "Model", "Observation", "Subject", "load", "observe", "save"]
 
@@ -46,13 +47,15 @@ MACHINE = Machine(
     time_constants=True,
     moments=2,
 )
-"""All that a core can have, and two of everything that there can be two of, in memories that are soon looked through."""
+"""All that a core can have, two of what there can be two of, in memories soon looked through."""
 
 WORD_BITS = 36
 PARTS = 3  # per case
 COUNTED = (Register.BUSY, Register.STALLED_INPUT, Register.STALLED_OUTPUT, Register.SLOTS)
 RATIO = 1000.0  # most that the filters allow of one time constant over the other, nearly
 RATES = 16  # of learning, at which gradients are applied
+CHANGED = (Region.WEIGHTS, Region.GRADIENTS, Region.MOMENTS)
+"""Looked at often; looking at everything takes long."""
 STOP = 37  # cycles of silence after which a step that lacks inputs is reset
 
 
@@ -201,7 +204,8 @@ def _graph() -> Network:
 def _learned(network: Network) -> Network:
     """The same with time constants that learn, where its rules allow it."""
     populations = tuple(
-        replace(population, eta_tau_m=0.5, eta_tau_r=0.25) for population in network.populations[:-1]
+        replace(population, eta_tau_m=0.5, eta_tau_r=0.25)
+        for population in network.populations[:-1]
     )
     return network.with_(populations=(*populations, network.populations[-1]))
 
@@ -249,6 +253,13 @@ def observe(subject: Subject) -> Iterator[Observation]:
     yield from _run(subject, after)
 
 
+def _words(backend: Backend, region: Region) -> NDArray[np.int64]:
+    """All words of a region, [units, words], the bits that count."""
+    units, words = size(backend.machine, region)
+    mask = (1 << word_bits(backend.machine, region)) - 1
+    return np.array([backend.read(region, unit, 0, words) for unit in range(units)]) & mask
+
+
 def _registers(backend: Backend) -> NDArray[np.int64]:
     """Without those that count cycles."""
     found = backend.read(Region.REGISTERS, 0, 0, size(backend.machine, Region.REGISTERS)[1])
@@ -273,7 +284,7 @@ def _counting(subject: Subject, case: Case) -> Iterator[Observation]:
         out = backend.run(x, y, 1, backend.machine.total_streams * net.outputs)
         yield Observation(f"counting, step {n}, outputs", "output", out)
         yield Observation(f"counting, step {n}, registers", "memory", _registers(backend))
-        found = memories(backend)[Region.WEIGHTS]
+        found = _words(backend, Region.WEIGHTS)
         yield Observation(f"counting, step {n}, weights", "memory", found)
 
 
@@ -306,9 +317,9 @@ def _applying(subject: Subject, net: Network, n: int) -> Iterator[Observation]:
     x, y = batch.words(machine.formats)
     out = backend.run(x, y, 1, machine.total_streams * own.outputs)
     yield Observation(f"applying {n}, outputs", "output", out)
-    found = memories(backend)
-    for region in Region:
-        yield Observation(f"applying {n}, {region.name}", "memory", found[region])
+    for region in CHANGED:
+        found = _words(backend, region)
+        yield Observation(f"applying {n}, {region.name}", "memory", found)
 
 
 def _scattered(subject: Subject, seed: int) -> Iterator[Observation]:
@@ -350,9 +361,11 @@ def _run(subject: Subject, case: Case) -> Iterator[Observation]:
         if not case.percent:
             counts += [inputs, taken]
         yield Observation(f"{name}, cycles", "cycles", np.array(counts))
-        found = memories(backend)
-        for region in Region:
-            yield Observation(f"{name}, {region.name}", "memory", found[region])
+        for region in CHANGED:
+            yield Observation(f"{name}, {region.name}", "memory", _words(backend, region))
+    found = memories(backend)
+    for region in Region:
+        yield Observation(f"{case.name}, {region.name}", "memory", found[region])
     off = subject.clock_error() - clock
     yield Observation(f"{case.name}, the register CYCLES", "cycles", np.array([off]))
 
