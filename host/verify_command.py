@@ -119,7 +119,9 @@ def _print(r: Report) -> None:
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @core_options
 @click.option("--random", "count", type=click.IntRange(1), help="So many random networks.")
-@click.option("--campaign", "whole", is_flag=True, help="The long run: all shapes of cores.")
+@click.option(
+    "--campaign", "whole", is_flag=True, help="All shapes of cores; small ones make more steps."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Write the result to this JSON file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
@@ -144,7 +146,7 @@ def command(
         raise BadInput("give one of --network FILE, --random COUNT and --campaign")
     machine = machine_of(**core)
     if whole:
-        cases = campaign(seed, device=device)
+        cases = campaign(seed, steps, device)
     elif count is not None:
         cases = random_cases(count, machine, steps, seed, device)
     else:

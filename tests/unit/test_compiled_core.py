@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The compiled model against the numpy model: every word of every memory, every register."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from graphs import GRAPHS
@@ -165,16 +167,49 @@ def test_rules_of_other_optimizers(seed):
     run_both(both(net, machine), samples(net, machine, STEPS, seed))
 
 
-def test_time_constants_are_left_to_numpy():
-    learning = Population(5, "tanh", 3.0, 1.5, eta_tau_m=0.5, eta_tau_r=0.25)
-    net = Network(2, (learning, Population(2, "linear", rule="instantaneous")), eta=2.0**-6)
-    machine = Machine(rows=2, streams=2, time_constants=True)
+def lagging(rule="gle", apply_every=1):
+    """Both time constants learn, fast, next to populations in which one or none does."""
+    both_learn = Population(5, "tanh", (1.0, 1.5, 3.0, 4.0, 400.0), 1.5, rule=rule,
+                            eta_tau_m=0.5, eta_tau_r=0.25)  # fmt: skip
+    one_learns = Population(3, "softplus", 2.0, 1.0, rule=rule, eta_tau_m=2.0)
+    output = Population(2, "linear", rule="instantaneous")
+    return Network(
+        2, (both_learn, one_learns, both_learn, output), eta=2.0**-6, apply_every=apply_every
+    )
+
+
+@pytest.mark.parametrize("rule", ["gle", "instantaneous"])
+@pytest.mark.parametrize("shape", MACHINES)
+def test_time_constants(shape, rule):
+    net, machine = lagging(rule, 1 + 2 * (shape == "18")), replace(MACHINES[shape], w_depth=512)
+    machine = replace(machine, time_constants=True)
     cores = both(net, machine)
-    batch = samples(net, machine, 20)
-    outs = [core.steps(batch.flags, batch.x, batch.y)[0] for core in cores]
-    assert (outs[0] == outs[1]).all()
+    before = cores[0].memories.times.copy()
+    run_both(cores, samples(net, machine, STEPS))
+    assert (cores[0].memories.times[:2] != before[:2]).sum(axis=1).min() >= 5
+    assert [core.implementation for core in cores] == ["numpy", "compiled"]
+
+
+def test_time_constants_while_models_take_turns():
+    """Coefficients that one of them changed are those of the other."""
+    net, machine = lagging(), Machine(rows=2, streams=2, time_constants=True)
+    cores, batch = both(net, machine), samples(net, machine, 60)
+    for n in range(60):
+        cores[1].observer = (lambda op, core: None) if n % 3 == 0 else None
+        for core in cores:
+            if n == 30:
+                core.write(Region.TIMES, 0, 4, [3 << 24, 2 << 24, 5, (1 << 36) - 7])
+            core.step(batch.flags[n], batch.x[n], batch.y[n])
+        same(cores)
+
+
+def test_a_time_constant_below_a_step_is_left_to_numpy():
+    net, machine = lagging(), Machine(rows=2, streams=2, time_constants=True)
+    cores, batch = both(net, machine), samples(net, machine, 4)
+    for core in cores:
+        core.write(Region.TIMES, 0, 4, [1 << 23, 1 << 24])
+        core.step(batch.flags[0], batch.x[0], batch.y[0])
     same(cores)
-    assert [core.implementation for core in cores] == ["numpy", "numpy"]
 
 
 @pytest.mark.parametrize("streams", [1, 2, 12])
