@@ -171,7 +171,7 @@ def test_rules_of_other_optimizers(seed):
 @pytest.mark.parametrize("word", [16, 18])
 @pytest.mark.parametrize("rule", ["momentum", "sign", "adam"])
 def test_any_gradient_and_any_moment(rule, word):
-    """Every magnitude and every bit of a moment word, every decay and rate, not only likely ones."""
+    """Every magnitude, every bit of a moment word, every decay and rate, not only likely ones."""
     rng, f = np.random.default_rng(word), Formats(word=word)
     moved = 0
     for n in range(24):
