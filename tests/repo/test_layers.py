@@ -38,6 +38,7 @@ RULES: dict[str, tuple[str, ...]] = {
     RTL: (HDL, HOST, CACHE, RTL, AMARANTH),
     BENCH: (HDL, HOST, CACHE, GOLDEN, RTL, BENCH, BOARDS, AMARANTH),
     MUTATION: (HDL, HOST, GOLDEN, RTL, MUTATION, AMARANTH),
+    "antevolt.sim.netlist": (HDL, HOST, RTL, MUTATION, "antevolt.sim.netlist", AMARANTH),
     "antevolt.sim.ip": (HDL, HOST, GOLDEN, "antevolt.sim.ip", AMARANTH),
     DOCS: (HDL, HOST, GOLDEN, DOCS, MUTATION, BOARDS, AMARANTH),
 }
