@@ -18,10 +18,8 @@ from antevolt.host.quantize import learns_times
 
 __all__ = ["OF_NETWORK", "OF_POPULATION", "changed", "words"]
 
-OF_NETWORK = ("beta", "momentum", "momentum2", "softmax_gain", "apply_every")
-OF_POPULATION = ("tau_m", "tau_r", "gamma", "g")
-ASIDE = {"interval": 0, "rates": 0, "neurons": 0}
-"""Operands of an APPLY that hold constants."""
+OF_NETWORK: tuple[str, ...] = ("beta", "momentum", "momentum2", "softmax_gain", "apply_every")
+OF_POPULATION: tuple[str, ...] = ("tau_m", "tau_r", "gamma", "g")
 
 
 def changed(image: Image, population: int | None, constants: Mapping[str, Any]) -> Image:
@@ -59,9 +57,9 @@ def words(old: Image, new: Image) -> Iterator[tuple[Region, int, Raw]]:
 
 
 def _network(network: Network, population: int | None, constants: Mapping[str, Any]) -> Network:
-    known, whose = OF_NETWORK, "a network"
-    if population is not None:
-        known, whose = OF_POPULATION, "a population"
+    known, whose = (
+        (OF_NETWORK, "a network") if population is None else (OF_POPULATION, "a population")
+    )
     if not constants or set(constants) - set(known):
         wrong = ", ".join(sorted(set(constants) - set(known))) or "nothing"
         raise BadInput(f"{wrong} cannot be changed; of {whose} there are {', '.join(known)}")
@@ -81,8 +79,8 @@ def _network(network: Network, population: int | None, constants: Mapping[str, A
 
 
 def _fixed(op: Operation) -> Operation:
-    """Without what constants change."""
-    return replace(op, **ASIDE) if op.kind == Kind.APPLY else op
+    """Without what constants change: an APPLY holds eta and the decays of its moments."""
+    return replace(op, interval=0, rates=0, neurons=0) if op.kind == Kind.APPLY else op
 
 
 def _told(constants: Mapping[str, Any]) -> str:
