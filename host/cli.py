@@ -66,6 +66,17 @@ task = LazyGroup(
     },
 )
 
+export = LazyGroup(
+    "export",
+    help="Write the core in a form that other tools take.",
+    commands_at={
+        "verilog": (
+            "antevolt.sim.ip.command:command",
+            "Verilog with AXI ports, and what goes along",
+        ),
+    },
+)
+
 antevolt = LazyGroup(
     "antevolt",
     help="Networks of prospective neurons that learn while data streams through them.",
@@ -85,6 +96,7 @@ antevolt = LazyGroup(
             "antevolt.sim.mutation.coverage_command:command",
             "lines and branches of the gateware that the comparison reaches",
         ),
+        "export": ("antevolt.host.cli:export", "the core for other people's designs"),
         "version": ("antevolt.host.version:command", "what is installed"),
     },
 )

@@ -4,7 +4,7 @@
 from collections.abc import Callable
 
 from antevolt.hdl.core import ports
-from antevolt.hdl.spec import description, program, roundings
+from antevolt.hdl.spec import axi_map, description, program, roundings
 from antevolt.hdl.spec.formats import Formats
 from antevolt.sim.docs import mutants, results
 from antevolt.sim.docs.design import design
@@ -16,6 +16,7 @@ from antevolt.sim.docs.timing import neurons, steps
 __all__ = ["SECTIONS"]
 
 SECTIONS: dict[str, Callable[[], str]] = {
+    "axi_map": axi_map.markdown,
     "coefficients": coefficients,
     "coverage": mutants.coverage,
     "description": description.markdown,
