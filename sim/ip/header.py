@@ -93,11 +93,11 @@ def _sections(machine: Machine) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     ]
     yield "Words of the memory REGISTERS", numbers
     yield "Values of OUTPUT_MODE", [(f"OUTPUT_{o.name}", f"{int(o)}u") for o in OutputMode]
-    words = ", ".join(f"0x{word:08X}u" for word in described(machine))
+    told = ", ".join(f"0x{word:08X}u" for word in described(machine))
     f = machine.formats
     own = [("STREAMS", f"{machine.total_streams}u"), ("WORD", f"{f.word}u")]
     for name in ("w", "r", "e", "u", "v", "g"):
         fmt: QFormat = getattr(f, name)
         own += [(f"{name.upper()}_BITS", f"{fmt.width}u"), (f"{name.upper()}_FRAC", f"{fmt.frac}u")]
-    own += [("CORE_WORDS", f"{len(described(machine))}u"), ("CORE", f"{{{words}}}")]
+    own += [("CORE_WORDS", f"{len(described(machine))}u"), ("CORE", f"{{{told}}}")]
     yield "This core: streams, bits and fractional bits of its formats, what it says it is", own
