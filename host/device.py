@@ -67,13 +67,16 @@ def open(
 
     name      "model": the fixed-point model, compiled on first use, or in numpy where there is no
               C++ compiler; "model:numpy": in numpy; "rtl": the core's netlist in a simulator,
-              which is built on first use
-    machine   the core's parameters; default `Machine()`: one row, one stream
+              which is built on first use; "rtl:top": a whole board in that simulator, reached over
+              its serial line; "serial:PORT": a board on a serial port (`docs/link.md`)
+    machine   the core's parameters; default `Machine()`: one row, one stream; of a board on a
+              port, what the board says
     deadline  seconds that any one call may wait
 
-    Raises BadInput for a name that does not exist, BuildFailed when the simulator cannot be built.
+    Raises BadInput for a name that does not exist, BuildFailed when the simulator cannot be built,
+    LinkError for a port or board that cannot be reached.
     """
-    return Device(name, open_backend(name, machine or Machine(), deadline))
+    return Device(name, open_backend(name, machine, deadline))
 
 
 class Device:
@@ -171,6 +174,9 @@ class Device:
             for row, words in enumerate(banks):
                 backend.write(Region.WEIGHTS, row, 0, words)
             setting.write(backend)
+            mark = getattr(backend, "set_fingerprint", None)  # a board can say what it runs
+            if mark is not None:
+                mark(image.fingerprint)
         self._image, self._memory = image, memory
         self._loads += 1
         self._inputs, self._last = InputSetting(), None
