@@ -28,6 +28,8 @@ class SerialPort:
     """
 
     power_up_baud = POWER_UP_BAUD
+    latency = 0.02  # USB adapters wait up to 16 ms for more
+    silence = 2.0
 
     def __init__(self, port: str):
         self.name = port

@@ -4,7 +4,7 @@
 Lost frames are sent again from the first lost one on ("go back"): a line keeps the order, so what
 follows a gap would have to be kept by the board, in as much memory as the whole window. Timers
 run in the host alone, by the transport's clock; the board only answers. Nothing waits longer than
-`deadline`, nor on a board that is silent for `SILENT` seconds.
+`deadline`, nor on a board that is silent for long.
 """
 
 import secrets
@@ -30,9 +30,8 @@ from antevolt.host.link.transport import Transport
 __all__ = ["Counts", "Hello", "Session"]
 
 BITS = 10  # of a byte on the line
-LATENCY = 0.02  # seconds that a byte may be under way beside its time on the line
-SILENT = 3.0  # seconds without a good frame, though asked, after which the link is made anew
-IDLE = 1.0  # seconds without a word to the board after which it is asked before anything else
+SILENT = 1.5  # times the board's silence: without a good frame that long the link is made anew
+IDLE = 0.5  # times its silence: without a word that long, the board is asked before anything else
 TRIES = 8
 ECHO_BYTES, ECHOES = 200, 4  # that prove a new rate
 AGAIN = (Code.CRC, Code.SHORT, Code.OVERSIZE, Code.SEQUENCE, Code.CREDIT)
@@ -138,15 +137,11 @@ class Session:
 
     def connect(self) -> Hello:
         """Ask who is there, reset the board, and agree on the fastest rate that works."""
-        self._rate(self.transport_power_up)
+        self._rate(self.transport.power_up_baud)
         hello = self.ask()
         self.reset()
         self._speed_up(hello.description)
         return hello
-
-    @property
-    def transport_power_up(self) -> int:
-        return int(getattr(self.transport, "power_up_baud", 115_200))
 
     def reset(self) -> None:
         """Reset the board's core and buffers; what was under way is gone."""
@@ -222,14 +217,14 @@ class Session:
         self._end = time.monotonic() + self.deadline
 
     def _wake_late(self) -> None:
-        if self.transport.clock() - self._spoke_at >= IDLE:
+        if self.transport.clock() - self._spoke_at >= IDLE * self.transport.silence:
             self._start()
             self._wake()
 
     def _wake(self) -> None:
         """After a while without a word, the board may have gone back to the rate of power-up."""
         now = self.transport.clock()
-        if now - self._spoke_at < IDLE:
+        if now - self._spoke_at < IDLE * self.transport.silence:
             self._heard_at = max(self._heard_at, self._spoke_at)
             return
         self._acknowledge(AckFlag.REQUEST)
@@ -241,12 +236,9 @@ class Session:
 
     @property
     def _pause(self) -> float:
-        """Seconds after which silence means a loss: one window each way, twice."""
-        window = 2 * LONGEST
-        if self._hello is not None:
-            link = self._hello.description.link
-            window += link.receive_bytes + link.send_bytes
-        return LATENCY + window * BITS / self.baud
+        """Seconds of silence that mean a loss: what is under way, and an answer to it."""
+        under_way = self.transport.waiting() + sum(len(sent.data) for sent in self._unacknowledged)
+        return self.transport.latency + (under_way + 3 * LONGEST) * BITS / self.baud
 
     def _write(self, data: bytes) -> None:
         self.counts.bytes_out += len(data)
@@ -259,12 +251,13 @@ class Session:
             if self._owed:
                 self._acknowledge(0)
             now = self.transport.clock()
-            since = max(self._heard_at, self._asked_at)
+            since = max(self._heard_at, self._asked_at, self._spoke_at)
             if now - since > self._pause and not self.transport.waiting():
                 self._asked_at = now
                 self.counts.polls += 1
                 self._acknowledge(AckFlag.RESEND | AckFlag.REQUEST)
-            if now - self._heard_at > SILENT and now - self._moved_at > SILENT:
+            silent = SILENT * self.transport.silence
+            if min(now - self._heard_at, now - self._moved_at) > silent:
                 self._renew()
 
     def _take(self, data: bytes) -> bool:
@@ -353,7 +346,7 @@ class Session:
     def _ask_again(self) -> None:
         """A frame from the board is missing: once in a pause."""
         now = self.transport.clock()
-        if now - self._asked_at >= self._pause / 2:
+        if now - self._asked_at >= self._pause:
             self._asked_at = now
             self._acknowledge(AckFlag.RESEND | AckFlag.REQUEST)
 
@@ -365,7 +358,7 @@ class Session:
         """The reply of this kind and number, or None after a pause without it."""
         self._replies.clear()
         self._write(frame)
-        end = self.transport.clock() + 0.1 + self._pause
+        end = self.transport.clock() + 4 * self.transport.latency + self._pause
         while self.transport.clock() < end:
             self._take_replies(self.transport.read(0.02))
             for reply in self._replies:
@@ -431,7 +424,7 @@ class Session:
         self.counts.renewals += 1
         self._moved_at = self.transport.clock()
         baud = self.baud
-        self._rate(self.transport_power_up)
+        self._rate(self.transport.power_up_baud)
         try:
             found = self.ask(4)
         except NoPort:

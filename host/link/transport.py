@@ -9,11 +9,18 @@ __all__ = ["Transport"]
 class Transport(Protocol):
     """Bytes both ways; some may be lost or changed.
 
+    name           for messages
+    power_up_baud  the rate at which a board starts
+    latency        seconds that a byte may be under way beside its time on the line
+    silence        seconds after which a board that hears nothing goes back to `power_up_baud`
+
     All calls raise LinkError when the port is gone.
     """
 
-    @property
-    def name(self) -> str: ...
+    name: str
+    power_up_baud: int
+    latency: float
+    silence: float
 
     def clock(self) -> float:
         """Seconds, by the clock that the line's delays are measured with."""
