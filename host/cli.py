@@ -85,6 +85,15 @@ antevolt = LazyGroup(
             "antevolt.sim.mutation.coverage_command:command",
             "lines and branches of the gateware that the comparison reaches",
         ),
+        "devices": ("antevolt.host.link.devices_command:command", "boards on serial ports"),
+        "simulate": (
+            "antevolt.sim.rtl.simulate_command:command",
+            "a simulated board on a pseudo-terminal",
+        ),
+        "faults": (
+            "antevolt.sim.rtl.faults_command:command",
+            "does a line that errs get anything wrong through",
+        ),
         "version": ("antevolt.host.version:command", "what is installed"),
     },
 )

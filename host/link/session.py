@@ -111,6 +111,7 @@ class Session:
         self._owed = 0  # bytes that came and are not acknowledged
         self._resent_at = self._asked_at = self._heard_at = self._moved_at = -1e9
         self._spoke_at = 0.0
+        self._patience = 1.0  # grows with every question into silence: a board may be slow
         self._end = float("inf")
 
     @property
@@ -125,8 +126,8 @@ class Session:
         self._start()
         nonce = secrets.randbelow(WHOLE)
         frame = encode(Kind.HELLO, nonce, bytes((VERSION,)))
-        for _ in range(tries):
-            reply = self._question(b"\0" + frame, Kind.HELLO, nonce)
+        for number in range(tries):
+            reply = self._question(b"\0" + frame, Kind.HELLO, nonce, 1 + number)
             if reply is not None:
                 self._hello = _hello(reply.payload)
                 return self._hello
@@ -148,8 +149,8 @@ class Session:
         self._start()
         session = 1 + secrets.randbelow(WHOLE - 1)
         frame = encode(Kind.RESET, session)
-        for _ in range(TRIES):
-            if self._question(b"\0" + frame, Kind.RESET, session) is not None:
+        for number in range(TRIES):
+            if self._question(b"\0" + frame, Kind.RESET, session, 1 + number) is not None:
                 break
         else:
             raise LinkLost(f"{self.transport.name} does not answer a reset; switch it off and on")
@@ -252,8 +253,9 @@ class Session:
                 self._acknowledge(0)
             now = self.transport.clock()
             since = max(self._heard_at, self._asked_at, self._spoke_at)
-            if now - since > self._pause and not self.transport.waiting():
+            if now - since > self._pause * self._patience and not self.transport.waiting():
                 self._asked_at = now
+                self._patience = min(64.0, 2 * self._patience)
                 self.counts.polls += 1
                 self._acknowledge(AckFlag.RESEND | AckFlag.REQUEST)
             silent = SILENT * self.transport.silence
@@ -271,6 +273,7 @@ class Session:
                 self._ask_again()
             else:
                 self._heard_at = self.transport.clock()
+                self._patience = max(1.0, self._patience / 2)
                 self._handle(message)
         window = self._hello.description.link.send_bytes if self._hello else WHOLE
         if self._owed > window // 4:
@@ -354,11 +357,11 @@ class Session:
         self._owed = 0
         self._write(encode(Kind.ACK, self._expected, bytes((flags,))))
 
-    def _question(self, frame: bytes, kind: Kind, nonce: int) -> Message | None:
-        """The reply of this kind and number, or None after a pause without it."""
+    def _question(self, frame: bytes, kind: Kind, nonce: int, patience: int = 1) -> Message | None:
+        """The reply of this kind and number, or None after some pauses without it."""
         self._replies.clear()
         self._write(frame)
-        end = self.transport.clock() + 4 * self.transport.latency + self._pause
+        end = self.transport.clock() + patience * (4 * self.transport.latency + self._pause)
         while self.transport.clock() < end:
             self._take_replies(self.transport.read(0.02))
             for reply in self._replies:

@@ -45,7 +45,7 @@ ON_DEMAND = {
     "antevolt.host.backend": (RTL,),
     "antevolt.host.device": (RTL,),
     "antevolt.host.trace": (RTL,),
-    "antevolt.host.cli": (TASKS, MUTATION),
+    "antevolt.host.cli": (TASKS, MUTATION, RTL),
 }
 """What a module may import beyond that in a function, or by a name in a string."""
 
