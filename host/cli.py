@@ -97,6 +97,15 @@ antevolt = LazyGroup(
             "lines and branches of the gateware that the comparison reaches",
         ),
         "export": ("antevolt.host.cli:export", "the core for other people's designs"),
+        "devices": ("antevolt.host.link.devices_command:command", "boards on serial ports"),
+        "simulate": (
+            "antevolt.sim.rtl.simulate_command:command",
+            "a simulated board on a pseudo-terminal",
+        ),
+        "faults": (
+            "antevolt.sim.rtl.faults_command:command",
+            "does a line that errs get anything wrong through",
+        ),
         "version": ("antevolt.host.version:command", "what is installed"),
     },
 )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a network to what a core needs: program, coefficients, tables, and a clean start."""
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -53,6 +54,16 @@ class Image:
     @property
     def operations(self) -> tuple[Operation, ...]:
         return self.timetable.operations
+
+    @property
+    def fingerprint(self) -> int:
+        """Of the program and the tables, 32 bits and never 0: what a board says it runs."""
+        found = 0
+        for region, unit, index, words in self.words:
+            if region in (Region.PROGRAM, Region.PHI):
+                found = zlib.crc32(repr((int(region), unit, index)).encode(), found)
+                found = zlib.crc32(np.asarray(words, dtype="<i8").tobytes(), found)
+        return found or 1
 
 
 def compile(network: Network, machine: Machine) -> Image:

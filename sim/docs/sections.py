@@ -6,7 +6,7 @@ from collections.abc import Callable
 from antevolt.hdl.core import ports
 from antevolt.hdl.spec import axi_map, description, program, roundings
 from antevolt.hdl.spec.formats import Formats
-from antevolt.sim.docs import mutants, results
+from antevolt.sim.docs import link, mutants, results
 from antevolt.sim.docs.design import design
 from antevolt.sim.docs.files import files
 from antevolt.sim.docs.mechanisms import mechanisms
@@ -25,6 +25,11 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "formats": formats,
     "learning_rates": learning_rates,
     "limits": limits,
+    "link_codes": link.codes,
+    "link_description": link.description,
+    "link_faults": link.faults,
+    "link_frames": link.frames,
+    "link_limits": link.limits,
     "mechanisms": mechanisms,
     "mutants_model": mutants.model,
     "mutants_netlist": mutants.netlist,

@@ -47,7 +47,7 @@ ON_DEMAND = {
     "antevolt.host.backend": (RTL,),
     "antevolt.host.device": (RTL,),
     "antevolt.host.trace": (RTL,),
-    "antevolt.host.cli": (TASKS, MUTATION, "antevolt.sim.ip"),
+    "antevolt.host.cli": (TASKS, MUTATION, RTL, "antevolt.sim.ip"),
 }
 """What a module may import beyond that in a function, or by a name in a string."""
 
