@@ -62,7 +62,7 @@ task = LazyGroup(
     "task",
     help="Learn a task that is known from elsewhere, and say how well.",
     commands_at={
-        "mnist1d": ("antevolt.sim.tasks.mnist1d_command:command", "classify sequences"),
+        "mnist1d": ("antevolt.sim.tasks.mnist1d:command", "classify sequences"),
     },
 )
 

@@ -71,7 +71,7 @@ class _Program:
         repeated = m.streams if m.streams < FEW else 1
         rows, first, given = [], 0, 0
         outputs = [op for op, _ in decoded if op.kind == Kind.OUTPUT]
-        for op, run in decoded:
+        for op, _ in decoded:
             rows.append([*(getattr(op, name) for name in OPERANDS), first, given])
             if op.kind in FILTERS:
                 first += 3 * op.n * repeated
