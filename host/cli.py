@@ -63,6 +63,7 @@ task = LazyGroup(
     help="Learn a task that is known from elsewhere, and say how well.",
     commands_at={
         "mnist1d": ("antevolt.sim.tasks.mnist1d:command", "classify sequences"),
+        "lagline": ("antevolt.sim.tasks.lagline_task:command", "learn weights and time constants"),
     },
 )
 
