@@ -64,6 +64,7 @@ task = LazyGroup(
     commands_at={
         "mnist1d": ("antevolt.sim.tasks.mnist1d:command", "classify sequences"),
         "lagline": ("antevolt.sim.tasks.lagline_task:command", "learn weights and time constants"),
+        "lagnet": ("antevolt.sim.tasks.lagnet_task:command", "find a teacher's weights"),
     },
 )
 
