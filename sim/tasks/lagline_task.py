@@ -47,6 +47,7 @@ class Settings(TaskSettings):
     beta     scale of the error, so that it is many LSB; the rates are divided by it
     """
 
+    epochs: int = 60
     rule: Literal["gle", "instantaneous"] = "gle"
     eta: float = ETA
     eta_tau: float = ETA
