@@ -65,6 +65,12 @@ task = LazyGroup(
         "mnist1d": ("antevolt.sim.tasks.mnist1d:command", "classify sequences"),
         "lagline": ("antevolt.sim.tasks.lagline_task:command", "learn weights and time constants"),
         "lagnet": ("antevolt.sim.tasks.lagnet_task:command", "find a teacher's weights"),
+        "delayed-xor": ("antevolt.sim.tasks.delayed_xor:command", "remember two cues"),
+        "mackey-glass": ("antevolt.sim.tasks.mackey_glass:command", "predict a chaotic series"),
+        "japanese-vowels": (
+            "antevolt.sim.tasks.japanese_vowels:command",
+            "recognise speakers",
+        ),
     },
 )
 
