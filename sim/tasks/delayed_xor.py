@@ -133,7 +133,8 @@ def cues(
 def samples(settings: Settings, seed: int, epoch: int) -> Samples:
     """2000 steps; all streams start anew."""
     rng = np.random.default_rng((seed, epoch))
-    rates = np.exp(rng.uniform(*np.log(RATES), settings.streams))
+    low, high = np.log(RATES)
+    rates = np.exp(rng.uniform(low, high, settings.streams))
     x, y, _ = cues(rng, STEPS, rates)
     return Samples(x, y, first=np.arange(STEPS) == 0)
 
@@ -193,7 +194,7 @@ OPTIONS = (
         type=float,
         default=OF.reach,
         show_default=True,
-        help="Of the loop, at the start.",
+        help="Of the loop's start.",
     ),
 )
 

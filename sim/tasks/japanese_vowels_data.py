@@ -26,7 +26,7 @@ FOLDER = Path("datasets") / "data" / "JapaneseVowels"
 
 @dataclass(frozen=True)
 class Utterances:
-    """x [n, LENGTH, CHANNELS], zero after the end; lengths [n]; speakers y [n], 0 .. CLASSES - 1."""
+    """x [n, LENGTH, CHANNELS], zero after the end; lengths [n]; speakers y [n], from 0 on."""
 
     x: NDArray[np.float64]
     lengths: NDArray[np.int64]

@@ -89,7 +89,7 @@ def _look(core: Device, settings: Settings, seed: int, epoch: int) -> Record:
 
 
 def _distance(core: Device) -> float:
-    weights = core.state_dict()["projection.0.weight"]
+    weights = np.asarray(core.state_dict()["projection.0.weight"], dtype=np.float64)
     return float(np.abs(weights - lagnet.TEACHER["0.weight"]).max())
 
 

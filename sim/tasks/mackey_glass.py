@@ -86,7 +86,9 @@ def network(settings: Settings, seed: int) -> Network:
     def instantaneous(size: int, phi: str = "linear") -> Population:
         return Population(size, phi, NEVER, NEVER, rule="instantaneous")
 
-    fixed = {"bias": False, "learn": False}
+    def fixed(source: int, target: int) -> Projection:
+        return Projection(source, target, bias=False, learn=False)
+
     return Network(
         inputs=1,
         populations=(
@@ -96,9 +98,9 @@ def network(settings: Settings, seed: int) -> Network:
             instantaneous(1),
         ),
         projections=(
-            Projection(0, 1, **fixed),
-            Projection(1, 1, **fixed),
-            Projection(1, 2, **fixed),
+            fixed(0, 1),
+            fixed(1, 1),
+            fixed(1, 2),
             Projection(2, 3),
             Projection(2, 4, bias=False),
             Projection(3, 4),
