@@ -8,8 +8,8 @@ came. The test has one cue in 500 steps.
 No feed-forward network of these neurons can do that. What such a neuron knows of the past is in its
 membrane, and u <- u + (s - u) / tau_m forgets: after T steps the share exp(-T / tau_m) is left of
 what a cue did, whatever the weights, and a chain of L of them keeps no more than a polynomial of
-degree L - 1 times that. So the outputs after two different cues come together, and the sign cannot
-be told from them once their distance is below the LSB. A loop has states that stay by themselves.
+degree L - 1 times that. So the outputs after two different cues come together, until nothing but
+rounding, an LSB or two, is left between them. A loop has states that stay by themselves.
 """
 
 from dataclasses import dataclass
