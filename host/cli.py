@@ -62,7 +62,15 @@ task = LazyGroup(
     "task",
     help="Learn a task that is known from elsewhere, and say how well.",
     commands_at={
-        "mnist1d": ("antevolt.sim.tasks.mnist1d_command:command", "classify sequences"),
+        "mnist1d": ("antevolt.sim.tasks.mnist1d:command", "classify sequences"),
+        "lagline": ("antevolt.sim.tasks.lagline_task:command", "learn weights and time constants"),
+        "lagnet": ("antevolt.sim.tasks.lagnet_task:command", "find a teacher's weights"),
+        "delayed-xor": ("antevolt.sim.tasks.delayed_xor:command", "remember two cues"),
+        "mackey-glass": ("antevolt.sim.tasks.mackey_glass:command", "predict a chaotic series"),
+        "japanese-vowels": (
+            "antevolt.sim.tasks.japanese_vowels:command",
+            "recognise speakers",
+        ),
     },
 )
 
