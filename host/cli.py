@@ -86,6 +86,8 @@ antevolt = LazyGroup(
             "antevolt.sim.mutation.coverage_command:command",
             "lines and branches of the gateware that the comparison reaches",
         ),
+        "selftest": ("antevolt.host.selftest:command", "is a device in order"),
+        "doctor": ("antevolt.host.doctor:command", "what of this machine can be used"),
         "devices": ("antevolt.host.link.devices_command:command", "boards on serial ports"),
         "simulate": (
             "antevolt.sim.rtl.simulate_command:command",

@@ -42,8 +42,8 @@ def command(
     """Stream the samples of a file through NETWORK (a JSON file, with weights beside it if any) and
     keep outputs and a checkpoint after each EVERY steps.
 
-    Killed at any moment, it goes on with --resume; the outputs and the last state are those of a run
-    that was never interrupted, bit for bit.
+    Killed at any moment, it goes on with --resume; the outputs and the last state are those of a
+    run that was never interrupted, bit for bit.
     """
     samples = read_data(data)
     machine = None if device.startswith("serial:") else machine_of(**core)
