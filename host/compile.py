@@ -12,7 +12,7 @@ from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
 from antevolt.hdl.spec.network import Network
-from antevolt.hdl.spec.program import LAYOUT, Operation
+from antevolt.hdl.spec.program import Operation
 from antevolt.hdl.spec.time_constants import ratios
 from antevolt.host.layout import Layout, place
 from antevolt.host.optimizer import optimizer_of
@@ -25,7 +25,7 @@ from antevolt.host.quantize import (
     shifts,
     time_constant,
 )
-from antevolt.host.schedule import Timetable, back_interval, forward_interval, schedule
+from antevolt.host.schedule import Timetable, schedule
 
 __all__ = ["Image", "Layout", "compile"]
 
@@ -76,7 +76,6 @@ def compile(network: Network, machine: Machine) -> Image:
         else None
         for p in layout.network.projections
     ]
-    _check_intervals(layout)
     program = operations(layout, [rate[0] if rate else None for rate in rates], optimizer)
     if len(program) > machine.program_depth:
         raise DoesNotFit(
@@ -104,19 +103,6 @@ def compile(network: Network, machine: Machine) -> Image:
         tuple(rate[1] if rate else None for rate in given),
         optimizer.momenta,
     )
-
-
-def _check_intervals(layout: Layout) -> None:
-    machine, limit = layout.machine, (1 << LAYOUT["interval"]) - 1
-    for k, p in enumerate(layout.network.projections):
-        columns = layout.network.sizes[p.source] + p.bias
-        for cycles in (
-            forward_interval(machine, layout.pairs[k], layout.groups[k]),
-            back_interval(machine, columns, layout.groups[k]),
-        ):
-            if cycles > limit:
-                remedy = "use a core with fewer rows or more multipliers"
-                raise DoesNotFit("cycles from group to group", cycles, limit, remedy)
 
 
 def _memories(layout: Layout) -> Iterator[Words]:

@@ -16,6 +16,7 @@ __all__ = [
     "PortDenied",
     "PortTaken",
     "Refused",
+    "WrongCore",
 ]
 
 
@@ -41,6 +42,10 @@ class DoesNotFit(AntevoltError):
     def __init__(self, resource: str, need: int, limit: int, remedy: str):
         self.resource, self.need, self.limit = resource, need, limit
         super().__init__(f"does not fit: {resource} needs {need}, the core has {limit}; {remedy}")
+
+
+class WrongCore(AntevoltError):
+    """What answers is no core, or another one than it was taken for; the message says in what."""
 
 
 class Closed(AntevoltError):
