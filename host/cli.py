@@ -109,6 +109,7 @@ antevolt = LazyGroup(
         "doctor": ("antevolt.host.doctor:command", "what of this machine can be used"),
         "export": ("antevolt.host.cli:export", "the core for other people's designs"),
         "devices": ("antevolt.host.link.devices_command:command", "boards on serial ports"),
+        "serve": ("antevolt.host.link.serve:command", "lend a board to another machine"),
         "simulate": (
             "antevolt.sim.rtl.simulate_command:command",
             "a simulated board on a pseudo-terminal",

@@ -46,7 +46,7 @@ def command(
     run that was never interrupted, bit for bit.
     """
     samples = read_data(data)
-    machine = None if device.startswith("serial:") else machine_of(**core)
+    machine = None if device.startswith(("serial:", "tcp:")) else machine_of(**core)
     console = Console(stderr=True)
     columns = (
         *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),

@@ -176,7 +176,7 @@ def command(device: str, seed: int, as_json: bool, **core: int) -> None:
 
     Exit status: 0 in order, 1 not.
     """
-    machine: Machine | None = None if device.startswith("serial:") else machine_of(**core)
+    machine: Machine | None = None if device.startswith(("serial:", "tcp:")) else machine_of(**core)
     checks = []
     with open_device(device, machine=machine, deadline=600.0) as opened:
         with Console(stderr=True).status("testing"):
