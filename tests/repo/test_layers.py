@@ -30,7 +30,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "antevolt.hdl.top": (SPEC, LIB, CORE, IO, AMARANTH),
     "antevolt.hdl.ip": (SPEC, LIB, CORE, IO, AMARANTH),
     BOARDS: (HDL, BOARDS, AMARANTH, "amaranth_boards"),
-    HOST: (SPEC, HOST, GOLDEN),
+    HOST: (SPEC, HOST, GOLDEN, CACHE),
     "antevolt.sim": (),
     CACHE: (SPEC,),
     GOLDEN: (SPEC, CACHE, GOLDEN),
