@@ -34,8 +34,8 @@ def records(pattern: str) -> list[tuple[str, Record]]:
 def mnist1d() -> str:
     """Accuracies, one line per record of finished runs."""
     lines = [
-        "| rule, optimizer | weights | bits | streams | epochs | seeds | valid | test | by seed "
-        "| fresh 10,000 | minutes | record |",
+        "| rule, optimizer | weights | bits | streams | epochs | seeds | valid | test | by seed |"
+        + " fresh 10,000 | minutes | record |",
         "|---" * 12 + "|",
     ]
     for name, record in records(TAKEN):
