@@ -33,11 +33,9 @@ def records(pattern: str) -> list[tuple[str, Record]]:
 
 def mnist1d() -> str:
     """Accuracies, one line per record of finished runs."""
-    lines = [
-        "| rule, optimizer | weights | bits | streams | epochs | seeds | valid | test | by seed |"
-        + " fresh 10,000 | minutes | record |",
-        "|---" * 12 + "|",
-    ]
+    names = ("rule, optimizer", "weights", "bits", "streams", "epochs", "seeds", "valid", "test",
+             "by seed", "fresh 10,000", "minutes", "record")  # fmt: skip
+    lines = [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
     for name, record in records(TAKEN):
         settings, runs = record["settings"], record["runs"]
         if not record["finished"]:
