@@ -74,6 +74,17 @@ task = LazyGroup(
     },
 )
 
+export = LazyGroup(
+    "export",
+    help="Write the core in a form that other tools take.",
+    commands_at={
+        "verilog": (
+            "antevolt.sim.ip.command:command",
+            "Verilog with AXI ports, and what goes along",
+        ),
+    },
+)
+
 antevolt = LazyGroup(
     "antevolt",
     help="Networks of prospective neurons that learn while data streams through them.",
@@ -92,6 +103,16 @@ antevolt = LazyGroup(
         "coverage": (
             "antevolt.sim.mutation.coverage_command:command",
             "lines and branches of the gateware that the comparison reaches",
+        ),
+        "export": ("antevolt.host.cli:export", "the core for other people's designs"),
+        "devices": ("antevolt.host.link.devices_command:command", "boards on serial ports"),
+        "simulate": (
+            "antevolt.sim.rtl.simulate_command:command",
+            "a simulated board on a pseudo-terminal",
+        ),
+        "faults": (
+            "antevolt.sim.rtl.faults_command:command",
+            "does a line that errs get anything wrong through",
         ),
         "version": ("antevolt.host.version:command", "what is installed"),
     },

@@ -4,9 +4,9 @@
 from collections.abc import Callable
 
 from antevolt.hdl.core import ports
-from antevolt.hdl.spec import program, roundings
+from antevolt.hdl.spec import axi_map, description, program, roundings
 from antevolt.hdl.spec.formats import Formats
-from antevolt.sim.docs import mutants, results, task_results
+from antevolt.sim.docs import link, mutants, results, task_results
 from antevolt.sim.docs.design import design
 from antevolt.sim.docs.files import files
 from antevolt.sim.docs.mechanisms import mechanisms
@@ -16,13 +16,20 @@ from antevolt.sim.docs.timing import neurons, steps
 __all__ = ["SECTIONS"]
 
 SECTIONS: dict[str, Callable[[], str]] = {
+    "axi_map": axi_map.markdown,
     "coefficients": coefficients,
     "coverage": mutants.coverage,
+    "description": description.markdown,
     "design": design,
     "files": files,
     "formats": formats,
     "learning_rates": learning_rates,
     "limits": limits,
+    "link_codes": link.codes,
+    "link_description": link.description,
+    "link_faults": link.faults,
+    "link_frames": link.frames,
+    "link_limits": link.limits,
     "mechanisms": mechanisms,
     "mutants_model": mutants.model,
     "mutants_netlist": mutants.netlist,

@@ -2,8 +2,8 @@
 """The core as a compiled model: `GoldenCore`, its steps executed by `twin.cpp`, bit for bit alike.
 
 It works on the same memories, so that reading, writing and loading are those of the numpy model.
-That one takes over, with equal results, where an observer looks on, and for what the C does not do:
-rules of APPLY beyond gradient descent, and programs that no compiler makes.
+That one takes over, with equal results, where an observer looks on, and for programs that no
+compiler makes.
 How much faster it is: `python -m antevolt.host.model_speed`.
 """
 
@@ -20,6 +20,7 @@ from antevolt.hdl.spec.errors import BuildFailed
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Register
+from antevolt.hdl.spec.moments import NEEDS, ROOTS, SLOWEST, SQUARES, Rule
 from antevolt.hdl.spec.program import Kind, Operation
 from antevolt.hdl.spec.time_constants import ONE
 from antevolt.sim.golden.core import GoldenCore
@@ -37,7 +38,7 @@ OPERANDS = (
 FILTERS = (Kind.MEMBRANE, Kind.TRACE, Kind.EXP, Kind.NORM, Kind.ERROR)
 FEW = 8  # streams; fewer are no vector, and all neurons of an operation are taken as one
 ARRAYS = ("weights", "gradients", "rates", "u", "v", "e", "slope", "q", "output", "target",
-          "partial_q")  # fmt: skip
+          "partial_q", "moments")  # fmt: skip
 OF_TIMES = ("mantissa", "shift", "times")
 """Memories that both models work on in place."""
 
@@ -59,7 +60,7 @@ class _Settings(ctypes.Structure):
             (name, ctypes.c_void_p)
             for name in ("program", "coefficients", "tables", *ARRAYS, "largest", "total", "d")
         ),
-        *((name, ctypes.c_void_p) for name in ("registers", *OF_TIMES)),
+        *((name, ctypes.c_void_p) for name in ("registers", *OF_TIMES, "squares", "roots")),
     ]
 
 
@@ -92,6 +93,8 @@ class _Program:
             "largest": self.largest,
             "total": self.total,
             "registers": self.registers,
+            "squares": np.array(SQUARES, dtype=np.int64),
+            "roots": np.array(ROOTS, dtype=np.int64),
         }
         counts = {
             kind: next((op.n for op, _ in decoded if op.kind == kind), 0)
@@ -229,7 +232,9 @@ class CompiledCore(GoldenCore):
                 for neuron in range(op.weights, op.weights + op.n)
             ]
             self._beyond = [
-                n for n, (op, _) in enumerate(self._decoded) if op.kind == Kind.APPLY and op.table
+                n
+                for n, (op, _) in enumerate(self._decoded)
+                if op.kind == Kind.APPLY and not _has_rule(self.machine, op)
             ]
             self._made = self._loaded
         moving = self.memories.times[:2, self._timed]
@@ -292,6 +297,13 @@ def _inside(m: Machine, op: Operation) -> bool:
     }
     table = op.kind == Kind.APPLY or op.table <= m.tables  # there it is the rule
     return known[op.kind] and op.context < m.contexts and table
+
+
+def _has_rule(m: Machine, op: Operation) -> bool:
+    """The C knows the rule of an APPLY, and the core keeps what it needs."""
+    if op.table not in NEEDS:
+        return False
+    return NEEDS[Rule(op.table)] <= m.moments and max(op.rates, op.neurons) <= SLOWEST
 
 
 def _tables(core: GoldenCore) -> NDArray[np.float64]:

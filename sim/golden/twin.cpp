@@ -13,6 +13,7 @@
 
 #include "twin_array.h"
 #include "twin_filter.h"
+#include "twin_rules.h"
 #include "twin_times.h"
 
 namespace twin {
@@ -48,9 +49,10 @@ struct Settings {
     double *coefficients;
     const Interval *tables;  // [tables][2^phi_log2]
     double *weights, *gradients, *rates, *u, *v, *e, *slope, *q, *output, *target, *partial_q,
-        *largest, *total, *d;
+        *moments, *largest, *total, *d;
     int64_t *registers, *mantissa, *shift;  // of coefficients [state_depth][mode][which]
     int64_t *times;                         // [4][state_depth]: tau_m, tau_r, sums
+    const int64_t *squares, *roots;         // hdl/spec/moments.py
 };
 
 // What the flags of one step say about the streams of one context.
@@ -139,6 +141,7 @@ private:
     void put(long place, int mode, int which, Ratio value);
     void apply(const Operation &op);
     template <bool DITHER> int64_t change(const Operation &op, uint32_t key);
+    template <bool DITHER> int64_t move(const Operation &op, uint32_t key);
 
     // All neurons and streams of an operation as one row: few streams make no vectors.
     bool flat(const Streams &streams) const {
@@ -642,17 +645,48 @@ void Core::learn(const Operation &op, const Streams &streams) {
     }
 }
 
-// w <- w + eta G. compiled.py hands over no APPLY with another rule: it runs those in numpy. More
-// rules have their place here, by op.table.
+// w <- w + eta G, or what a rule with moments puts in G's place.
 void Core::apply(const Operation &op) {
-    if (op.output) {
-        const auto seed = static_cast<uint32_t>(s.registers[SEED]);
-        const auto step = static_cast<uint32_t>(s.registers[STEP]);
-        const uint32_t key = mix(mix(seed ^ step) ^ static_cast<uint32_t>(op.n));
-        count(W, change<true>(op, key));
-    } else {
-        count(W, change<false>(op, 0));
+    const auto seed = static_cast<uint32_t>(s.registers[SEED]);
+    const auto step = static_cast<uint32_t>(s.registers[STEP]);
+    const uint32_t key = mix(mix(seed ^ step) ^ static_cast<uint32_t>(op.n));
+    if (op.table)
+        count(W, op.output ? move<true>(op, key) : move<false>(op, key));
+    else
+        count(W, op.output ? change<true>(op, key) : change<false>(op, key));
+}
+
+template <bool DITHER> int64_t Core::move(const Operation &op, uint32_t key) {
+    const int m = op.interval & 7;
+    const Decay decay{op.table, op.rates, op.neurons, op.interval >> 3,
+                      static_cast<int>(2 * s.word), s.squares, s.roots};
+    const double unit = std::ldexp(1.0, -DITHER_BITS), nearest = std::ldexp(1.0, DITHER_BITS - 1);
+    double eta[SHIFTS + 1];
+    for (int shift = 0; shift <= SHIFTS; shift++) eta[shift] = std::ldexp(m, DITHER_BITS - shift);
+    const auto random = [](uint32_t word) {
+        return static_cast<int32_t>(mix(word) >> (32 - DITHER_BITS));
+    };
+    int64_t limits = 0;
+    for (long i = 0; i < op.groups * s.machine_rows; i++) {
+        const long at = bank(op, op.words, i);
+        for (long j = 0; j < 2L * op.words; j++) {
+            const uint32_t own =
+                key ^ static_cast<uint32_t>(i) << 16 ^ static_cast<uint32_t>(j);
+            double &weight = s.weights[at + j], &moments = s.moments[at + j];
+            const Direction way = direction(
+                static_cast<int64_t>(s.gradients[at + j]), static_cast<int64_t>(moments), decay,
+                random(own ^ RANDOM_KEYS[0]), random(own ^ RANDOM_KEYS[1]));
+            moments = static_cast<double>(way.moments);
+            const double added = DITHER ? random(own) : nearest;
+            const double step =
+                std::floor(static_cast<double>(way.number) * eta[way.shift]) + added;
+            const double value = std::floor(step * unit) + weight;
+            const double kept = limited(value, ranges.low, ranges.high);
+            limits += kept != value;
+            weight = kept;
+        }
     }
+    return limits;
 }
 
 template <bool DITHER> int64_t Core::change(const Operation &op, uint32_t key) {

@@ -159,12 +159,43 @@ def test_random_networks(seed):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_rules_of_other_optimizers(seed):
-    """Their APPLY runs in numpy, between what the C does of the step."""
     net = random_network(np.random.default_rng(seed), moments=2)
     machine = Machine(
         rows=2, streams=1 + seed, moments=2, tables=4, state_depth=1024, program_depth=1024
     )
-    run_both(both(net, machine), samples(net, machine, STEPS, seed))
+    cores = both(net, machine)
+    run_both(cores, samples(net, machine, STEPS, seed))
+    assert cores[1]._beyond == []
+
+
+@pytest.mark.parametrize("word", [16, 18])
+@pytest.mark.parametrize("rule", ["momentum", "sign", "adam"])
+def test_any_gradient_and_any_moment(rule, word):
+    """Every magnitude, every bit of a moment word, every decay and rate, not only likely ones."""
+    rng, f = np.random.default_rng(word), Formats(word=word)
+    moved = 0
+    for n in range(24):
+        machine = Machine(rows=3, moments=1 + (rule == "adam" or n % 2), formats=f)
+        decay = 1 - 2.0 ** -rng.integers(0, 16, 2)
+        net = NETWORKS["chain"].with_(
+            optimizer=rule, momentum=float(decay[0]), momentum2=float(decay[1]),
+            eta=2.0 ** -int(rng.integers(2, 12)), apply_every=1,
+        )  # fmt: skip
+        cores = both(net, machine, seed=n)
+        shape = cores[0].memories.gradients.shape
+        for _ in range(3):
+            gradients = rng.integers(-(1 << f.g.width - 1), 1 << f.g.width - 1, shape)
+            gradients >>= rng.integers(0, f.g.width, shape)
+            words = rng.integers(0, 1 << 18 * machine.moments, shape)
+            words[rng.random(shape) < 0.2] = 0
+            for core in cores:
+                core.memories.gradients[:], core.memories.moments[:] = gradients, words
+                core.memories.registers[Register.LEARNED] = 7
+            before = cores[1].memories.moments.copy()
+            run_both(cores, samples(net, machine, 1, n), (1,))
+            moved += int((cores[1].memories.moments != before).sum())
+        assert cores[1]._beyond == []
+    assert moved > 0.5 * 24 * 3 * NETWORKS["chain"].weight_count
 
 
 def lagging(rule="gle", apply_every=1):
