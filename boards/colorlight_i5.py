@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Colorlight i5 (ECP5-25F) on its extension board, whose debugger has a serial port."""
+
+from antevolt.boards.board import Board
+from antevolt.hdl.spec.machine import Machine
+
+__all__ = ["BOARD"]
+
+BOARD = Board(
+    name="colorlight-i5",
+    title="Colorlight i5",
+    part_name="LFE5U-25F",
+    platform="antevolt.boards.colorlight_i5_platform:ColorlightI5Platform",
+    crystal=25e6,
+    machine=Machine(rows=2, streams=2, softmax=False, sums=False),
+    hz=75e6,
+    baud=115_200,
+    loader="colorlight-i5",
+    lacks="softmax, moments (plain gradient descent only), sums of outputs, learned time constants",
+)
