@@ -7,11 +7,10 @@ from typing import Any
 
 from antevolt.boards.parts import PARTS, Part
 from antevolt.boards.pll import Pll, find
+from antevolt.hdl.spec.link import LinkParameters
 from antevolt.hdl.spec.machine import Machine
 
-__all__ = ["Board", "State"]
-
-State = str
+__all__ = ["Board"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,11 @@ class Board:
     @property
     def pll(self) -> Pll:
         return find(self.part.family, self.crystal, self.hz)
+
+    def link(self, build: int = 0) -> LinkParameters:
+        """Parameters of the serial link; `build` is the build's id."""
+        clock = round(self.pll.hz)
+        return LinkParameters(clock_hz=clock, fastest_baud=self.baud, build=build)
 
     def open_platform(self) -> Any:
         """Amaranth's platform, told whose blocks to use. Needs the extra `build`."""

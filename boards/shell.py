@@ -10,25 +10,19 @@ from amaranth.lib.cdc import FFSynchronizer
 from antevolt.boards.board import Board
 from antevolt.boards.clock import Clock
 from antevolt.boards.floorplan import floorplan
-from antevolt.boards.stand_in import StandIn
+from antevolt.hdl.top import Top
 
-__all__ = ["Shell", "top"]
+__all__ = ["Shell"]
 
 DEVICES = {"--25k": "25k", "--12k": "25k", "--85k": "85k", "--um5g-85k": "85k"}
-
-
-def top(board: Board) -> Any:
-    """The top level of a board."""
-    device = DEVICES.get(board.part.route[0]) if board.part.route else None
-    bels = floorplan(device, board.machine) if device else None
-    return StandIn(board.machine, bels)
+"""Parts whose rows of multipliers `floorplan` knows, by nextpnr's argument."""
 
 
 class Shell(Elaboratable):
-    """All that stands between the board's pins."""
+    """All that stands between a board's pins; `build` is its id, which HELLO tells the host."""
 
-    def __init__(self, board: Board):
-        self.board = board
+    def __init__(self, board: Board, build: int = 0):
+        self.board, self.build = board, build
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -39,7 +33,9 @@ class Shell(Elaboratable):
         line = platform.request(board.uart, 0, dir={"rx": "-", "tx": "-"})
         m.submodules.rx = rx = io.Buffer("i", line.rx)
         m.submodules.tx = tx = io.Buffer("o", line.tx)
-        m.submodules.top = inside = top(board)
-        m.submodules.synchronizer = FFSynchronizer(rx.i, inside.rx, init=1)
-        m.d.comb += tx.o.eq(inside.tx)
+        device = DEVICES.get(board.part.route[0]) if board.part.route else None
+        bels = floorplan(device, board.machine) if device else None
+        m.submodules.top = top = Top(board.machine, board.link(self.build), bels)
+        m.submodules.synchronizer = FFSynchronizer(rx.i, top.rx, init=1)
+        m.d.comb += tx.o.eq(top.tx)
         return m

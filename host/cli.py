@@ -85,6 +85,13 @@ antevolt = LazyGroup(
             "antevolt.sim.mutation.coverage_command:command",
             "lines and branches of the gateware that the comparison reaches",
         ),
+        "boards": ("antevolt.boards.list_command:command", "the boards and their presets"),
+        "estimate": (
+            "antevolt.boards.estimate_command:command",
+            "how a network would do on a board, before synthesis",
+        ),
+        "build": ("antevolt.boards.build_command:command", "a board's bitstream and report"),
+        "program": ("antevolt.boards.program_command:command", "load a board"),
         "version": ("antevolt.host.version:command", "what is installed"),
     },
 )

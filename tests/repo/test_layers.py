@@ -28,7 +28,7 @@ RULES: dict[str, tuple[str, ...]] = {
     CORE: (SPEC, LIB, CORE, AMARANTH),
     IO: (SPEC, LIB, IO, AMARANTH),
     "antevolt.hdl.top": (SPEC, LIB, CORE, IO, AMARANTH),
-    BOARDS: (HDL, BOARDS, AMARANTH, "amaranth_boards"),
+    BOARDS: (HDL, HOST, CACHE, BOARDS, AMARANTH, "amaranth_boards"),
     HOST: (SPEC, HOST, GOLDEN),
     "antevolt.sim": (),
     CACHE: (SPEC,),
@@ -45,7 +45,7 @@ ON_DEMAND = {
     "antevolt.host.backend": (RTL,),
     "antevolt.host.device": (RTL,),
     "antevolt.host.trace": (RTL,),
-    "antevolt.host.cli": (TASKS, MUTATION),
+    "antevolt.host.cli": (TASKS, MUTATION, BOARDS),
 }
 """What a module may import beyond that in a function, or by a name in a string."""
 
