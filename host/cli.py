@@ -92,6 +92,7 @@ antevolt = LazyGroup(
         ),
         "build": ("antevolt.boards.build_command:command", "a board's bitstream and report"),
         "program": ("antevolt.boards.program_command:command", "load a board"),
+        "bench": ("antevolt.sim.peers.command:command", "the same job on boards and processors"),
         "version": ("antevolt.host.version:command", "what is installed"),
     },
 )

@@ -15,9 +15,8 @@ from repository import modules
 
 HDL, SPEC, LIB, CORE, IO = (f"antevolt.hdl{part}" for part in ("", ".spec", ".lib", ".core", ".io"))
 HOST, BOARDS, CACHE = "antevolt.host", "antevolt.boards", "antevolt.sim.cache"
-GOLDEN, RTL, BENCH, TASKS, DOCS, MUTATION = (
-    f"antevolt.sim.{part}" for part in ("golden", "rtl", "bench", "tasks", "docs", "mutation")
-)
+PARTS = ("golden", "rtl", "bench", "tasks", "docs", "mutation", "peers")
+GOLDEN, RTL, BENCH, TASKS, DOCS, MUTATION, PEERS = (f"antevolt.sim.{part}" for part in PARTS)
 AMARANTH = "amaranth"
 
 RULES: dict[str, tuple[str, ...]] = {
@@ -37,6 +36,7 @@ RULES: dict[str, tuple[str, ...]] = {
     RTL: (HDL, HOST, CACHE, RTL, AMARANTH),
     BENCH: (HDL, HOST, CACHE, GOLDEN, RTL, BENCH, BOARDS, AMARANTH),
     MUTATION: (HDL, HOST, GOLDEN, RTL, MUTATION, AMARANTH),
+    PEERS: (SPEC, HOST, CACHE, GOLDEN, BOARDS, PEERS),
     DOCS: (HDL, HOST, GOLDEN, DOCS, MUTATION, BOARDS, AMARANTH),
 }
 """What a part may import, anywhere in its modules; a module belongs to the longest name."""
@@ -45,7 +45,7 @@ ON_DEMAND = {
     "antevolt.host.backend": (RTL,),
     "antevolt.host.device": (RTL,),
     "antevolt.host.trace": (RTL,),
-    "antevolt.host.cli": (TASKS, MUTATION, BOARDS),
+    "antevolt.host.cli": (TASKS, MUTATION, PEERS, BOARDS),
 }
 """What a module may import beyond that in a function, or by a name in a string."""
 
