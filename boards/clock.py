@@ -4,7 +4,6 @@
 from typing import Any
 
 from amaranth.hdl import (
-    ClockDomain,
     ClockSignal,
     Const,
     Elaboratable,
@@ -23,7 +22,7 @@ FILTER_EDGES = (17, 26, 44, 66, 101)
 
 
 class Clock(Elaboratable):
-    """Domain `sync` at `pll.hz`, in reset until the loop has locked.
+    """Drives the domain `sync` of its parent: `pll.hz`, in reset until the loop has locked.
 
     reference : the board's clock, a signal of one bit
     device : the part's name
@@ -35,7 +34,6 @@ class Clock(Elaboratable):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         fast, locked = Signal(name="clock"), Signal(name="locked")
-        m.domains += ClockDomain("sync")
         make = getattr(self, f"_{self.pll.family}")
         m.submodules.pll = make(fast, locked)
         m.d.comb += ClockSignal().eq(fast)
@@ -44,8 +42,8 @@ class Clock(Elaboratable):
 
     def _ecp5(self, fast: Signal, locked: Signal) -> Instance:
         pll = self.pll
-        zeros = ("RST", "STDBY", "PHASESEL0", "PHASESEL1", "PHASEDIR", "PHASESTEP")
-        zeros += ("PHASELOADREG", "PLLWAKESYNC", "ENCLKOP")
+        zeros = ("RST", "STDBY", "PLLWAKESYNC", "ENCLKOP")
+        phases = ("SEL0", "SEL1", "DIR", "STEP", "LOADREG")
         return Instance(
             "EHXPLLL",
             a_ICP_CURRENT="12",
@@ -62,6 +60,7 @@ class Clock(Elaboratable):
             o_CLKOP=fast,
             o_LOCK=locked,
             **{f"i_{name}": Const(0, 1) for name in zeros},
+            **{f"i_PHASE{name}": Const(0, 1) for name in phases},
         )
 
     def _ice40(self, fast: Signal, locked: Signal) -> Instance:

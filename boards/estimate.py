@@ -73,7 +73,7 @@ class Estimate:
 
 def estimate(network: Network, board: Board) -> Estimate:
     """Raises BadNetwork for a network that no core can run."""
-    needs, holds = predict(board.machine, board.part.architecture), board.part.holds
+    needs = predict(board.machine, board.part.architecture)
     short = _short(board, needs)
     try:
         image = compile(network, board.machine)

@@ -33,12 +33,13 @@ def _print(network: Network, target: Board, found: Estimate) -> None:
     if found.speed is None:
         return
     s, console_table = found.speed, Table("speed", "", title=f"network {network.fingerprint}")
+    line = f"{s.link_steps:,.0f} steps per second, load {s.link_load:.0%}"
     for name, text in {
         "cycles per step": f"{s.cycles:g} ({s.cycles_plain} plain, {s.cycles_learning} applying)",
         "steps per second": f"{s.steps:,.0f} at {found.megahertz:g} MHz",
         "learned synapses per second": f"{s.synapses:,.0f}",
         "latency to the first output": f"{s.latency:.2f} us",
-        f"link, {target.baud} baud": f"{s.link_steps:,.0f} steps per second, load {s.link_load:.0%}",
+        f"link, {target.baud} baud": line,
     }.items():
         console_table.add_row(name, text)
     console.print(console_table)

@@ -17,6 +17,7 @@ from typing import Any, cast
 
 import click
 
+from antevolt.boards.small import SMALLEST
 from antevolt.boards.synthesis import ARCHITECTURES, Architecture, Usage, netlist, usage
 from antevolt.boards.tools import versions
 from antevolt.hdl.spec.errors import BadFile
@@ -65,12 +66,16 @@ class Record:
 
 
 def campaign(architecture: Architecture) -> Iterator[tuple[Machine, bool]]:
-    """The cores to synthesise, each one change away from others, and whether with the link."""
-    plain = PLAIN if architecture != "ice40" else replace(PLAIN, formats=Formats(word=16))
-    yield from ((replace(plain, rows=r, streams=s), False) for r, s in SMALL)
-    yield plain, True
+    """The cores to synthesise, each one change away from others, and whether with the link.
+
+    Other architectures than ECP5 are only compared with it, on a few.
+    """
     if architecture != "ecp5":
+        yield (PLAIN if architecture == "xilinx" else SMALLEST), False
         return
+    yield from ((replace(PLAIN, rows=r, streams=s), False) for r, s in SMALL)
+    yield PLAIN, True
+    yield SMALLEST, False
     for change in (*MECHANISMS.values(), *OTHERS):
         yield replace(PLAIN, **change), False
     yield from ((replace(PLAIN, rows=r, streams=s), False) for r, s in LARGE)
@@ -121,7 +126,11 @@ def measure(architecture: Architecture, machine: Machine, link: bool) -> Record:
 
 def keep(record: Record) -> None:
     """Add a record to its file, in the place of an older one of the same core."""
-    rest = [r for r in records(record.architecture) if (r.machine, r.link) != (record.machine, record.link)]
+    rest = [
+        r
+        for r in records(record.architecture)
+        if (r.machine, r.link) != (record.machine, record.link)
+    ]
     lines = []
     for r in (*rest, record):
         values = asdict(r)

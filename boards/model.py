@@ -112,14 +112,26 @@ def predict(machine: Machine, architecture: Architecture, linked: bool = True) -
 
 
 def link(architecture: Architecture) -> Usage:
-    """What the link takes: a small core with it, less the same core without."""
+    """What the link takes: a small core with it, less the same core without.
+
+    Where that was not measured, it is what ECP5 takes, as much more or less as cores take there.
+    """
     found = records(architecture)
     for record in found:
         if record.link:
             bare = [r for r in found if r.machine == record.machine and not r.link]
             if bare:
                 return record.usage - bare[0].usage
-    return Usage(0, 0, 0, 0)
+    if architecture == "ecp5" or not found:
+        return Usage(0, 0, 0, 0)
+    here = predict(PLAIN, architecture, linked=False)
+    there, around = predict(PLAIN, "ecp5", linked=False), link("ecp5")
+    return Usage(
+        around.luts * here.luts // there.luts,
+        around.ffs * here.ffs // there.ffs,
+        0,
+        around.rams,
+    )
 
 
 Measured = tuple[Machine, int, int]
@@ -166,8 +178,7 @@ def _fit(measured: tuple[Measured, ...]) -> tuple[NDArray[np.float64], NDArray[n
     slopes = [
         (1 - found / whole[wide]) * 18 / (18 - machine.formats.word)
         for machine, found in whole.items()
-        if machine.formats.word < 18
-        and (wide := replace(machine, formats=PLAIN.formats)) in whole
+        if machine.formats.word < 18 and (wide := replace(machine, formats=PLAIN.formats)) in whole
     ]
     slope = np.mean(slopes, axis=0) if slopes else np.zeros(2)
     rows = np.array([_terms(machine) for machine in whole])
@@ -209,5 +220,3 @@ def _name(machine: Machine) -> str:
         if value != plain[name]
     ]
     return ", ".join(changed) or "the smallest core"
-
-

@@ -31,14 +31,14 @@ def page(result: Build) -> str:
     low, high = min(result.megahertz), max(result.megahertz)
     lines += [
         "",
-        f"Core's clock by seed, MHz: {each}; median {result.median:.1f}, range {low:.1f} to "
+        f"Core's clock by seed, MHz: {each}; median {result.median:.1f}, range {low:.1f} to",
         f"{high:.1f}; the table is of seed {result.best}.",
         "",
     ]
     if result.path is not None:
         path = result.path
         lines += [
-            f"Slowest path, {path.logic + path.wire:.2f} ns (logic {path.logic}, wires "
+            f"Slowest path, {path.logic + path.wire:.2f} ns (logic {path.logic}, wires",
             f"{path.wire}): from `{path.start}` to `{path.end}`.",
             "",
         ]

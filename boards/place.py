@@ -93,9 +93,7 @@ def read(report: dict[str, Any], seed: int) -> Placed:
         for name, values in report["fmax"].items()
     )
     cells = {
-        kind: (n["used"], n["available"])
-        for kind, n in report["utilization"].items()
-        if n["used"]
+        kind: (n["used"], n["available"]) for kind, n in report["utilization"].items() if n["used"]
     }
     return Placed(seed, clocks, _slowest(report), cells)
 

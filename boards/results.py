@@ -9,7 +9,7 @@ from antevolt.boards.build import Build
 from antevolt.boards.measure import DATA
 from antevolt.hdl.spec.errors import BadFile
 
-__all__ = ["keep", "path", "results", "stored"]
+__all__ = ["keep", "path", "stored"]
 
 
 def path(name: str) -> Path:

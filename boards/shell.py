@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Elaboratable, Module
+from amaranth.hdl import ClockDomain, Elaboratable, Module
 from amaranth.lib import io
 from amaranth.lib.cdc import FFSynchronizer
 
@@ -25,8 +25,8 @@ class Shell(Elaboratable):
         self.board, self.build = board, build
 
     def elaborate(self, platform: Any) -> Module:
-        m = Module()
-        board = self.board
+        m, board = Module(), self.board
+        m.domains += ClockDomain("sync")
         crystal = platform.request(platform.default_clk, dir="-")
         m.submodules.crystal = clock = io.Buffer("i", crystal)
         m.submodules.clock = Clock(board.pll, clock.i, board.part_name)

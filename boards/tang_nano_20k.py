@@ -16,5 +16,5 @@ BOARD = Board(
     hz=54e6,
     baud=2_000_000,
     loader="tangnano20k",
-    lacks="traces, recurrent projections, softmax, moments, sums of outputs, learned time constants",
+    lacks="traces, recurrence, softmax, moments, sums of outputs, learned time constants",
 )

@@ -24,6 +24,6 @@ class Ecp5(Blocks):
 
 
 def family(platform: object) -> Family:
-    """The family of a platform, its `blocks` or else its `family`; others get plain descriptions."""
+    """A platform's family: its `blocks`, or else its `family`; others get plain descriptions."""
     named = getattr(platform, "blocks", getattr(platform, "family", "generic"))
     return named if named in FAMILIES else "generic"

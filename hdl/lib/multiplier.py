@@ -75,14 +75,14 @@ class Multiplier(wiring.Component):
     def _ice40(self, m: Module) -> Instance:
         one, zero = Const(1), Const(0)
         on = ("A_REG", "B_REG", "TOP_8x8_MULT_REG", "BOT_8x8_MULT_REG", "A_SIGNED", "B_SIGNED")
-        on += ("PIPELINE_16x16_MULT_REG1", "PIPELINE_16x16_MULT_REG2")
+        on_too = ("PIPELINE_16x16_MULT_REG1", "PIPELINE_16x16_MULT_REG2")
         off = ("NEG_TRIGGER", "C_REG", "D_REG", "MODE_8x8")
-        off += ("TOPADDSUB_UPPERINPUT", "BOTADDSUB_UPPERINPUT")
+        off_too = ("TOPADDSUB_UPPERINPUT", "BOTADDSUB_UPPERINPUT")
         pairs = {"TOPOUTPUT_SELECT": 3, "BOTOUTPUT_SELECT": 3}  # the product of 16 x 16
         for half in ("TOP", "BOT"):
             pairs |= {f"{half}ADDSUB_{x}": 0 for x in ("LOWERINPUT", "CARRYSELECT")}
-        ports: dict[str, Any] = {f"p_{name}": Const(1, 1) for name in on}
-        ports |= {f"p_{name}": Const(0, 1) for name in off}
+        ports: dict[str, Any] = {f"p_{name}": Const(1, 1) for name in (*on, *on_too)}
+        ports |= {f"p_{name}": Const(0, 1) for name in (*off, *off_too)}
         ports |= {f"p_{name}": Const(value, 2) for name, value in pairs.items()}
         ports |= {f"i_{x}HOLD": zero for x in "ABCD"}
         for half in ("TOP", "BOT"):

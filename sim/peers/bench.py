@@ -116,5 +116,3 @@ def simulated() -> Row:
         NETWORK.weight_count * streams / taken,
         f"measured; {cycles:.1f} cycles a step, the compiler says {count}",
     )  # fmt: skip
-
-
