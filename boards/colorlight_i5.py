@@ -2,7 +2,7 @@
 """Colorlight i5 (ECP5-25F) on its extension board, whose debugger has a serial port."""
 
 from antevolt.boards.board import Board
-from antevolt.hdl.spec.machine import Machine
+from antevolt.boards.presets import ECP5_25
 
 __all__ = ["BOARD"]
 
@@ -12,9 +12,9 @@ BOARD = Board(
     part_name="LFE5U-25F",
     platform="antevolt.boards.colorlight_i5_platform:ColorlightI5Platform",
     crystal=25e6,
-    machine=Machine(rows=2, streams=2, softmax=False, sums=False),
+    machine=ECP5_25,
     hz=75e6,
     baud=115_200,
     loader="colorlight-i5",
-    lacks="softmax, moments (plain gradient descent only), sums of outputs, learned time constants",
+    lacks="moments (plain gradient descent only), learned time constants",
 )

@@ -2,7 +2,7 @@
 """Lattice's breakout board of the iCE40HX8K, which has no multipliers."""
 
 from antevolt.boards.board import Board
-from antevolt.boards.small import SMALLEST
+from antevolt.boards.presets import SMALLEST
 
 __all__ = ["BOARD"]
 

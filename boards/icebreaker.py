@@ -2,7 +2,7 @@
 """iCEBreaker (iCE40UP5K)."""
 
 from antevolt.boards.board import Board
-from antevolt.boards.small import SMALLEST
+from antevolt.boards.presets import SMALLEST
 
 __all__ = ["BOARD"]
 

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import click
 
-from antevolt.boards.small import SMALLEST
+from antevolt.boards.presets import SMALLEST
 from antevolt.boards.synthesis import ARCHITECTURES, Architecture, Usage, netlist, usage
 from antevolt.boards.tools import versions
 from antevolt.hdl.spec.errors import BadFile

@@ -3,8 +3,8 @@
 
 Multipliers and block RAMs of ECP5 are counted as the gateware instantiates them. Tables and
 flip-flops are a sum of what base, rows, streams, elements, filters and mechanisms took in stored
-syntheses (`boards.measure`), fitted by least squares of relative errors; other families are that
-sum times a factor and a constant of their own.
+syntheses (`boards.measure`), fitted by least squares of relative errors; what no whole core was
+synthesised for comes from components (`boards.pieces`). Other families are that sum times a factor.
 """
 
 from dataclasses import asdict, replace
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antevolt.boards.measure import PLAIN, Record, records
+from antevolt.boards.pieces import added, compared
 from antevolt.boards.synthesis import Architecture, Usage
 from antevolt.hdl.lib.ram import SHAPES
 from antevolt.hdl.spec.errors import BadInput
@@ -98,7 +99,7 @@ def predict(machine: Machine, architecture: Architecture, linked: bool = True) -
     Raises BadInput for an architecture of which nothing was measured.
     """
     measured = [r for r in records(architecture) if not r.link]
-    if not measured:
+    if not measured and compared(architecture) is None:
         raise BadInput(f"nothing was synthesised for {architecture} yet")
     luts, ffs = _logic(machine, tuple(_key(r) for r in measured), architecture)
     around = link(architecture) if linked else Usage(0, 0, 0, 0)
@@ -122,7 +123,7 @@ def link(architecture: Architecture) -> Usage:
             bare = [r for r in found if r.machine == record.machine and not r.link]
             if bare:
                 return record.usage - bare[0].usage
-    if architecture == "ecp5" or not found:
+    if architecture == "ecp5" or not records("ecp5"):
         return Usage(0, 0, 0, 0)
     here = predict(PLAIN, architecture, linked=False)
     there, around = predict(PLAIN, "ecp5", linked=False), link("ecp5")
@@ -148,20 +149,12 @@ def _logic(
     if architecture == "ecp5":
         return _sum(machine, measured)
     base = tuple(_key(r) for r in records("ecp5") if not r.link)
-    rows, targets = [], []
-    for other, luts, ffs in measured:
-        rows.append(_sum(other, base))
-        targets.append((luts, ffs))
-    x, y = np.array(rows), np.array(targets, dtype=float)
     here = _sum(machine, base)
-    if len(x) < 3:
-        return here * (y / x).mean(axis=0)
-    out = np.empty(2)
-    for n in range(2):
-        columns = np.stack([x[:, n], np.full(len(x), x[:, n].mean())], axis=1)
-        scale, constant = np.linalg.lstsq(columns / y[:, n : n + 1], np.ones(len(x)), rcond=None)[0]
-        out[n] = scale * here[n] + constant * x[:, n].mean()
-    return out
+    if not measured:
+        return here * np.array(compared(architecture) or (1.0, 1.0))
+    ratios = [np.array([luts, ffs]) / _sum(other, base) for other, luts, ffs in measured]
+    factor: NDArray[np.float64] = here * np.mean(ratios, axis=0)
+    return factor
 
 
 def _sum(machine: Machine, measured: tuple[Measured, ...]) -> NDArray[np.float64]:
@@ -180,7 +173,7 @@ def _fit(measured: tuple[Measured, ...]) -> tuple[NDArray[np.float64], NDArray[n
         for machine, found in whole.items()
         if machine.formats.word < 18 and (wide := replace(machine, formats=PLAIN.formats)) in whole
     ]
-    slope = np.mean(slopes, axis=0) if slopes else np.zeros(2)
+    slope = np.mean(slopes, axis=0) if slopes else _slope()
     rows = np.array([_terms(machine) for machine in whole])
     words = np.array([machine.formats.word for machine in whole])
     found = np.array(list(whole.values())) / (1 - slope * (18 - words[:, None]) / 18)
@@ -188,7 +181,19 @@ def _fit(measured: tuple[Measured, ...]) -> tuple[NDArray[np.float64], NDArray[n
     for n in range(2):
         relative = rows / found[:, n : n + 1]
         weights[:, n] = np.linalg.lstsq(relative, np.ones(len(rows)), rcond=None)[0]
+    for n, term in enumerate(TERMS):
+        known = added(term)
+        if not rows[:, n].any() and known is not None:
+            weights[n] = known.luts, known.ffs
     return weights, slope
+
+
+def _slope() -> NDArray[np.float64]:
+    """How much of a component follows the word's length."""
+    whole, less = added("filters"), added("word")
+    if whole is None or less is None:
+        return np.zeros(2)
+    return np.array([-less.luts / whole.luts, -less.ffs / whole.ffs]) * 18 / 2
 
 
 def errors(architecture: Architecture) -> list[tuple[str, float, float]]:

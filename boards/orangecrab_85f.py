@@ -2,7 +2,7 @@
 """OrangeCrab r0.2 with an ECP5-85F (speed grade 8); it has no UART of its own."""
 
 from antevolt.boards.board import Board
-from antevolt.hdl.spec.machine import Machine
+from antevolt.boards.presets import ECP5_85
 
 __all__ = ["BOARD"]
 
@@ -12,7 +12,7 @@ BOARD = Board(
     part_name="LFE5U-85F",
     platform="antevolt.boards.orangecrab_uart:OrangeCrabUart",
     crystal=48e6,
-    machine=Machine(rows=3, streams=8, contexts=2, w_depth=4096, moments=1),
+    machine=ECP5_85,
     hz=75e6,
     baud=3_000_000,
     loader="orangeCrab",

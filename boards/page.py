@@ -14,8 +14,8 @@ def page(result: Build) -> str:
     lines = [
         f"# {result.core} on {result.board}",
         "",
-        f"Build {result.id}, {result.seconds:g} s. All figures are the tools' estimates; this "
-        "bitstream has not run on a board.",
+        f"Build {result.id}, {result.seconds:g} s. All figures are the tools' estimates.",
+        "This bitstream has not run on a board.",
         "",
         "| clock | reaches | wanted | slack |",
         "|---|---|---|---|",

@@ -10,7 +10,6 @@ from typing import Any, Literal
 from antevolt.boards.tools import run
 from antevolt.hdl.lib.family import Blocks, Family
 from antevolt.hdl.spec.errors import BuildFailed
-from antevolt.hdl.spec.machine import Machine
 
 __all__ = ["ARCHITECTURES", "Architecture", "Usage", "blocks", "netlist", "usage"]
 
@@ -108,25 +107,31 @@ def netlist(
     architecture: Architecture,
     platform: Any = None,
     hear: Callable[[str], None] | None = None,
+    apart: bool = True,
 ) -> dict[str, int]:
     """Synthesise `design` into `folder`/top.json; returns its cells by type.
 
     platform : what elaborates the design; None: one that only says whose blocks to use
+    apart    : it has registers that must not be shared
     """
     from amaranth.back import rtlil
 
     text = rtlil.convert(design, name="top", platform=platform or Blocks(blocks(architecture)))
     (folder / "top.il").write_text(text)
-    return cells(folder, architecture, hear)
+    return cells(folder, architecture, hear, apart)
 
 
 def cells(
-    folder: Path, architecture: Architecture, hear: Callable[[str], None] | None = None
+    folder: Path,
+    architecture: Architecture,
+    hear: Callable[[str], None] | None = None,
+    apart: bool = True,
 ) -> dict[str, int]:
     """Synthesise `folder`/top.il into top.json; returns the cells by type."""
+    kept = APART if apart else "select -clear"
     write = "" if architecture == "xilinx" else " -json top.json"
     script = (
-        f"read_rtlil top.il; hierarchy -top top; {NO_COLLISION}; flatten; {APART}; "
+        f"read_rtlil top.il; hierarchy -top top; {NO_COLLISION}; flatten; {kept}; "
         f"{SYNTHESIS[architecture]} -top top{write}; tee -q -o stat.json stat -json"
     )
     (folder / "top.ys").write_text(script.replace("; ", "\n") + "\n")
@@ -150,14 +155,3 @@ def usage(architecture: Architecture, cells: dict[str, int]) -> Usage:
             resource, each = kinds[max(known, key=len)]
             total[resource] += each * number
     return Usage(**{name: int(value) for name, value in total.items()})
-
-
-def empty(machine: Machine) -> bool:
-    """Whether a machine has none of the mechanisms that may be left out."""
-    return not (
-        machine.traces
-        or machine.softmax
-        or machine.time_constants
-        or machine.moments
-        or machine.sums
-    )

@@ -2,7 +2,7 @@
 """Sipeed Tang Nano 9K (GW1NR-9); its debugger has a serial port."""
 
 from antevolt.boards.board import Board
-from antevolt.boards.small import SMALLEST
+from antevolt.boards.presets import SMALLEST
 
 __all__ = ["BOARD"]
 

@@ -2,7 +2,7 @@
 """ULX3S with an ECP5-12F: four streams."""
 
 from antevolt.boards.board import Board
-from antevolt.hdl.spec.machine import Machine
+from antevolt.boards.presets import ECP5_25
 
 __all__ = ["BOARD"]
 
@@ -12,9 +12,9 @@ BOARD = Board(
     part_name="LFE5U-12F",
     platform="amaranth_boards.ulx3s:ULX3S_12F_Platform",
     crystal=25e6,
-    machine=Machine(rows=2, streams=2, softmax=False, sums=False),
+    machine=ECP5_25,
     hz=75e6,
     baud=3_000_000,
     loader="ulx3s",
-    lacks="softmax, moments (plain gradient descent only), sums of outputs, learned time constants",
+    lacks="moments (plain gradient descent only), learned time constants",
 )

@@ -13,14 +13,7 @@ BOARD = Board(
     platform="amaranth_boards.ulx3s:ULX3S_12F_Platform",
     crystal=25e6,
     machine=Machine(
-        rows=6,
-        streams=1,
-        filters=1,
-        multipliers=3,
-        tile_rows=2,
-        traces=False,
-        softmax=False,
-        sums=False,
+        rows=6, multipliers=3, tile_rows=2, w_depth=1024, traces=False, softmax=False, sums=False
     ),
     hz=75e6,
     baud=3_000_000,

@@ -2,7 +2,7 @@
 """ULX3S with an ECP5-85F: many streams, for throughput."""
 
 from antevolt.boards.board import Board
-from antevolt.hdl.spec.machine import Machine
+from antevolt.boards.presets import ECP5_85
 
 __all__ = ["BOARD"]
 
@@ -12,7 +12,7 @@ BOARD = Board(
     part_name="LFE5U-85F",
     platform="amaranth_boards.ulx3s:ULX3S_85F_Platform",
     crystal=25e6,
-    machine=Machine(rows=3, streams=8, contexts=2, w_depth=4096, moments=1),
+    machine=ECP5_85,
     hz=75e6,
     baud=3_000_000,
     loader="ulx3s",
