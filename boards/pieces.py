@@ -24,7 +24,7 @@ from antevolt.hdl.spec.errors import BadFile
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 
-__all__ = ["CHANGES", "COMPARED", "added", "command", "compared"]
+__all__ = ["CHANGES", "COMPARED", "added", "command", "compared", "stored"]
 
 FILE = DATA / "pieces.json"
 CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -53,7 +53,7 @@ def _key(architecture: Architecture, kind: str, machine: Machine) -> str:
     return f"{architecture} {kind} {machine.to_json()}"
 
 
-def _stored() -> dict[str, dict[str, int]]:
+def _records() -> dict[str, dict[str, int]]:
     try:
         found: dict[str, dict[str, int]] = json.loads(FILE.read_text()) if FILE.exists() else {}
     except ValueError as error:
@@ -61,8 +61,8 @@ def _stored() -> dict[str, dict[str, int]]:
     return found
 
 
-def _found(architecture: Architecture, kind: str, machine: Machine) -> Usage | None:
-    values = _stored().get(_key(architecture, kind, machine))
+def stored(architecture: Architecture, kind: str, machine: Machine) -> Usage | None:
+    values = _records().get(_key(architecture, kind, machine))
     return Usage(**values) if values is not None else None
 
 
@@ -81,7 +81,7 @@ def measure(architecture: Architecture, kind: str, machine: Machine) -> Usage:
     with TemporaryDirectory() as folder:
         cells = netlist(Path(folder), component(*arguments), architecture, apart=False)
     found = usage(architecture, cells)
-    text = {**_stored(), _key(architecture, kind, machine): found.to_dict()}
+    text = {**_records(), _key(architecture, kind, machine): found.to_dict()}
     DATA.mkdir(exist_ok=True)
     FILE.write_text(json.dumps(text, indent=1, sort_keys=True) + "\n")
     return found
@@ -90,18 +90,18 @@ def measure(architecture: Architecture, kind: str, machine: Machine) -> Usage:
 def added(term: str) -> Usage | None:
     """What a term of the model takes on ECP5, from components; None: that is not known."""
     if term == "filters":
-        return _found("ecp5", "FilterUnit", PLAIN)
+        return stored("ecp5", "FilterUnit", PLAIN)
     if term not in CHANGES:
         return None
     kind, change = CHANGES[term]
-    with_, without = (_found("ecp5", kind, m) for m in (replace(PLAIN, **change), PLAIN))
+    with_, without = (stored("ecp5", kind, m) for m in (replace(PLAIN, **change), PLAIN))
     return with_ - without if with_ is not None and without is not None else None
 
 
 def compared(architecture: Architecture) -> tuple[float, float] | None:
     """LUTs and flip-flops of a family's components as a multiple of ECP5's."""
-    own = [_found(architecture, kind, SMALLEST) for kind in COMPARED]
-    base = [_found("ecp5", kind, SMALLEST) for kind in COMPARED]
+    own = [stored(architecture, kind, SMALLEST) for kind in COMPARED]
+    base = [stored("ecp5", kind, SMALLEST) for kind in COMPARED]
     pairs = [(a, b) for a, b in zip(own, base, strict=True) if a is not None and b is not None]
     if not pairs:
         return None
@@ -115,7 +115,7 @@ def compared(architecture: Architecture) -> tuple[float, float] | None:
 def command(again: bool) -> None:
     """Synthesise the components that have no record."""
     for architecture, kind, machine in wanted():
-        if again or _found(architecture, kind, machine) is None:
+        if again or stored(architecture, kind, machine) is None:
             found = measure(architecture, kind, machine)
             click.echo(f"{architecture} {kind} {machine.name}: {found.to_dict()}")
 

@@ -39,12 +39,15 @@ def run(
         ) from None
     with process:
         watch = _watchdog(process, limit)
-        for line in process.stdout or ():
-            lines.append(line)
-            if hear is not None:
-                hear(line.rstrip())
-        code = process.wait()
-        watch()
+        try:
+            for line in process.stdout or ():
+                lines.append(line)
+                if hear is not None:
+                    hear(line.rstrip())
+            code = process.wait()
+        finally:
+            watch()
+            process.kill()  # where it was interrupted; nothing where it has ended
     if time.monotonic() - began > limit:
         raise DeadlineExceeded(f"{tool} took longer than {limit:.0f} s and was stopped")
     if code:
