@@ -4,7 +4,7 @@
     python -m antevolt.boards.measure ecp5
 
 synthesises the cores of the campaign that have no record, one after the other, and adds each to
-`boards/data/synthesis-ecp5.json` as soon as it is done.
+`boards/records/synthesis-ecp5.json` as soon as it is done.
 """
 
 import json
@@ -26,7 +26,7 @@ from antevolt.hdl.spec.machine import Machine
 
 __all__ = ["DATA", "MECHANISMS", "PLAIN", "Record", "campaign", "command", "records"]
 
-DATA = Path(__file__).resolve().parent / "data"
+DATA = Path(__file__).resolve().parent / "records"
 PLAIN = Machine(traces=False, softmax=False, sums=False)
 """The smallest core: one row, one stream, no mechanism that may be left out."""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables of what cores take and how fast they are placed, from the records in `boards/data`."""
+"""Tables of what cores take and how fast they are placed, from the records in `boards/records`."""
 
 from dataclasses import replace
 from statistics import fmean
