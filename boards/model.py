@@ -151,7 +151,8 @@ def _logic(
     base = tuple(_key(r) for r in records("ecp5") if not r.link)
     here = _sum(machine, base)
     if not measured:
-        return here * np.array(compared(architecture) or (1.0, 1.0))
+        scaled: NDArray[np.float64] = here * np.array(compared(architecture) or (1.0, 1.0))
+        return scaled
     ratios = [np.array([luts, ffs]) / _sum(other, base) for other, luts, ffs in measured]
     factor: NDArray[np.float64] = here * np.mean(ratios, axis=0)
     return factor

@@ -37,7 +37,8 @@ CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
 """By term of the model: the component that a change is in. A second filter unit is a component."""
 
 COMPARED = ("FilterUnit", "ApplyLane", "Registers", "Neurons")
-"""Components of the smallest core that every family has synthesised."""
+"""Components of the smallest core that families are compared by. (yosys' abc9 ends without a word
+on the filter unit by itself for Gowin and Xilinx, which are compared by the others.)"""
 
 MODULES = {
     "ApplyLane": "apply",
@@ -70,7 +71,12 @@ def wanted() -> list[tuple[Architecture, str, Machine]]:
     """All components to synthesise."""
     pairs = [("ecp5", kind, PLAIN) for kind in ("ApplyLane", "Outlet", "FilterUnit")]
     pairs += [("ecp5", kind, replace(PLAIN, **change)) for kind, change in CHANGES.values()]
-    pairs += [(a, kind, SMALLEST) for a in ARCHITECTURES for kind in COMPARED]
+    pairs += [
+        (a, kind, SMALLEST)
+        for a in ARCHITECTURES
+        for kind in COMPARED
+        if kind != "FilterUnit" or a not in ("gowin", "xilinx")
+    ]
     return pairs  # type: ignore[return-value]
 
 

@@ -2,7 +2,7 @@
 """Sipeed Tang Nano 20K (GW2AR-18); its debugger has a serial port."""
 
 from antevolt.boards.board import Board
-from antevolt.boards.measure import PLAIN
+from antevolt.hdl.spec.machine import Machine
 
 __all__ = ["BOARD"]
 
@@ -12,9 +12,9 @@ BOARD = Board(
     part_name="GW2AR-18C",
     platform="antevolt.boards.tang_nano_20k_platform:TangNano20kPlatform",
     crystal=27e6,
-    machine=PLAIN,
+    machine=Machine(rows=2, sums=False),
     hz=54e6,
     baud=2_000_000,
     loader="tangnano20k",
-    lacks="traces, recurrence, softmax, moments, sums of outputs, learned time constants",
+    lacks="moments (plain gradient descent only), sums of outputs, learned time constants",
 )

@@ -112,7 +112,7 @@ def model() -> str:
         found = errors(architecture)
         if not found:
             continue
-        columns = [[abs(e[n]) for e in found] for n in (1, 2)]
+        columns = [[abs(luts) for _, luts, _ in found], [abs(ffs) for _, _, ffs in found]]
         cells = [f"{fmean(column):.1%}, {max(column):.1%}" for column in columns]
         count = len([r for r in records(architecture) if not r.link])
         lines.append(f"| {architecture} | {len(found)} of {count} | {' | '.join(cells)} |")

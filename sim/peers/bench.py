@@ -18,7 +18,7 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
 from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.compile import compile
-from antevolt.host.device import Device
+from antevolt.host.device import open as open_device
 from antevolt.host.model_speed import seconds
 from antevolt.sim.golden.compiled import CompiledCore
 from antevolt.sim.golden.core import GoldenCore
@@ -98,8 +98,7 @@ def boards() -> Iterator[Row]:
 
 def simulated() -> Row:
     """The netlist: seconds of some steps, and its cycles against the compiler's."""
-    device = Device("rtl", SIMULATED, deadline=600.0)
-    with device:
+    with open_device("rtl", machine=SIMULATED, deadline=600.0) as device:
         device.load(NETWORK)
         x = np.zeros((STEPS, SIMULATED.total_streams, 1))
         y = np.zeros((STEPS, SIMULATED.total_streams, OUTPUTS))

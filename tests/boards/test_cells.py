@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The largest component takes what it took, in every family, within 10 %.
+"""A component takes what it took, in every family, within 10 %.
 
-A component, not a core: four cores would take minutes here. `make fit` synthesises those.
+The apply lane, not a core: four cores would take minutes. `make fit` synthesises those.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ import pytest
 from antevolt.boards.pieces import stored
 from antevolt.boards.presets import SMALLEST
 from antevolt.boards.synthesis import Architecture, Usage, netlist, usage
-from antevolt.hdl.core.filter import FilterUnit
+from antevolt.hdl.core.apply import ApplyLane
 
 WITHIN = 0.10
 
@@ -24,9 +24,9 @@ def beyond(found: Usage, baseline: Usage) -> list[str]:
 
 @pytest.mark.parametrize("architecture", ["ecp5", "ice40", "gowin", "xilinx"])
 def test_cells_are_those_of_the_baseline(architecture: Architecture, tmp_path: Path) -> None:
-    baseline = stored(architecture, "FilterUnit", SMALLEST)
+    baseline = stored(architecture, "ApplyLane", SMALLEST)
     assert baseline is not None
-    cells = netlist(tmp_path, FilterUnit(SMALLEST), architecture, apart=False)
+    cells = netlist(tmp_path, ApplyLane(SMALLEST, 0), architecture, apart=False)
     assert beyond(usage(architecture, cells), baseline) == []
 
 
