@@ -44,9 +44,9 @@ def write(path: str | Path, network: Network, formats: Formats, state: State) ->
         raise BadFile(f"cannot write {path}: {error}") from error
 
 
-def read(path: str | Path, network: Network, formats: Formats) -> State:
+def read(path: str | Path, network: Network, formats: Formats | None) -> State:
     """The state in a file. Raises BadFile for one that is missing, truncated, foreign, of another
-    network or of a core with another word length."""
+    network or of a core with another word length than that of `formats` (None: any will do)."""
     state, metadata = _open(Path(path))
     if metadata["fingerprint"] != network.fingerprint:
         raise BadFile(
@@ -54,10 +54,10 @@ def read(path: str | Path, network: Network, formats: Formats) -> State:
             f"{metadata['fingerprint'][:12]}, this one's is {network.fingerprint[:12]}); "
             "load that network first: antevolt.host.checkpoint.read_network gives it"
         )
-    if metadata["word"] != str(formats.word):
+    if formats is not None and metadata["word"] != str(formats.word):
         raise BadFile(
             f"{path} holds words of {metadata['word']} bits, this core has {formats.word}; "
-            "load its weights as floating point numbers instead"
+            "restore(path, rounded=True) rounds its numbers"
         )
     return state
 

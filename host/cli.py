@@ -62,7 +62,26 @@ task = LazyGroup(
     "task",
     help="Learn a task that is known from elsewhere, and say how well.",
     commands_at={
-        "mnist1d": ("antevolt.sim.tasks.mnist1d_command:command", "classify sequences"),
+        "mnist1d": ("antevolt.sim.tasks.mnist1d:command", "classify sequences"),
+        "lagline": ("antevolt.sim.tasks.lagline_task:command", "learn weights and time constants"),
+        "lagnet": ("antevolt.sim.tasks.lagnet_task:command", "find a teacher's weights"),
+        "delayed-xor": ("antevolt.sim.tasks.delayed_xor:command", "remember two cues"),
+        "mackey-glass": ("antevolt.sim.tasks.mackey_glass:command", "predict a chaotic series"),
+        "japanese-vowels": (
+            "antevolt.sim.tasks.japanese_vowels:command",
+            "recognise speakers",
+        ),
+    },
+)
+
+export = LazyGroup(
+    "export",
+    help="Write the core in a form that other tools take.",
+    commands_at={
+        "verilog": (
+            "antevolt.sim.ip.command:command",
+            "Verilog with AXI ports, and what goes along",
+        ),
     },
 )
 
@@ -93,6 +112,16 @@ antevolt = LazyGroup(
         "build": ("antevolt.boards.build_command:command", "a board's bitstream and report"),
         "program": ("antevolt.boards.program_command:command", "load a board"),
         "bench": ("antevolt.sim.peers.command:command", "the same job on boards and processors"),
+        "export": ("antevolt.host.cli:export", "the core for other people's designs"),
+        "devices": ("antevolt.host.link.devices_command:command", "boards on serial ports"),
+        "simulate": (
+            "antevolt.sim.rtl.simulate_command:command",
+            "a simulated board on a pseudo-terminal",
+        ),
+        "faults": (
+            "antevolt.sim.rtl.faults_command:command",
+            "does a line that errs get anything wrong through",
+        ),
         "version": ("antevolt.host.version:command", "what is installed"),
     },
 )

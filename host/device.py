@@ -23,6 +23,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from antevolt.hdl.spec import description
 from antevolt.hdl.spec.errors import BadFile, BadInput, Closed
 from antevolt.hdl.spec.flags import Flag
 from antevolt.hdl.spec.formats import Raw
@@ -67,13 +68,24 @@ def open(
 
     name      "model": the fixed-point model, compiled on first use, or in numpy where there is no
               C++ compiler; "model:numpy": in numpy; "rtl": the core's netlist in a simulator,
-              which is built on first use
-    machine   the core's parameters; default `Machine()`: one row, one stream
+              which is built on first use; "rtl:top": a whole board in that simulator, reached over
+              its serial line; "serial:PORT": a board on a serial port (`docs/link.md`)
+    machine   the core's parameters; default `Machine()`: one row, one stream; of a board on a
+              port, what the board says
     deadline  seconds that any one call may wait
 
-    Raises BadInput for a name that does not exist, BuildFailed when the simulator cannot be built.
+    Raises BadInput for a name that does not exist, BuildFailed when the simulator cannot be built,
+    WrongCore where the core's registers describe another one than `machine`, LinkError for a port
+    or board that cannot be reached.
     """
-    return Device(name, open_backend(name, machine or Machine(), deadline))
+    backend = open_backend(name, machine, deadline)
+    try:
+        words = backend.read(Region.REGISTERS, 0, Register.CORE_KIND, description.WORDS)
+        description.check(backend.machine, tuple(words.tolist()))
+    except BaseException:
+        backend.close()
+        raise
+    return Device(name, backend)
 
 
 class Device:
@@ -171,6 +183,9 @@ class Device:
             for row, words in enumerate(banks):
                 backend.write(Region.WEIGHTS, row, 0, words)
             setting.write(backend)
+            mark = getattr(backend, "set_fingerprint", None)  # a board can say what it runs
+            if mark is not None:
+                mark(image.fingerprint)
         self._image, self._memory = image, memory
         self._loads += 1
         self._inputs, self._last = InputSetting(), None
@@ -381,20 +396,30 @@ class Device:
         `sum` over a sequence (output modes sum and argmax);
         as float64, and under the same name with `.raw` the integers they are.
         `register.step`, `.seed`, `.apply_every`, `.learned`, `.output_mode`, `.output_every`,
-        `.output_passed`, `.output_shift`: int64, [1].
+        `.output_passed`, `.output_shift`: int64, [1]. `core.formats`, int64 [5]: `Formats`, in
+        which the integers are.
         """
         _, memory = self._ready()
         with self._closing():
             return memory.read(self.backend)
 
-    def load_state_dict(self, state: Mapping[str, ArrayLike]) -> None:
+    def load_state_dict(
+        self, state: Mapping[str, ArrayLike], *, rounded: bool = False, streams: bool = True
+    ) -> None:
         """Write a state, bit for bit where it has the `.raw` integers, else rounded and saturated.
 
-        Either of a pair of names will do. Raises BadInput for names, shapes, dtypes or numbers that
-        do not fit, and where both are there and contradict each other; nothing is written then.
+        Either of a pair of names will do. A state moves bit for bit between cores of the same
+        number of streams and the same formats, whatever their rows, columns, contexts, filters and
+        depths are. Raises BadInput for names, shapes, dtypes or numbers that do not fit, and where
+        both are there and contradict each other; nothing is written then.
+
+        rounded  True: also the state of a core with other formats (word length), whose numbers are
+                 rounded to this core's and saturated, half up; moments keep all their digits
+        streams  False: only what all streams share: weights, gradients, moments, time constants,
+                 registers; the states of this core's streams stay what they are
         """
         _, memory = self._ready()
-        checked = memory.check(state)
+        checked = memory.check(state, rounded, streams)
         with self._closing():
             memory.write(self.backend, checked)
             self._last = None
@@ -403,15 +428,17 @@ class Device:
         """Write the state and the network to one `.safetensors` file."""
         checkpoint.write(path, self.network, self.machine.formats, self.state_dict())
 
-    def restore(self, path: str | Path) -> None:
-        """Read the state from such a file.
+    def restore(self, path: str | Path, *, rounded: bool = False, streams: bool = True) -> None:
+        """Read the state from such a file; `rounded` and `streams` as in `load_state_dict`.
 
-        Raises BadFile for a file that is truncated, foreign, or of another network, core or number
-        of streams; the state is untouched then.
+        Raises BadFile for a file that is truncated, foreign, or of another network, or of a core
+        with another word length (`rounded`) or number of streams (`streams`); the state is
+        untouched then.
         """
-        state = checkpoint.read(path, self.network, self.machine.formats)
+        formats = None if rounded else self.machine.formats
+        state = checkpoint.read(path, self.network, formats)
         try:
-            self.load_state_dict(state)
+            self.load_state_dict(state, rounded=rounded, streams=streams)
         except BadInput as error:
             raise BadFile(f"{path} does not fit this device: {error}") from error
 

@@ -148,7 +148,7 @@ def _output(memory: Memory, step: int, number: int, out: tuple[Raw, Raw], count:
 
 def _register(step: int, index: int, model: Memories, device: Memories, count: int) -> Difference:
     number = COMPARED[index]
-    if number >= Register.SATURATED:
+    if Register.SATURATED <= number < Register.CORE_KIND:
         name = f"saturations of {KINDS[number - Register.SATURATED]}"
     else:
         name = f"register {Register(number).name.lower()}"

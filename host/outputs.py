@@ -139,20 +139,17 @@ class Sent:
         counts = self.words(flags, sizes.outputs)
         if words.size != counts.sum():
             raise AntevoltError(f"{words.size} output words came, {counts.sum()} are due")
-        every = np.arange(flags.shape[1])
-        at = 0
+        number, every = self.setting.number, np.arange(flags.shape[1])
+        raw = signed(words, sizes.formats.word)  # at once: a step may be no more than one word
+        real, at = sizes.formats.r.to_real(raw), 0
         for step in np.flatnonzero(counts).tolist():
-            own = words[at : at + counts[step]]
-            at += int(counts[step])
-            streams = every
-            if self.setting.number != OutputMode.EVERY:
-                streams = np.flatnonzero(_ended(flags[step]))
-            raw = signed(own, sizes.formats.word)
-            if self.setting.number == OutputMode.ARGMAX:
-                yield Output(start + step, streams, raw)
+            own = slice(at, at + int(counts[step]))
+            at = own.stop
+            streams = every if number == OutputMode.EVERY else np.flatnonzero(_ended(flags[step]))
+            if number == OutputMode.ARGMAX:
+                yield Output(start + step, streams, raw[own])
             else:
-                real = sizes.formats.r.to_real(raw.reshape(len(streams), sizes.outputs))
-                yield Output(start + step, streams, real)
+                yield Output(start + step, streams, real[own].reshape(-1, sizes.outputs))
 
 
 def _ended(flags: Raw) -> NDArray[np.bool_]:

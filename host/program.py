@@ -58,8 +58,8 @@ class _Program:
         contexts = range(self.machine.contexts)
         top = len(self.network.populations)
         yield from (self._input(t) for t in contexts)
-        yield from (self._target(t) for t in contexts)
         if self.parallel:
+            yield from (self._target(t) for t in contexts)
             yield from (self._output(t) for t in contexts)
         for t in contexts:
             yield from (self._copy(l, t) for l in self.layout.delayed)
@@ -78,6 +78,7 @@ class _Program:
             yield from self._applies()
         else:
             for l in range(1, top + 1):
+                yield from (self._target(t) for t in contexts if min(t + 1, top) == l)
                 for t in contexts:
                     yield from self._forward(l, t)
             for t in contexts:
@@ -106,9 +107,14 @@ class _Program:
         )
 
     def _target(self, t: int) -> Operation:
+        """Beside the first sweeps, a layer later for each context."""
         top = len(self.network.populations)
         return Operation(
-            Kind.TARGET, context=t, n=self.network.outputs, extra=self.layout.outputs[top][t]
+            Kind.TARGET,
+            context=t,
+            n=self.network.outputs,
+            extra=self.layout.outputs[top][t],
+            keep=int(not self.parallel),
         )
 
     def _output(self, t: int) -> Operation:

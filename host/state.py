@@ -25,11 +25,11 @@ from antevolt.host.checkpoint import State
 from antevolt.host.layout import Layout
 from antevolt.host.quantize import learns_times
 from antevolt.host.samples import real_array
+from antevolt.host.transfer import FORMATS, RAW, differing, formats_of, told, transferred
 from antevolt.host.words import signed
 
 __all__ = ["Memory", "Place"]
 
-RAW = ".raw"
 REGISTERS = {
     "register.step": Register.STEP,
     "register.seed": Register.SEED,
@@ -40,6 +40,10 @@ REGISTERS = {
     "register.output_passed": Register.OUTPUT_PASSED,
     "register.output_shift": Register.OUTPUT_SHIFT,
 }
+
+
+SHARED = (Region.WEIGHTS, Region.GRADIENTS, Region.MOMENTS, Region.TIMES)
+"""Regions that belong to all streams together."""
 
 
 @dataclass(frozen=True)
@@ -103,19 +107,25 @@ class Memory:
             state[name + RAW] = raw
         for name, register in REGISTERS.items():
             state[name] = backend.read(Region.REGISTERS, 0, register, 1)
+        state[FORMATS] = told(self.machine.formats)
         return state
 
-    def check(self, state: Mapping[str, ArrayLike]) -> dict[str, Raw]:
+    def check(
+        self, state: Mapping[str, ArrayLike], rounded: bool = False, streams: bool = True
+    ) -> dict[str, Raw]:
         """The integers of a state; raises BadInput for one that does not fit this network.
 
-        A core without sums passes over them.
+        A core without sums passes over them. `rounded`: of another core's formats, rounded to this
+        one's; `streams`: also what belongs to single streams.
         """
         if not self.machine.sums:
             state = {k: v for k, v in state.items() if k not in ("sum", "sum" + RAW)}
-        known = {*REGISTERS, *self.places, *(name + RAW for name in self.places)}
+        state = self._in_own_formats(state, rounded)
+        places = {n: p for n, p in self.places.items() if streams or p.region in SHARED}
+        known = {*REGISTERS, *self.places, *(name + RAW for name in self.places), FORMATS}
         if unknown := sorted(set(state) - known):
             raise BadInput(f"the state has {', '.join(unknown)}, which this network has not")
-        checked = {name: _integers(name, state, place) for name, place in self.places.items()}
+        checked = {name: _integers(name, state, place) for name, place in places.items()}
         for name, raw in checked.items():
             if name.endswith((".tau_m", ".tau_r")) and not ((raw >= ONE) & (raw <= HIGHEST)).all():
                 raise BadInput(f"{name} is in steps, 1 .. {HIGHEST / ONE:g}; some lie outside")
@@ -130,6 +140,21 @@ class Memory:
         if mode not in set(OutputMode) or mode in NEEDS_SUMS and not self.machine.sums:
             raise BadInput(f"register.output_mode is {mode}; this core has no such mode")
         return checked
+
+    def _in_own_formats(
+        self, state: Mapping[str, ArrayLike], rounded: bool
+    ) -> Mapping[str, ArrayLike]:
+        own = self.machine.formats
+        source = formats_of(state, own)
+        if source == own:
+            return state
+        if not rounded and any(name.endswith((RAW, "moment")) for name in state):
+            raise BadInput(
+                f"the state is of a core with {differing(source, own)}; "
+                "rounded=True rounds its numbers to those of this core"
+            )
+        moments = NEEDS[Rule[self.network.optimizer.upper()]]
+        return transferred(state, source, own, moments)
 
     def write(self, backend: Backend, checked: Mapping[str, Raw]) -> None:
         """Write what `check` has let through, or part of it."""

@@ -32,6 +32,7 @@ COMPARED = (
     *(Register.OUTPUT_MODE, Register.OUTPUT_EVERY, Register.OUTPUT_PASSED, Register.OUTPUT_SHIFT),
     Register.SATURATED_SUMS,
     *(Register.SATURATED + k for k in range(len(KINDS))),
+    *range(Register.CORE_KIND, Register.CORE_FEATURES + 1),
 )
 """Registers that are a matter of the program; the others depend on when the streams are ready."""
 

@@ -85,7 +85,8 @@ PORTS: tuple[Port, ...] = (
         "W + 5",
         "an output (format r), its stream's flags above it",
         "after its OUTPUT, up to one word per cycle",
-        "of every stream, in the order context, column, unit; a word stays until it is taken, "
+        "of the streams that the output mode lets through (`hdl/spec/outputs.py`; after a reset, "
+        "of all), in the order context, column, unit; a word stays until it is taken, "
         "also after the step",
         "not valid; words that were not taken are lost",
     ),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The registers of a core: what a step needs to know, and what it counts."""
+"""The registers of a core: what a step needs to know, what it counts, and what the core is."""
 
 from typing import Any
 
@@ -10,8 +10,9 @@ from amaranth.lib.wiring import In, Out
 from antevolt.hdl.core.bundles import Access, Reply
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.registers import delay, register
+from antevolt.hdl.spec.description import described
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.memory_map import DATA_BITS, KINDS, Region, Register
+from antevolt.hdl.spec.memory_map import DATA_BITS, KINDS, Region, Register, size
 from antevolt.hdl.spec.outputs import MODE_BITS, SHIFT_BITS
 
 __all__ = ["Registers"]
@@ -20,7 +21,7 @@ EVENT_BITS = 8
 
 
 class Registers(wiring.Component):
-    """Steps, learning steps and the random seed; counters, cleared by any write.
+    """Steps, learning steps and the random seed; counters, cleared by any write; the core itself.
 
     Members
     -------
@@ -77,8 +78,9 @@ class Registers(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        size = Register.SATURATED + len(KINDS)
-        words: list[Any] = [Const(0, DATA_BITS)] * size
+        words: list[Any] = [Const(0, DATA_BITS)] * size(self.machine, Region.REGISTERS)[1]
+        for number, word in enumerate(described(self.machine), Register.CORE_KIND):
+            words[number] = Const(word, DATA_BITS)
         learned, apply_every = Signal(32), Signal(32, init=1)
         including = Signal(32)
         # registered at leisure: what they depend on rests from INPUT to the end of the step
@@ -130,10 +132,12 @@ class Registers(wiring.Component):
         chosen: Any = Const(0, DATA_BITS)
         written = delay(m, access.data, 1, "written")
         for number, word in enumerate(words):
+            if isinstance(word, Const) and word.value == 0:
+                continue
+            this = delay(m, access.index == number, 1, f"this{number}")
+            chosen = chosen | Mux(this, word, 0)
             if isinstance(word, Signal):
-                this = delay(m, access.index == number, 1, f"this{number}")
                 writes = delay(m, access.write & selects & (access.index == number), 1, "writes")
-                chosen = chosen | Mux(this, word, 0)
                 with m.If(writes):
                     m.d.sync += word.eq(0 if number in counters else written)
         again = register("again", DATA_BITS)

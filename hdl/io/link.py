@@ -106,17 +106,23 @@ class Link(wiring.Component):
         good, flags = parser.good, parser.head[:8]
         session, restart = Signal(POINTER_BITS), Signal()
         is_kind = {kind: good & (parser.kind == kind) for kind in Kind if not kind.sequenced}
-        m.d.sync += restart.eq(is_kind[Kind.RESET])  # one cycle: what is reset then sees the reply
-        with m.If(is_kind[Kind.RESET]):
+        # one cycle, so that what is reset sees the reply; one that came again is only answered
+        reset, fresh = is_kind[Kind.RESET], Signal()
+        m.d.comb += fresh.eq(parser.sequence != session)
+        m.d.sync += restart.eq(reset & fresh)
+        answers = Signal()
+        m.d.sync += answers.eq(reset)
+        with m.If(reset):
             m.d.sync += session.eq(parser.sequence)
         hello, ack = is_kind[Kind.HELLO], is_kind[Kind.ACK]
         asks = ack & (flags & AckFlag.REQUEST).any()
         m.d.comb += [
             *(self.restart.eq(restart), parser.restart.eq(restart)),
-            *(rate.heard.eq(good | parser.again), rate.opens.eq(hello | restart)),
+            *(rate.heard.eq(good | parser.again), rate.opens.eq(hello | reset)),
             *(rate.change.eq(is_kind[Kind.BAUD]), rate.wanted.eq(parser.head)),
             *(replies.hello.eq(hello), replies.baud.eq(is_kind[Kind.BAUD])),
-            *(replies.reset.eq(restart), replies.nonce.eq(parser.sequence)),
+            *(replies.restart.eq(restart), replies.reset.eq(answers)),
+            replies.nonce.eq(parser.sequence),
             replies.acknowledge.eq(parser.commit | parser.again | asks),
             replies.error.eq(parser.bad | sender.wrong),
             replies.code.eq(Mux(sender.wrong, Code.ACKNOWLEDGED, parser.code)),

@@ -13,6 +13,7 @@ from antevolt.hdl.spec.link import Kind, LinkParameters
 __all__ = ["FIELD_BYTES", "Replies"]
 
 FIELD_BYTES = 6
+REPLIES = ("hello", "reset", "baud", "error", "acknowledge")  # the most urgent first
 
 
 class Replies(wiring.Component):
@@ -26,7 +27,7 @@ class Replies(wiring.Component):
     fingerprint, session, expected, consumed, upcoming : as they are now, for the fields
     valid, kind, sequence, fields, size : a reply of `size` bytes of fields; `text`: the description
         comes first;  taken : it is on its way; what it says was true in that cycle
-    clear : forget all but `reset`, which may come in the same cycle
+    restart : the buffers are empty;  clear : forget all but what comes in the same cycle
     """
 
     hello: Any
@@ -43,6 +44,7 @@ class Replies(wiring.Component):
     expected: Any
     consumed: Any
     upcoming: Any
+    restart: Any
     clear: Any
     valid: Any
     kind: Any
@@ -57,7 +59,7 @@ class Replies(wiring.Component):
         pointer = ("nonce", "divisor", "session", "expected", "consumed", "upcoming")
         super().__init__(
             {
-                **{n: In(1) for n in ("hello", "baud", "reset", "error", "acknowledge", "clear")},
+                **{n: In(1) for n in (*REPLIES, "restart", "clear")},
                 **{name: In(POINTER_BITS) for name in pointer},
                 "code": In(4),
                 "about": In(8),
@@ -74,8 +76,7 @@ class Replies(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        names = ("hello", "reset", "baud", "error", "acknowledge")
-        wanted = {name: Signal(name=f"wants_{name}") for name in names}
+        wanted = {name: Signal(name=f"wants_{name}") for name in REPLIES}
         nonce, divisor, code, about = Signal(16), Signal(16), Signal(4), Signal(8)
         told = Signal(POINTER_BITS)
         news, late = Signal(), Signal()  # much of the receive buffer is free again; `told` is new
@@ -98,20 +99,20 @@ class Replies(wiring.Component):
             m.d.comb += [self.kind.eq(Kind.ACK), self.size.eq(4), self.sequence.eq(self.expected)]
             m.d.comb += self.fields.eq(Cat(self.consumed, self.upcoming))
         chosen: Any = self.taken & ~self.clear
-        for name in names:
+        for name in REPLIES:
             with m.If(chosen & wanted[name]):
                 m.d.sync += wanted[name].eq(0)
                 if name == "acknowledge":
                     m.d.sync += told.eq(self.consumed)
             chosen = chosen & ~wanted[name]
-        for name in names:
+        for name in REPLIES:
             with m.If(getattr(self, name)):
                 m.d.sync += wanted[name].eq(1)
         with m.If(news & ~self.clear & ~self.taken & ~late):
             m.d.sync += wanted["acknowledge"].eq(1)
         with m.If(self.hello | self.baud | self.reset):
             m.d.sync += nonce.eq(self.nonce)
-        with m.If(self.reset):  # the buffer counts from 0
+        with m.If(self.restart):  # the buffer counts from 0
             m.d.sync += told.eq(0)
         with m.If(self.baud):
             m.d.sync += divisor.eq(self.divisor)

@@ -10,6 +10,13 @@ __all__ = [
     "Closed",
     "DeadlineExceeded",
     "DoesNotFit",
+    "LinkError",
+    "LinkLost",
+    "NoPort",
+    "PortDenied",
+    "PortTaken",
+    "Refused",
+    "WrongCore",
 ]
 
 
@@ -38,6 +45,10 @@ class DoesNotFit(AntevoltError):
         super().__init__(f"does not fit: {resource} needs {need}, {holder} has {limit}; {remedy}")
 
 
+class WrongCore(AntevoltError):
+    """What answers is no core, or another one than it was taken for; the message says in what."""
+
+
 class Closed(AntevoltError):
     """The device was closed."""
 
@@ -48,3 +59,27 @@ class DeadlineExceeded(AntevoltError, TimeoutError):
 
 class BuildFailed(AntevoltError):
     """A tool that the device is built with failed; the message ends with what it printed."""
+
+
+class LinkError(AntevoltError, OSError):
+    """Base of what can go wrong between host and board. The device is left closed."""
+
+
+class LinkLost(LinkError):
+    """The board does not answer any more, or it was switched off or reset by somebody else."""
+
+
+class NoPort(LinkError):
+    """There is no such port, or no board behind it."""
+
+
+class PortTaken(LinkError):
+    """Another program uses the port."""
+
+
+class PortDenied(LinkError):
+    """The user may not use the port."""
+
+
+class Refused(LinkError):
+    """The board dropped a frame that it can never take: host and board disagree."""

@@ -8,6 +8,12 @@ from antevolt.hdl.spec.formats import Formats
 
 __all__ = ["Machine"]
 
+LIMITS = {"rows": 256, "streams": 256, "tile_rows": 256, "tile_streams": 256} | {
+    "contexts": 255,
+    "filters": 255,
+    "tables": 255,
+}
+"""What the access port can address, and the core's description hold."""
 PRODUCTS = 5  # products per neuron in a MEMBRANE operation, the longer of the two filter modes
 
 
@@ -59,9 +65,9 @@ class Machine:
     formats: Formats = field(default_factory=Formats)
 
     def __post_init__(self) -> None:
-        for name in ("rows", "streams", "contexts", "filters", "tables"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; a core has at least 1")
+        for name, most in LIMITS.items():
+            if not 1 <= getattr(self, name) <= most:
+                raise ValueError(f"{name} is {getattr(self, name)}; a core has 1..{most}")
         if not 1 <= self.multipliers <= PRODUCTS:
             raise ValueError(f"multipliers is {self.multipliers}; a filter unit has 1..{PRODUCTS}")
         if self.contexts > 4:

@@ -12,6 +12,7 @@ __all__ = [
     "INDEX_BITS",
     "KINDS",
     "OUTPUT_SUM_BITS",
+    "READ_ONLY",
     "SUM_BITS",
     "UNIT_BITS",
     "Address",
@@ -66,6 +67,16 @@ class Register(IntEnum):
     OUTPUT_SHIFT = 12  # a sum is put out divided by 2 to this; writable
     SATURATED_SUMS = 13  # sums that were beyond their 32 bits, or beyond a word when put out
     SATURATED = 16  # + index in KINDS: saturations
+    CORE_KIND = 32  # what this core is, six words (`spec.description`); writes change nothing
+    CORE_ARRAY = 33
+    CORE_TILES = 34
+    CORE_DEPTHS = 35
+    CORE_FORMATS = 36
+    CORE_FEATURES = 37
+
+
+READ_ONLY = frozenset(register for register in Register if register >= Register.CORE_KIND)
+"""Registers that writes do not change."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +105,7 @@ def size(machine: Machine, region: Region) -> tuple[int, int]:
         Region.Q: (m.streams, m.state_depth),
         Region.OUTPUT: (m.streams, m.io_depth),
         Region.PHI: (one, 2 * m.tables << m.phi_log2),
-        Region.REGISTERS: (one, Register.SATURATED + len(KINDS)),
+        Region.REGISTERS: (one, len(READ_ONLY) + Register.CORE_KIND),
         Region.MOMENTS: (m.rows, 2 * m.w_depth if m.moments else 0),
         Region.TIMES: (one, 4 * m.state_depth if m.time_constants else 0),
         Region.SUMS: (m.streams, m.io_depth if m.sums else 0),

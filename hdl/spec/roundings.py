@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 
 from antevolt.hdl.spec.formats import Formats, QFormat, Rounding
+from antevolt.hdl.spec.memory_map import OUTPUT_SUM_BITS
 
 __all__ = ["PRE", "Loss", "markdown", "table"]
 
@@ -35,12 +36,17 @@ def table(f: Formats) -> tuple[Loss, ...]:
     w, r, e, u, v = f.w, f.r, f.e, f.u, f.v
     wide = QFormat(2 * f.word, w.frac + e.frac)
     learn = QFormat(2 * f.word, e.frac + r.frac)
+    sums = QFormat(OUTPUT_SUM_BITS, r.frac)
     return (
         Loss("MEMBRANE", "s from the accumulator", f.drive, u, "half_up", "drive"),
         Loss("MEMBRANE", "d = s + gamma e - u", u, r, "half_up", "d"),
         Loss("MEMBRANE", "u + a_m d", u, u, "half_up", "u"),
         Loss("MEMBRANE", "p = u + rho d", u, r, "half_up", "p"),
         Loss("MEMBRANE", "r = phi(p), r' = phi'(p) by interpolation", u, r, "half_up", None),
+        Loss(
+            "OUTPUT", "sum of r since FIRST", QFormat(sums.width + 1, r.frac), sums, "floor", "sums"
+        ),
+        Loss("OUTPUT", "that sum / 2^shift", sums, r, "floor", "sums"),
         Loss("ERROR", "cost: y - r", QFormat(r.width + 1, r.frac), e, "half_up", None),
         Loss("ERROR", "scaled q (beta at the output)", v, e, "half_up", "beta"),
         Loss("ERROR", "delta = r' q - v", v, e, "half_up", "delta"),

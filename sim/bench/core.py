@@ -26,6 +26,7 @@ COMPARED = (
     *(Register.OUTPUT_MODE, Register.OUTPUT_EVERY, Register.OUTPUT_PASSED, Register.OUTPUT_SHIFT),
     Register.SATURATED_SUMS,
     *(Register.SATURATED + n for n in range(len(KINDS))),
+    *range(Register.CORE_KIND, Register.CORE_FEATURES + 1),
 )
 """Registers that do not count clock cycles."""
 

@@ -2,8 +2,8 @@
 """The core as a compiled model: `GoldenCore`, its steps executed by `twin.cpp`, bit for bit alike.
 
 It works on the same memories, so that reading, writing and loading are those of the numpy model.
-That one takes over, with equal results, where an observer looks on, and for what the C does not do:
-learned time constants, rules of APPLY beyond gradient descent, and programs that no compiler makes.
+That one takes over, with equal results, where an observer looks on, and for programs that no
+compiler makes.
 How much faster it is: `python -m antevolt.host.model_speed`.
 """
 
@@ -20,7 +20,9 @@ from antevolt.hdl.spec.errors import BuildFailed
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Register
+from antevolt.hdl.spec.moments import NEEDS, ROOTS, SLOWEST, SQUARES, Rule
 from antevolt.hdl.spec.program import Kind, Operation
+from antevolt.hdl.spec.time_constants import ONE
 from antevolt.sim.golden.core import GoldenCore
 from antevolt.sim.golden.library import library
 
@@ -29,14 +31,15 @@ __all__ = ["CompiledCore", "make_core"]
 OPERANDS = (
     *("kind", "context", "prior", "bias", "q", "g", "cost", "output", "table", "n", "words"),
     *("groups", "interval", "weights", "rates", "neurons", "extra", "head", "tail", "prior_e"),
-    *("odd", "keep", "skip", "rows"),
+    *("odd", "keep", "skip", "rows", "shared"),
 )
 """As in `struct Operation`, which has two numbers more."""
 
 FILTERS = (Kind.MEMBRANE, Kind.TRACE, Kind.EXP, Kind.NORM, Kind.ERROR)
 FEW = 8  # streams; fewer are no vector, and all neurons of an operation are taken as one
 ARRAYS = ("weights", "gradients", "rates", "u", "v", "e", "slope", "q", "output", "target",
-          "partial_q")  # fmt: skip
+          "partial_q", "moments")  # fmt: skip
+OF_TIMES = ("mantissa", "shift", "times")
 """Memories that both models work on in place."""
 
 
@@ -48,16 +51,16 @@ class _Settings(ctypes.Structure):
             (name, ctypes.c_int64)
             for name in (
                 *("machine_rows", "streams", "contexts", "w_depth", "phi_log2", "operations"),
-                *("inputs", "outputs", "output_rows", "repeated"),
+                *("inputs", "outputs", "output_rows", "repeated", "state_depth", "keeps_d"),
                 *("word", "guard", "q_drop", "g_drop", "w_frac", "r_frac", "e_frac", "u_frac"),
                 *("drive_frac", "q_frac"),
             )
         ),
         *(
             (name, ctypes.c_void_p)
-            for name in ("program", "coefficients", "tables", *ARRAYS, "largest", "total")
+            for name in ("program", "coefficients", "tables", *ARRAYS, "largest", "total", "d")
         ),
-        ("registers", ctypes.c_void_p),
+        *((name, ctypes.c_void_p) for name in ("registers", *OF_TIMES, "squares", "roots")),
     ]
 
 
@@ -67,27 +70,31 @@ class _Program:
     def __init__(self, core: GoldenCore, decoded: list[tuple[Operation, Any]]):
         m, f, memories = core.machine, core.machine.formats, core.memories
         repeated = m.streams if m.streams < FEW else 1
-        rows, factors, first, given = [], [], 0, 0
+        rows, first, given = [], 0, 0
         outputs = [op for op, _ in decoded if op.kind == Kind.OUTPUT]
-        for op, run in decoded:
+        for op, _ in decoded:
             rows.append([*(getattr(op, name) for name in OPERANDS), first, given])
             if op.kind in FILTERS:
-                found = [np.repeat(part[0], repeated) for part in run.coefficients]
-                factors += found
-                first += sum(map(len, found))
+                first += 3 * op.n * repeated
             if op.kind == Kind.OUTPUT:
                 given += m.streams
         self.rows, self.units = (given, outputs[0].n) if outputs else (m.total_streams, 0)
         self.largest, self.total = np.zeros(m.streams), np.zeros(m.streams)
         self.registers = np.zeros(len(memories.registers), dtype=np.int64)
+        self._filters = [run for op, run in decoded if op.kind in FILTERS]
+        self._repeated = repeated
+        self.coefficients = np.zeros(first)
+        self.tuned = -1
         self._kept = {
             "program": np.array(rows, dtype=np.int32),
-            "coefficients": np.concatenate([np.zeros(0), *factors]),
+            "coefficients": self.coefficients,
             "tables": _tables(core),
-            **{name: getattr(memories, name) for name in ARRAYS},
+            **{name: getattr(memories, name) for name in (*ARRAYS, "d", *OF_TIMES)},
             "largest": self.largest,
             "total": self.total,
             "registers": self.registers,
+            "squares": np.array(SQUARES, dtype=np.int64),
+            "roots": np.array(ROOTS, dtype=np.int64),
         }
         counts = {
             kind: next((op.n for op, _ in decoded if op.kind == kind), 0)
@@ -104,6 +111,8 @@ class _Program:
             outputs=counts[Kind.TARGET],
             output_rows=self.rows * self.units,
             repeated=repeated,
+            state_depth=m.state_depth,
+            keeps_d=int(m.time_constants),
             word=f.word,
             guard=f.guard,
             q_drop=f.q_drop,
@@ -124,6 +133,13 @@ class _Program:
             raise MemoryError("no memory for the compiled model")
         weakref.finalize(self, made.twin_free, self.handle)
 
+    def tune(self, tuned: int) -> None:
+        """Take the coefficients as they are now; the C keeps up with what it changes itself."""
+        if self.tuned != tuned:
+            parts = [part[0] for run in self._filters for part in run.coefficients]
+            self.coefficients[:] = np.repeat(np.concatenate([np.zeros(0), *parts]), self._repeated)
+            self.tuned = tuned
+
 
 class CompiledCore(GoldenCore):
     """A `GoldenCore` that is fast; raises BuildFailed where it cannot be compiled."""
@@ -133,6 +149,7 @@ class CompiledCore(GoldenCore):
         library()
         self._program: _Program | None = None
         self._beyond: list[int] = []  # operations that numpy executes
+        self._timed: list[int] = []  # coefficients that TIMES changes
         self._made = -1
 
     @property
@@ -188,6 +205,7 @@ class CompiledCore(GoldenCore):
 
     def _hand_over(self, program: _Program) -> None:
         """What the numpy model does not keep in place."""
+        program.tune(self.memories.tuned)
         program.registers[:] = self.memories.registers
         program.largest[:] = self.memories.largest[:, 0]
         program.total[:] = self.memories.total[:, 0]
@@ -197,6 +215,8 @@ class CompiledCore(GoldenCore):
         self.memories.largest = program.largest[:, None].copy()
         self.memories.total = program.total[:, None].copy()
         self.memories.weighed += 1
+        self.memories.tuned += 1
+        program.tuned = self.memories.tuned
 
     def _compiled(self) -> _Program | None:
         """The loaded program in C; None where numpy has to run it."""
@@ -205,11 +225,20 @@ class CompiledCore(GoldenCore):
             return None
         if self._made != self._loaded:
             self._program = _Program(self, self._decoded) if self._known() else None
+            self._timed = [
+                neuron
+                for op, _ in self._decoded
+                if op.kind == Kind.TIMES
+                for neuron in range(op.weights, op.weights + op.n)
+            ]
             self._beyond = [
-                n for n, (op, _) in enumerate(self._decoded) if op.kind == Kind.APPLY and op.table
+                n
+                for n, (op, _) in enumerate(self._decoded)
+                if op.kind == Kind.APPLY and not _has_rule(self.machine, op)
             ]
             self._made = self._loaded
-        return self._program
+        moving = self.memories.times[:2, self._timed]
+        return self._program if moving.size == 0 or moving.min() >= ONE else None
 
     def _known(self) -> bool:
         """Whether the C may run the program.
@@ -223,9 +252,7 @@ class CompiledCore(GoldenCore):
         if f.accumulator > 50:
             return False
         for op, run in self._decoded:
-            if op.kind > Kind.NORM or not _inside(self.machine, op):
-                return False
-            if op.kind == Kind.ERROR and op.g:  # sums that move time constants
+            if op.kind > Kind.TIMES or not _inside(self.machine, op):
                 return False
             if op.kind in FILTERS and run.coefficients[0].shape[1] != op.n:
                 return False
@@ -249,6 +276,7 @@ def _inside(m: Machine, op: Operation) -> bool:
     neurons = op.n > 0 and op.neurons + op.n <= m.state_depth
     seen = op.extra + op.n <= m.io_depth
     written = op.rates + (op.n + op.odd + 1) // 2 <= m.r_depth
+    timed = m.time_constants and op.n > 0 and op.weights + op.n <= m.state_depth
     known = {
         Kind.INPUT: written and (seen or not op.output),
         Kind.TARGET: seen,
@@ -258,16 +286,24 @@ def _inside(m: Machine, op: Operation) -> bool:
         Kind.TRACE: neurons and written and seen,
         Kind.EXP: neurons and seen,
         Kind.NORM: neurons,
-        Kind.ERROR: neurons and (seen or not op.cost),
+        Kind.ERROR: neurons and (seen or not op.cost) and (timed or not op.g),
         Kind.BACK: swept
         and op.rates + pairs <= m.r_depth
         and op.neurons + targets <= m.state_depth
         and (not op.q or (0 < op.n <= op.words and op.extra + op.n <= m.state_depth)),
         Kind.APPLY: swept,
+        Kind.TIMES: timed,
         Kind.END: True,
     }
     table = op.kind == Kind.APPLY or op.table <= m.tables  # there it is the rule
     return known[op.kind] and op.context < m.contexts and table
+
+
+def _has_rule(m: Machine, op: Operation) -> bool:
+    """The C knows the rule of an APPLY, and the core keeps what it needs."""
+    if op.table not in NEEDS:
+        return False
+    return NEEDS[Rule(op.table)] <= m.moments and max(op.rates, op.neurons) <= SLOWEST
 
 
 def _tables(core: GoldenCore) -> NDArray[np.float64]:

@@ -8,10 +8,19 @@ so that sums are matrix products. Outside, words are unsigned, in the format of 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from antevolt.hdl.spec.description import described
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.memory_map import DATA_BITS, KINDS, OUTPUT_SUM_BITS, Region, Register, size
+from antevolt.hdl.spec.memory_map import (
+    DATA_BITS,
+    KINDS,
+    OUTPUT_SUM_BITS,
+    READ_ONLY,
+    Region,
+    Register,
+    size,
+)
 from antevolt.hdl.spec.moments import WORD
 from antevolt.hdl.spec.outputs import MODE_BITS
 from antevolt.hdl.spec.outputs import SHIFT_BITS as OUTPUT_SHIFT_BITS
@@ -31,7 +40,7 @@ WRITABLE: dict[int, int] = {
     Register.OUTPUT_SHIFT: OUTPUT_SHIFT_BITS,
 }
 """Bits of registers that a write does not clear."""
-REGISTERS = frozenset(Register) | {Register.SATURATED + n for n in range(len(KINDS))}
+REGISTERS = frozenset(Register) - READ_ONLY | {Register.SATURATED + n for n in range(len(KINDS))}
 
 
 def _signed(words: Raw, bits: int) -> Raw:
@@ -88,6 +97,7 @@ class Memories:
         self.shift: Raw = np.zeros((m.state_depth, 2, COEFFICIENTS), dtype=np.int64)
         self.phi: Raw = np.zeros((2 * m.tables, 1 << m.phi_log2), dtype=np.int64)
         self.registers = [0] * size(m, Region.REGISTERS)[1]
+        self.registers[Register.CORE_KIND :] = described(m)
         self.registers[Register.APPLY_EVERY] = self.registers[Register.OUTPUT_EVERY] = 1
         self.d: Exact = np.zeros(neurons)
         self.times: Raw = np.zeros((4, m.state_depth), dtype=np.int64)

@@ -29,6 +29,7 @@ def send(memories: Memories, outputs: Sequence[Operation], flags: Raw, raw: Raw)
     if (
         registers[Register.OUTPUT_MODE] == OutputMode.EVERY
         and registers[Register.OUTPUT_EVERY] <= 1
+        and completes(memories)
     ):
         registers[Register.OUTPUT_PASSED] = 0
         return (raw & (1 << fmt.word) - 1 | flags[:, : raw.shape[1], None] << fmt.word).reshape(-1)

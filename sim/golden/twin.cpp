@@ -13,11 +13,15 @@
 
 #include "twin_array.h"
 #include "twin_filter.h"
+#include "twin_rules.h"
+#include "twin_times.h"
 
 namespace twin {
 
 // Operand numbers as hdl/spec/program.py, memory_map.py and flags.py have them.
-enum Kind { END, INPUT, TARGET, OUTPUT, FORWARD, MEMBRANE, ERROR, BACK, APPLY, TRACE, EXP, NORM };
+enum Kind {
+    END, INPUT, TARGET, OUTPUT, FORWARD, MEMBRANE, ERROR, BACK, APPLY, TRACE, EXP, NORM, TIMES
+};
 enum Cost { HIDDEN, SQUARED, SOFTMAX };
 enum Bias { NONE, LOW, HIGH };
 enum Register { STEP = 0, SEED = 1, APPLY_EVERY = 2, LEARNED = 3, SLOTS = 8, SATURATED = 16 };
@@ -31,7 +35,7 @@ constexpr int DITHER_BITS = 16;
 // Fields and their order: compiled.py, OPERANDS.
 struct Operation {
     int32_t kind, context, prior, bias, q, g, cost, output, table, n, words, groups, interval,
-        weights, rates, neurons, extra, head, tail, prior_e, odd, keep, skip, rows;
+        weights, rates, neurons, extra, head, tail, prior_e, odd, keep, skip, rows, shared;
     int32_t coefficients;  // first of 3 [n] factors, each repeated where `repeated` says so
     int32_t place;         // of an OUTPUT: first row of the outputs
 };
@@ -39,14 +43,16 @@ struct Operation {
 // Fields and their order: compiled.py, _Settings.
 struct Settings {
     int64_t machine_rows, streams, contexts, w_depth, phi_log2, operations, inputs, outputs,
-        output_rows, repeated;
+        output_rows, repeated, state_depth, keeps_d;
     int64_t word, guard, q_drop, g_drop, w_frac, r_frac, e_frac, u_frac, drive_frac, q_frac;
     const Operation *program;
-    const double *coefficients;
+    double *coefficients;
     const Interval *tables;  // [tables][2^phi_log2]
     double *weights, *gradients, *rates, *u, *v, *e, *slope, *q, *output, *target, *partial_q,
-        *largest, *total;
-    int64_t *registers;
+        *moments, *largest, *total, *d;
+    int64_t *registers, *mantissa, *shift;  // of coefficients [state_depth][mode][which]
+    int64_t *times;                         // [4][state_depth]: tau_m, tau_r, sums
+    const int64_t *squares, *roots;         // hdl/spec/moments.py
 };
 
 // What the flags of one step say about the streams of one context.
@@ -104,7 +110,7 @@ private:
     std::vector<std::vector<const double *>> weight_rows;  // by operation; of each target neuron
     std::vector<const double *> error_rows;
     // What sweeps and filters work in.
-    std::vector<double> acc, operand, product, errors, row, next, made, other, unity;
+    std::vector<double> acc, operand, product, errors, row, next, made, other, unity, kept;
     bool fresh = false, due = false;
     int64_t learned = 0;
     const int64_t *x = nullptr, *y = nullptr;
@@ -130,8 +136,12 @@ private:
     void back(const Operation &op, const Streams &streams, const double *const *weights);
     void send(const Operation &op, const Streams &streams, const double *const *weights);
     void learn(const Operation &op, const Streams &streams);
+    void add_times(const Operation &op, const Streams &streams, long i);
+    void change_times(const Operation &op);
+    void put(long place, int mode, int which, Ratio value);
     void apply(const Operation &op);
     template <bool DITHER> int64_t change(const Operation &op, uint32_t key);
+    template <bool DITHER> int64_t move(const Operation &op, uint32_t key);
 
     // All neurons and streams of an operation as one row: few streams make no vectors.
     bool flat(const Streams &streams) const {
@@ -173,7 +183,7 @@ Core::Core(const Settings &settings)
     errors.resize(neurons * S);
     error_rows.resize(neurons);
     unity.assign(S, std::ldexp(1.0, static_cast<int>(s.r_frac)));
-    for (auto *scratch : {&row, &next, &made, &other}) scratch->resize(numbers);
+    for (auto *scratch : {&row, &next, &made, &other, &kept}) scratch->resize(numbers);
 }
 
 bool Core::begin(const int64_t *flags, const int64_t *x_of, const int64_t *y_of, int64_t *out_of) {
@@ -210,6 +220,9 @@ void Core::run(long from, long to) {
             case BACK: back(op, streams, weight_rows[k].data()); break;
             case APPLY:
                 if (due) apply(op);
+                break;
+            case TIMES:
+                if (due) change_times(op);
                 break;
             case END:
                 s.registers[STEP] = (s.registers[STEP] + 1) & 0xFFFFFFFF;
@@ -337,17 +350,23 @@ void Core::filter(const Operation &op, const Streams &streams, const int64_t *be
     const Interval *table = op.table ? s.tables + ((op.table - 1L) << s.phi_log2) : nullptr;
     const long first = op.neurons * S, rates = (2L * op.rates + op.odd) * S;
     MembraneCounts counts;
-    const bool together = flat(streams);
+    const bool together = !s.keeps_d && flat(streams);
     const long rows = together ? 1 : op.n, length = together ? op.n * S : S;
     for (long i = 0; i < rows; i++) {
         const long at = i * length;
         const double *e = s.e + first + at, *u = s.u + first + at;
         double *drive = row.data() + at, *u_next = next.data() + at, *p = other.data() + at;
-        if (together) {
+        const long c = i * s.repeated;
+        if (s.keeps_d) {
+            membrane_row<Same, true>(length, drive, e, before, u, starting(streams, true),
+                                     streams.valid.data(), {gamma[c]}, {a_m[c]}, {rho[c]}, ranges,
+                                     u_next, p, counts, kept.data());
+            if (op.kind == MEMBRANE)
+                keep_row(length, s.d + first + at, kept.data(), streams.valid.data());
+        } else if (together) {
             membrane_row<In>(length, drive, e, nowhere.data(), u, nowhere.data(),
                              everywhere.data(), gamma, a_m, rho, ranges, u_next, p, counts);
         } else {
-            const long c = i * s.repeated;
             membrane_row<Same>(length, drive, e, before, u, starting(streams, true),
                                streams.valid.data(), {gamma[c]}, {a_m[c]}, {rho[c]}, ranges,
                                u_next, p, counts);
@@ -452,18 +471,22 @@ void Core::error(const Operation &op, const Streams &streams) {
             for (long k = 0; k < S; k++) row[i * S + k] = before[k] ? 0.0 : q[i * S + k];
         q = row.data();
     }
-    const bool together = flat(streams);
+    const bool together = !op.g && flat(streams);
     const long rows = together ? 1 : op.n, length = together ? op.n * S : S;
     for (long i = 0; i < rows; i++) {
-        const long at = i * length;
+        const long at = i * length, c = i * s.repeated;
         const double *slope = s.slope + first + at, *v = s.v + first + at;
         double *v_next = next.data(), *e = other.data();
         if (together) {
             error_row<In, In>(length, q + at, slope, nowhere.data(), v, nowhere.data(),
                               everywhere.data(), scale, a_r, kappa, shift, ranges, v_next, e,
                               counts);
+        } else if (op.g) {
+            error_row<Same, Same, true>(length, q + at, slope, before, v, starting(streams, true),
+                                        streams.valid.data(), {scale[c]}, {a_r[c]}, {kappa[c]},
+                                        shift, ranges, v_next, e, counts, kept.data());
+            add_times(op, streams, i);
         } else {
-            const long c = i * s.repeated;
             error_row<Same, Same>(length, q + at, slope, before, v, starting(streams, true),
                                   streams.valid.data(), {scale[c]}, {a_r[c]}, {kappa[c]}, shift,
                                   ranges, v_next, e, counts);
@@ -476,6 +499,53 @@ void Core::error(const Operation &op, const Streams &streams) {
     count(DELTA, counts.delta);
     count(V, counts.v);
     count(E, counts.e);
+}
+
+// Products of an ERROR with d: e is in `other`, eps in `kept`; i is the neuron.
+void Core::add_times(const Operation &op, const Streams &streams, long i) {
+    const double *d = s.d + (op.neurons + i) * S, *errors_of[] = {other.data(), kept.data()};
+    const double unit = std::ldexp(1.0, -static_cast<int>(s.g_drop));
+    for (int which = 0; which < 2; which++) {
+        double sum = 0.0;
+        for (const long k : streams.learning) sum += half_up(errors_of[which][k] * d[k] * unit);
+        int64_t &total = s.times[(2 + which) * s.state_depth + op.weights + i];
+        total = (fresh && op.context == 0 ? 0 : total) + static_cast<int64_t>(sum);
+    }
+}
+
+void Core::change_times(const Operation &op) {
+    const int word = static_cast<int>(s.word);
+    int64_t *tau_m = s.times, *tau_r = tau_m + s.state_depth;
+    const int64_t *sum_m = tau_r + s.state_depth, *sum_r = sum_m + s.state_depth;
+    for (long c = op.weights; c < op.weights + op.n; c++) {
+        const int64_t new_m = moved(tau_m[c], sum_m[c], tau_m[c], op.interval, -1, word);
+        const int64_t new_r = moved(tau_r[c], sum_r[c], tau_m[c], op.words, 1, word);
+        tau_m[c] = new_m;
+        tau_r[c] = new_r;
+        put(c, 0, 1, ratio(ONE_STEP, new_m, word));
+        put(c, 0, 2, ratio(new_r, new_m, word));
+        if (!op.output) continue;
+        put(c, 1, 1, ratio(ONE_STEP, new_r, word));
+        put(c, 1, 2, ratio(new_m, new_r, word));
+    }
+}
+
+// A coefficient into its memory, and into the factors of the filters that take it.
+void Core::put(long place, int mode, int which, Ratio value) {
+    const int shift = static_cast<int>(PRE + s.word - 2 - s.guard) - value.exponent;
+    s.mantissa[(2 * place + mode) * 3 + which] = value.mantissa;
+    s.shift[(2 * place + mode) * 3 + which] = shift;
+    const double factor = std::ldexp(static_cast<double>(value.mantissa), PRE - shift);
+    for (long k = 0; k < s.operations; k++) {
+        const Operation &op = s.program[k];
+        const bool errors_too = op.kind == ERROR || op.kind == NORM;
+        if (!errors_too && op.kind != MEMBRANE && op.kind != TRACE && op.kind != EXP) continue;
+        const long at = place - op.weights;
+        if (errors_too != (mode == 1) || at < 0 || at >= (op.shared ? 1 : op.n)) continue;
+        double *factors = s.coefficients + op.coefficients + which * op.n * s.repeated;
+        const long many = op.shared ? op.n * s.repeated : s.repeated;
+        std::fill(factors + at * s.repeated, factors + at * s.repeated + many, factor);
+    }
 }
 
 // Errors [target][stream] of the operation's neurons, zero for the others, then q and G.
@@ -575,17 +645,48 @@ void Core::learn(const Operation &op, const Streams &streams) {
     }
 }
 
-// w <- w + eta G. compiled.py hands over no APPLY with another rule: it runs those in numpy. More
-// rules have their place here, by op.table.
+// w <- w + eta G, or what a rule with moments puts in G's place.
 void Core::apply(const Operation &op) {
-    if (op.output) {
-        const auto seed = static_cast<uint32_t>(s.registers[SEED]);
-        const auto step = static_cast<uint32_t>(s.registers[STEP]);
-        const uint32_t key = mix(mix(seed ^ step) ^ static_cast<uint32_t>(op.n));
-        count(W, change<true>(op, key));
-    } else {
-        count(W, change<false>(op, 0));
+    const auto seed = static_cast<uint32_t>(s.registers[SEED]);
+    const auto step = static_cast<uint32_t>(s.registers[STEP]);
+    const uint32_t key = mix(mix(seed ^ step) ^ static_cast<uint32_t>(op.n));
+    if (op.table)
+        count(W, op.output ? move<true>(op, key) : move<false>(op, key));
+    else
+        count(W, op.output ? change<true>(op, key) : change<false>(op, key));
+}
+
+template <bool DITHER> int64_t Core::move(const Operation &op, uint32_t key) {
+    const int m = op.interval & 7;
+    const Decay decay{op.table, op.rates, op.neurons, op.interval >> 3,
+                      static_cast<int>(2 * s.word), s.squares, s.roots};
+    const double unit = std::ldexp(1.0, -DITHER_BITS), nearest = std::ldexp(1.0, DITHER_BITS - 1);
+    double eta[SHIFTS + 1];
+    for (int shift = 0; shift <= SHIFTS; shift++) eta[shift] = std::ldexp(m, DITHER_BITS - shift);
+    const auto random = [](uint32_t word) {
+        return static_cast<int32_t>(mix(word) >> (32 - DITHER_BITS));
+    };
+    int64_t limits = 0;
+    for (long i = 0; i < op.groups * s.machine_rows; i++) {
+        const long at = bank(op, op.words, i);
+        for (long j = 0; j < 2L * op.words; j++) {
+            const uint32_t own =
+                key ^ static_cast<uint32_t>(i) << 16 ^ static_cast<uint32_t>(j);
+            double &weight = s.weights[at + j], &moments = s.moments[at + j];
+            const Direction way = direction(
+                static_cast<int64_t>(s.gradients[at + j]), static_cast<int64_t>(moments), decay,
+                random(own ^ RANDOM_KEYS[0]), random(own ^ RANDOM_KEYS[1]));
+            moments = static_cast<double>(way.moments);
+            const double added = DITHER ? random(own) : nearest;
+            const double step =
+                std::floor(static_cast<double>(way.number) * eta[way.shift]) + added;
+            const double value = std::floor(step * unit) + weight;
+            const double kept = limited(value, ranges.low, ranges.high);
+            limits += kept != value;
+            weight = kept;
+        }
     }
+    return limits;
 }
 
 template <bool DITHER> int64_t Core::change(const Operation &op, uint32_t key) {

@@ -56,10 +56,11 @@ struct MembraneCounts {
 };
 
 // u' and p from the drive s, e and u; e and u read as zero where `no_e` and `no_u` say so.
-template <class Factor>
+// KEEPS: `kept_d` gets d.
+template <class Factor, bool KEEPS = false>
 void membrane_row(long n, In s, In e, Mask no_e, In u, Mask no_u, Mask counted, Factor gamma,
                   Factor a_m, Factor rho, const Ranges &ranges, Out u_next, Out p,
-                  MembraneCounts &counts) {
+                  MembraneCounts &counts, Out kept_d = nullptr) {
     const Ranges r = ranges;
     int64_t count_d = 0, count_u = 0, count_p = 0;
     for (long k = 0; k < n; k++) {
@@ -69,6 +70,7 @@ void membrane_row(long n, In s, In e, Mask no_e, In u, Mask no_u, Mask counted, 
         const double base = s[k] - u_before;
         const double d =
             narrow(half_up(e_before * gamma[k]) + base, r, counts_here, count_d);
+        if constexpr (KEEPS) kept_d[k] = d;
         p[k] = narrow(half_up(d * rho[k]) + u_before, r, counts_here, count_p);
         const double moved = half_up(d * a_m[k]) + u_before;
         const double kept = limited(moved, r.wide_low, r.wide_high);
@@ -106,12 +108,14 @@ struct ErrorCounts {
 };
 
 // v' and e from q, r' and v; r' and v read as zero where `no_slope` and `no_v` say so.
-template <class Scale, class Factor>
+// KEEPS: `kept_eps` gets eps = v + delta, as a word.
+template <class Scale, class Factor, bool KEEPS = false>
 void error_row(long n, In q, In slope, Mask no_slope, In v, Mask no_v, Mask counted, Scale scale,
                Factor a_r, Factor kappa, double shift, const Ranges &ranges, Out v_next, Out e,
-               ErrorCounts &counts) {
+               ErrorCounts &counts, Out kept_eps = nullptr) {
     const Ranges r = ranges;
     int64_t count_beta = 0, count_delta = 0, count_v = 0, count_e = 0;
+    [[maybe_unused]] const double one = 1 / r.guard;
     for (long k = 0; k < n; k++) {
         const double slope_there = slope[k], v_there = v[k];
         const double slope_before = no_slope[k] ? 0.0 : slope_there;
@@ -122,6 +126,10 @@ void error_row(long n, In q, In slope, Mask no_slope, In v, Mask no_v, Mask coun
         const double delta =
             narrow(half_up(slope_before * scaled) - v_before, r, counts_here, count_delta);
         e[k] = narrow(half_up(delta * kappa[k]) + v_before, r, counts_here, count_e);
+        if constexpr (KEEPS) {
+            int64_t uncounted = 0;
+            kept_eps[k] = narrow(delta * one + v_before, r, 0, uncounted);
+        }
         const double moved = half_up(delta * a_r[k]) + v_before;
         const double kept = limited(moved, r.wide_low, r.wide_high);
         count_v -= counts_here & -int64_t{kept != moved};

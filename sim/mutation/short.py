@@ -27,6 +27,7 @@ from antevolt.host.model import NumpyBackend
 from antevolt.host.random_samples import Profile, random_batch, random_network, weights
 from antevolt.host.samples import Batch, Sizes
 from antevolt.host.verify_worker import memories
+from antevolt.host.words import word_bits
 
 __all__ = ["MACHINE", "Model", "Observation", "Subject", "load", "observe", "save"]
 
@@ -43,14 +44,18 @@ MACHINE = Machine(
     program_depth=256,
     tables=4,
     phi_log2=4,
+    time_constants=True,
+    moments=2,
 )
-"""Two of everything that there can be two of, in memories that are soon looked through."""
+"""All that a core can have, two of what there can be two of, in memories soon looked through."""
 
 WORD_BITS = 36
 PARTS = 3  # per case
 COUNTED = (Register.BUSY, Register.STALLED_INPUT, Register.STALLED_OUTPUT, Register.SLOTS)
 RATIO = 1000.0  # most that the filters allow of one time constant over the other, nearly
-RATES = 8  # of learning, at which gradients are applied
+RATES = 16  # of learning, at which gradients are applied
+CHANGED = (Region.WEIGHTS, Region.GRADIENTS, Region.MOMENTS)
+"""Looked at often; looking at everything takes long."""
 STOP = 37  # cycles of silence after which a step that lacks inputs is reset
 
 
@@ -196,6 +201,15 @@ def _graph() -> Network:
     )
 
 
+def _learned(network: Network) -> Network:
+    """The same with time constants that learn, where its rules allow it."""
+    populations = tuple(
+        replace(population, eta_tau_m=0.5, eta_tau_r=0.25)
+        for population in network.populations[:-1]
+    )
+    return network.with_(populations=(*populations, network.populations[-1]))
+
+
 def cases() -> tuple[Case, ...]:
     """In the order they run; the last one after the reset."""
     one = _network(3, 5, 4, 3, eta=2.0**-4, seed=0x1234ABCD)
@@ -209,6 +223,12 @@ def cases() -> tuple[Case, ...]:
         Case("small", single, 6, 4, percent=90),
         Case("graph", _graph(), 14, 6, percent=20),
         Case("graph, parallel", _graph().with_(schedule="parallel", tau_z=None), 14, 7),
+        Case("momentum", one.with_(optimizer="momentum", momentum=0.75), 10, 8),
+        Case("sign", one.with_(optimizer="sign", momentum=0.875, eta=2.0**-7), 10, 9, percent=30),
+        Case("adam", other.with_(optimizer="adam", eta=2.0**-7), 21, 10),
+        Case("adam, full scale", stress_network().with_(optimizer="adam"), 12, 11, "stress"),
+        Case("time constants", _learned(one), 16, 12, percent=20),
+        Case("time constants, full scale", _learned(one), 12, 13, "stress"),
         *(_random(seed, "normal") for seed in range(11, 15)),
         *(_random(seed, "stress") for seed in range(15, 18)),
         Case("after reset", one, 6, 5, percent=20),
@@ -231,6 +251,13 @@ def observe(subject: Subject) -> Iterator[Observation]:
     yield Observation("registers after a reset", "memory", _registers(backend))
     yield from _scattered(subject, 2)
     yield from _run(subject, after)
+
+
+def _words(backend: Backend, region: Region) -> NDArray[np.int64]:
+    """All words of a region, [units, words], the bits that count."""
+    units, words = size(backend.machine, region)
+    mask = (1 << word_bits(backend.machine, region)) - 1
+    return np.array([backend.read(region, unit, 0, words) for unit in range(units)]) & mask
 
 
 def _registers(backend: Backend) -> NDArray[np.int64]:
@@ -257,7 +284,7 @@ def _counting(subject: Subject, case: Case) -> Iterator[Observation]:
         out = backend.run(x, y, 1, backend.machine.total_streams * net.outputs)
         yield Observation(f"counting, step {n}, outputs", "output", out)
         yield Observation(f"counting, step {n}, registers", "memory", _registers(backend))
-        found = memories(backend)[Region.WEIGHTS]
+        found = _words(backend, Region.WEIGHTS)
         yield Observation(f"counting, step {n}, weights", "memory", found)
 
 
@@ -268,11 +295,14 @@ def _applying(subject: Subject, net: Network, n: int) -> Iterator[Observation]:
     machine = backend.machine
     eta = float(rng.integers(4, 8)) * 2.0 ** -(4.0 + 2 * n + n % 2)
     own = net.with_(eta=eta, apply_every=1 + n % 4 // 3, seed=n)
+    if n % 4 == 1:
+        rule = ("momentum", "sign", "adam")[n // 4 % 3]
+        own = own.with_(optimizer=rule, momentum=1 - 2.0 ** -(1 + n // 4))
     device = Device("compared", backend)
     device.load(own, weights(own, n))
     op = next(op for op in device.image.operations if op.kind == Kind.APPLY)
     units, words = size(machine, Region.GRADIENTS)
-    top = 1 << (machine.formats.g.width - 1)
+    top = 1 << (machine.formats.g.width - 2)  # half the range: what the step itself adds fits
     for unit in range(units):
         change = rng.integers(-600, 600, words)
         edge = ((2 * change + 1) << op.eta_k) // (2 * op.eta_m) + rng.integers(-1, 2, words)
@@ -287,9 +317,9 @@ def _applying(subject: Subject, net: Network, n: int) -> Iterator[Observation]:
     x, y = batch.words(machine.formats)
     out = backend.run(x, y, 1, machine.total_streams * own.outputs)
     yield Observation(f"applying {n}, outputs", "output", out)
-    found = memories(backend)
-    for region in Region:
-        yield Observation(f"applying {n}, {region.name}", "memory", found[region])
+    for region in CHANGED:
+        found = _words(backend, region)
+        yield Observation(f"applying {n}, {region.name}", "memory", found)
 
 
 def _scattered(subject: Subject, seed: int) -> Iterator[Observation]:
@@ -331,9 +361,11 @@ def _run(subject: Subject, case: Case) -> Iterator[Observation]:
         if not case.percent:
             counts += [inputs, taken]
         yield Observation(f"{name}, cycles", "cycles", np.array(counts))
-        found = memories(backend)
-        for region in Region:
-            yield Observation(f"{name}, {region.name}", "memory", found[region])
+        for region in CHANGED:
+            yield Observation(f"{name}, {region.name}", "memory", _words(backend, region))
+    found = memories(backend)
+    for region in Region:
+        yield Observation(f"{case.name}, {region.name}", "memory", found[region])
     off = subject.clock_error() - clock
     yield Observation(f"{case.name}, the register CYCLES", "cycles", np.array([off]))
 

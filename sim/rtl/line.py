@@ -11,11 +11,13 @@ from antevolt.hdl.spec.link import LinkParameters
 from antevolt.hdl.spec.machine import Machine
 from antevolt.sim.rtl.build import build_component, seconds_of, sources_of
 
-__all__ = ["SIMULATED", "SimulatedLine", "build_top"]
+__all__ = ["LINE", "SIMULATED", "SimulatedLine", "build_top"]
 
 SIMULATED = LinkParameters()
 """Of `rtl:top`: 12 MHz, 4 clocks per bit at the fastest rate."""
+LINE = Path(__file__).with_name("line.cpp")
 READ_BYTES = 4096
+LATENCY = 0.0005
 GAP = 24  # bits without a byte after which a read ends that has got some
 
 
@@ -49,7 +51,7 @@ def build_top(machine: Machine, link: LinkParameters) -> Path:
         f"{machine.name}-top",
         sources=sources_of(machine.to_json(), repr(link)),
         seconds=seconds_of(machine) + 10,
-        front=Path(__file__).with_name("line.cpp"),
+        front=LINE,
     )
 
 
@@ -63,17 +65,15 @@ class SimulatedLine:
 
     def __init__(self, library: Path, link: LinkParameters = SIMULATED):
         self.parameters = link
-        self.baud = link.power_up_baud
+        self.name = "rtl:top"
+        self.power_up_baud = self.baud = link.power_up_baud
+        self.latency, self.silence = LATENCY, link.silence
         self.stuck = 0
         self._library = _load(library)
         self._handle: int | None = self._library.antevolt_line_create()
         self._waiting = bytearray()
         self._buffer = (c_uint8 * READ_BYTES)()
         self.power_up()
-
-    @property
-    def name(self) -> str:
-        return "rtl:top"
 
     @property
     def cycles(self) -> int:

@@ -14,7 +14,7 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.sim.rtl import build
 from antevolt.sim.rtl.device import RtlBackend
-from echo_core import WORD, EchoCore
+from antevolt.sim.rtl.echo_core import WORD, EchoCore
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ RULES: dict[str, tuple[str, ...]] = {
     CORE: (SPEC, LIB, CORE, AMARANTH),
     IO: (SPEC, LIB, IO, AMARANTH),
     "antevolt.hdl.top": (SPEC, LIB, CORE, IO, AMARANTH),
+    "antevolt.hdl.ip": (SPEC, LIB, CORE, IO, AMARANTH),
     BOARDS: (HDL, HOST, CACHE, BOARDS, AMARANTH, "amaranth_boards"),
     HOST: (SPEC, HOST, GOLDEN),
     "antevolt.sim": (),
@@ -37,6 +38,7 @@ RULES: dict[str, tuple[str, ...]] = {
     BENCH: (HDL, HOST, CACHE, GOLDEN, RTL, BENCH, BOARDS, AMARANTH),
     MUTATION: (HDL, HOST, GOLDEN, RTL, MUTATION, AMARANTH),
     PEERS: (SPEC, HOST, CACHE, GOLDEN, BOARDS, PEERS),
+    "antevolt.sim.ip": (HDL, HOST, GOLDEN, "antevolt.sim.ip", AMARANTH),
     DOCS: (HDL, HOST, GOLDEN, DOCS, MUTATION, BOARDS, AMARANTH),
 }
 """What a part may import, anywhere in its modules; a module belongs to the longest name."""
@@ -45,7 +47,7 @@ ON_DEMAND = {
     "antevolt.host.backend": (RTL,),
     "antevolt.host.device": (RTL,),
     "antevolt.host.trace": (RTL,),
-    "antevolt.host.cli": (TASKS, MUTATION, PEERS, BOARDS),
+    "antevolt.host.cli": (TASKS, MUTATION, RTL, PEERS, BOARDS, "antevolt.sim.ip"),
 }
 """What a module may import beyond that in a function, or by a name in a string."""
 

@@ -8,8 +8,9 @@ import cocotb
 from antevolt.hdl.core.bundles import Access
 from antevolt.hdl.core.registers import EVENT_BITS, Registers
 from antevolt.hdl.core.tap import REPLY_LATENCY
+from antevolt.hdl.spec.description import described
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.memory_map import DATA_BITS, KINDS, Region, Register
+from antevolt.hdl.spec.memory_map import DATA_BITS, KINDS, READ_ONLY, Region, Register
 from antevolt.hdl.spec.outputs import MODE_BITS, SHIFT_BITS
 from antevolt.sim.bench.streams import Cycles
 from antevolt.sim.bench.timeline import packed
@@ -32,7 +33,8 @@ WRITABLE = {
     Register.OUTPUT_SHIFT: SHIFT_BITS,
 }
 """Bits of each; what counts steps counts them in `step`."""
-SIZE = Register.SATURATED + len(KINDS)
+MACHINE = Machine(rows=3, streams=2, contexts=2, moments=1, sums=False)
+SIZE = Register.CORE_KIND + len(READ_ONLY)
 ACTS = 2  # cycles from an access on the bus to when it acts
 LEISURE = 3  # cycles that `due` may take
 
@@ -51,6 +53,7 @@ class Bench:
         self.cleared = dict.fromkeys((*COUNTED, Register.CYCLES), 0)  # first cycle that counts
         self.words = dict.fromkeys(WRITABLE, 0)
         self.words |= {Register.APPLY_EVERY: 1, Register.OUTPUT_EVERY: 1}
+        self.words |= dict(zip(sorted(READ_ONLY), described(MACHINE), strict=True))
 
     def drive(self):
         many = self.draw.choice([0, 1, (1 << EVENT_BITS) - 1])
@@ -170,4 +173,4 @@ async def a_reset_clears_all(dut):
 
 
 def test_registers(bench):
-    bench(Registers(Machine()))
+    bench(Registers(MACHINE))

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The compiled model against the numpy model: every word of every memory, every register."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from graphs import GRAPHS
@@ -157,24 +159,88 @@ def test_random_networks(seed):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_rules_of_other_optimizers(seed):
-    """Their APPLY runs in numpy, between what the C does of the step."""
     net = random_network(np.random.default_rng(seed), moments=2)
     machine = Machine(
         rows=2, streams=1 + seed, moments=2, tables=4, state_depth=1024, program_depth=1024
     )
-    run_both(both(net, machine), samples(net, machine, STEPS, seed))
-
-
-def test_time_constants_are_left_to_numpy():
-    learning = Population(5, "tanh", 3.0, 1.5, eta_tau_m=0.5, eta_tau_r=0.25)
-    net = Network(2, (learning, Population(2, "linear", rule="instantaneous")), eta=2.0**-6)
-    machine = Machine(rows=2, streams=2, time_constants=True)
     cores = both(net, machine)
-    batch = samples(net, machine, 20)
-    outs = [core.steps(batch.flags, batch.x, batch.y)[0] for core in cores]
-    assert (outs[0] == outs[1]).all()
+    run_both(cores, samples(net, machine, STEPS, seed))
+    assert cores[1]._beyond == []
+
+
+@pytest.mark.parametrize("word", [16, 18])
+@pytest.mark.parametrize("rule", ["momentum", "sign", "adam"])
+def test_any_gradient_and_any_moment(rule, word):
+    """Every magnitude, every bit of a moment word, every decay and rate, not only likely ones."""
+    rng, f = np.random.default_rng(word), Formats(word=word)
+    moved = 0
+    for n in range(24):
+        machine = Machine(rows=3, moments=1 + (rule == "adam" or n % 2), formats=f)
+        decay = 1 - 2.0 ** -rng.integers(0, 16, 2)
+        net = NETWORKS["chain"].with_(
+            optimizer=rule, momentum=float(decay[0]), momentum2=float(decay[1]),
+            eta=2.0 ** -int(rng.integers(2, 12)), apply_every=1,
+        )  # fmt: skip
+        cores = both(net, machine, seed=n)
+        shape = cores[0].memories.gradients.shape
+        for _ in range(3):
+            gradients = rng.integers(-(1 << f.g.width - 1), 1 << f.g.width - 1, shape)
+            gradients >>= rng.integers(0, f.g.width, shape)
+            words = rng.integers(0, 1 << 18 * machine.moments, shape)
+            words[rng.random(shape) < 0.2] = 0
+            for core in cores:
+                core.memories.gradients[:], core.memories.moments[:] = gradients, words
+                core.memories.registers[Register.LEARNED] = 7
+            before = cores[1].memories.moments.copy()
+            run_both(cores, samples(net, machine, 1, n), (1,))
+            moved += int((cores[1].memories.moments != before).sum())
+        assert cores[1]._beyond == []
+    assert moved > 0.5 * 24 * 3 * NETWORKS["chain"].weight_count
+
+
+def lagging(rule="gle", apply_every=1):
+    """Both time constants learn, fast, next to populations in which one or none does."""
+    both_learn = Population(5, "tanh", (1.0, 1.5, 3.0, 4.0, 400.0), 1.5, rule=rule,
+                            eta_tau_m=0.5, eta_tau_r=0.25)  # fmt: skip
+    one_learns = Population(3, "softplus", 2.0, 1.0, rule=rule, eta_tau_m=2.0)
+    output = Population(2, "linear", rule="instantaneous")
+    return Network(
+        2, (both_learn, one_learns, both_learn, output), eta=2.0**-6, apply_every=apply_every
+    )
+
+
+@pytest.mark.parametrize("rule", ["gle", "instantaneous"])
+@pytest.mark.parametrize("shape", MACHINES)
+def test_time_constants(shape, rule):
+    net, machine = lagging(rule, 1 + 2 * (shape == "18")), replace(MACHINES[shape], w_depth=512)
+    machine = replace(machine, time_constants=True)
+    cores = both(net, machine)
+    before = cores[0].memories.times.copy()
+    run_both(cores, samples(net, machine, STEPS))
+    assert (cores[0].memories.times[:2] != before[:2]).sum(axis=1).min() >= 5
+    assert [core.implementation for core in cores] == ["numpy", "compiled"]
+
+
+def test_time_constants_while_models_take_turns():
+    """Coefficients that one of them changed are those of the other."""
+    net, machine = lagging(), Machine(rows=2, streams=2, time_constants=True)
+    cores, batch = both(net, machine), samples(net, machine, 60)
+    for n in range(60):
+        cores[1].observer = (lambda op, core: None) if n % 3 == 0 else None
+        for core in cores:
+            if n == 30:
+                core.write(Region.TIMES, 0, 4, [3 << 24, 2 << 24, 5, (1 << 36) - 7])
+            core.step(batch.flags[n], batch.x[n], batch.y[n])
+        same(cores)
+
+
+def test_a_time_constant_below_a_step_is_left_to_numpy():
+    net, machine = lagging(), Machine(rows=2, streams=2, time_constants=True)
+    cores, batch = both(net, machine), samples(net, machine, 4)
+    for core in cores:
+        core.write(Region.TIMES, 0, 4, [1 << 23, 1 << 24])
+        core.step(batch.flags[0], batch.x[0], batch.y[0])
     same(cores)
-    assert [core.implementation for core in cores] == ["numpy", "numpy"]
 
 
 @pytest.mark.parametrize("streams", [1, 2, 12])

@@ -353,7 +353,7 @@ def test_a_new_load_is_a_new_program():
         (Region.STATE, 0, -1, 1),
         (Region.STATE, 3, 0, 1),
         (Region.PROGRAM, 1, 0, 1),
-        (Region.REGISTERS, 0, 26, 1),
+        (Region.REGISTERS, 0, 38, 1),
         (Region.PHI, 0, 2 * 2 << 8, 1),
     ],
 )

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The IP core as one file of plain Verilog-2005."""
+
+import os
+import re
+
+from antevolt.hdl.ip import Ip
+from antevolt.hdl.spec.machine import Machine
+
+__all__ = ["FAMILIES", "TOP", "Target", "verilog"]
+
+TOP = "antevolt_ip"
+FAMILIES = {
+    "generic": "plain descriptions of memories and multipliers, for any tool",
+    "ecp5": "instances of MULT18X18D and DP16KD of Lattice ECP5",
+    "ice40": "for Lattice iCE40; words of 16 bits fit its blocks",
+    "xilinx": "plain descriptions, which AMD's tools and yosys put into DSP48 and block RAM",
+    "intel": "plain descriptions, which Intel's tools and yosys put into DSP blocks and M10K",
+}
+
+
+CONSTANT = re.compile(r"^  always @\*\n(    [^;\n]+ = [0-9]+'[0-9a-z]+;)$", re.MULTILINE)
+"""A constant part of a port as Yosys writes it: a process that waits for a change of nothing."""
+
+
+class Target:
+    """A platform that only says whose blocks to use (`antevolt.hdl.lib.family`)."""
+
+    def __init__(self, family: str):
+        self.family = family
+
+
+def verilog(machine: Machine, family: str) -> str:
+    """The module `antevolt_ip`; its submodules have names that begin with its own."""
+    os.environ.setdefault("AMARANTH_USE_YOSYS", "builtin")
+    from amaranth.back import verilog as back
+
+    text = back.convert(
+        Ip(machine),
+        name=TOP,
+        platform=Target(family),
+        emit_src=False,
+        strip_internal_attrs=True,
+    )
+    text = CONSTANT.sub(r"  initial\n\1", text)
+    return (
+        f"// antevolt IP core {machine.name}, family {family}. Made by `antevolt export`.\n{text}"
+    )
