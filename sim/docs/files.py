@@ -24,7 +24,8 @@ FOLDERS = {
     "sim/mutation": "does the comparison notice mistakes",
     "sim/tasks": "demonstrations",
     "sim/docs": "the generated parts of this manual",
-    "boards": "synthesis, place and route",
+    "sim/peers": "the same job elsewhere, for comparison",
+    "boards": "boards: pins, presets, synthesis, place and route, estimates",
 }
 
 
