@@ -72,22 +72,43 @@ BACKENDS = {
     "model:numpy": ("antevolt.host.model", "NumpyBackend"),
 }
 """Devices by name: the module and class, imported when asked for."""
+BOARDS = {
+    "rtl:top": ("antevolt.sim.rtl.top", "open_top"),
+    "serial:": ("antevolt.host.link.serial_port", "open_serial"),
+    "tcp:": ("antevolt.host.link.tcp", "open_tcp"),
+}
+"""Boards: by name, or by the start of it, which an address follows."""
 
 
 def check_name(name: str) -> None:
     """Raises BadInput for the name of a device that does not exist."""
-    if name not in BACKENDS:
-        raise BadInput(
-            f"there is no device {name!r}; there are {', '.join(map(repr, BACKENDS))} "
-            "(boards on a serial line or over TCP come later)"
-        )
+    if name not in BACKENDS and _board(name) is None:
+        known = [*BACKENDS, "rtl:top", "serial:PORT", "tcp:HOST:PORT"]
+        raise BadInput(f"there is no device {name!r}; there are {', '.join(map(repr, known))}")
 
 
-def open_backend(name: str, machine: Machine, deadline: float) -> Backend:
-    """The backend called `name`; raises BadInput for a name that does not exist."""
+def open_backend(name: str, machine: Machine | None, deadline: float) -> Backend:
+    """The backend called `name`; raises BadInput for a name that does not exist.
+
+    machine  None: the standard one, or whatever a board is
+    """
     check_name(name)
     if not (isinstance(deadline, int | float) and deadline > 0):
         raise BadInput(f"deadline is {deadline!r}; it is a number of seconds above 0")
-    module, kind = BACKENDS[name]
-    make: Callable[[Machine, float], Backend] = getattr(import_module(module), kind)
-    return make(machine, float(deadline))
+    kind = _board(name)
+    if kind is not None:
+        module, function = BOARDS[kind]
+        opener: Callable[[str, Machine | None, float], Backend]
+        opener = getattr(import_module(module), function)
+        return opener(name[len(kind) :], machine, float(deadline))
+    module, function = BACKENDS[name]
+    make: Callable[[Machine, float], Backend] = getattr(import_module(module), function)
+    return make(machine or Machine(), float(deadline))
+
+
+def _board(name: str) -> str | None:
+    """The key of BOARDS that a name means."""
+    for kind in BOARDS:
+        if name == kind or kind.endswith(":") and name.startswith(kind) and len(name) > len(kind):
+            return None if name == kind and kind.endswith(":") else kind
+    return None

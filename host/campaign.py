@@ -6,6 +6,7 @@ makes more steps than a large one, since they take less time.
 """
 
 import json
+import os
 import subprocess
 import zlib
 from dataclasses import replace
@@ -25,7 +26,7 @@ from antevolt.host.rehearse import rehearse
 from antevolt.host.verify import Case, Report
 from antevolt.host.version import version
 
-__all__ = ["campaign", "commit", "random_cases", "result", "stress_network"]
+__all__ = ["campaign", "commit", "found", "random_cases", "result", "stress_network", "write"]
 
 ROOM = {"w_depth": 2048, "r_depth": 512, "state_depth": 1024, "io_depth": 256}
 ROOM |= {"program_depth": 1024, "tables": 6}
@@ -33,6 +34,7 @@ ROOM |= {"program_depth": 1024, "tables": 6}
 RANDOM = 12  # random networks of the long run
 DRAWS = 20  # networks drawn for one that is taken, at most
 SHAPES = ((1, 1), (4, 1), (3, 1), (1, 8), (3, 8))
+Key = tuple[str, int, int, str]
 ELEMENTS = 24  # R S T of a core that makes the steps asked for
 
 
@@ -163,9 +165,13 @@ def random_cases(
     raise BadInput(f"{len(cases)} of {count} random networks would prove something on this core")
 
 
-def result(reports: list[Report]) -> dict[str, object]:
-    """What a campaign found, for a file: date, commit, versions, every case with its seed."""
+def result(reports: list[Report], planned: int | None = None) -> dict[str, object]:
+    """What a campaign found, for a file: date, commit, versions, every case with its seed.
+
+    planned  cases that there are to be in the end; None: as many as there are
+    """
     return {
+        "planned": len(reports) if planned is None else planned,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
         "version": version(),
@@ -177,10 +183,34 @@ def result(reports: list[Report]) -> dict[str, object]:
     }
 
 
-def write(path: Path, reports: list[Report]) -> None:
-    """Write `result` as JSON."""
+def write(path: Path, reports: list[Report], planned: int | None = None) -> None:
+    """Write `result` as JSON; the file is whole at any time."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result(reports), indent=2) + "\n")
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(result(reports, planned), indent=2) + "\n")
+    os.replace(part, path)
+
+
+def found(path: Path, cases: list[Case]) -> dict[Key, Report]:
+    """Cases that have passed already, by a result that was written at this very commit.
+
+    Empty where there is no such result, or files have changed since the commit.
+    """
+    own = commit()
+    try:
+        before = json.loads(path.read_text())
+        if not own or own.endswith("+") or before["commit"] != own:
+            return {}
+        passed = [Report.from_dict(case) for case in before["cases"] if case["passed"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    wanted = {key(case) for case in cases}
+    return {key(report): report for report in passed if key(report) in wanted}
+
+
+def key(case: Case | Report) -> Key:
+    """What tells one case from another."""
+    return case.name, case.seed, case.steps, case.device
 
 
 def commit() -> str:

@@ -62,7 +62,15 @@ task = LazyGroup(
     "task",
     help="Learn a task that is known from elsewhere, and say how well.",
     commands_at={
-        "mnist1d": ("antevolt.sim.tasks.mnist1d_command:command", "classify sequences"),
+        "mnist1d": ("antevolt.sim.tasks.mnist1d:command", "classify sequences"),
+        "lagline": ("antevolt.sim.tasks.lagline_task:command", "learn weights and time constants"),
+        "lagnet": ("antevolt.sim.tasks.lagnet_task:command", "find a teacher's weights"),
+        "delayed-xor": ("antevolt.sim.tasks.delayed_xor:command", "remember two cues"),
+        "mackey-glass": ("antevolt.sim.tasks.mackey_glass:command", "predict a chaotic series"),
+        "japanese-vowels": (
+            "antevolt.sim.tasks.japanese_vowels:command",
+            "recognise speakers",
+        ),
     },
 )
 
@@ -84,6 +92,7 @@ antevolt = LazyGroup(
     commands_at={
         "demo": ("antevolt.host.cli:demo", "learn something before your eyes"),
         "task": ("antevolt.host.cli:task", "learn a task and say how well"),
+        "run": ("antevolt.host.run_command:command", "run a network over recorded data"),
         "verify": ("antevolt.host.verify_command:command", "compare a device with the model"),
         "trace": ("antevolt.host.trace:command", "waveforms and operations of some steps"),
         "compile": ("antevolt.host.compile_command:command", "timetable and memory of a network"),
@@ -96,7 +105,27 @@ antevolt = LazyGroup(
             "antevolt.sim.mutation.coverage_command:command",
             "lines and branches of the gateware that the comparison reaches",
         ),
+        "selftest": ("antevolt.host.selftest:command", "is a device in order"),
+        "doctor": ("antevolt.host.doctor:command", "what of this machine can be used"),
+        "boards": ("antevolt.boards.list_command:command", "the boards and their presets"),
+        "estimate": (
+            "antevolt.boards.estimate_command:command",
+            "how a network would do on a board, before synthesis",
+        ),
+        "build": ("antevolt.boards.build_command:command", "a board's bitstream and report"),
+        "program": ("antevolt.boards.program_command:command", "load a board"),
+        "bench": ("antevolt.sim.peers.command:command", "the same job on boards and processors"),
         "export": ("antevolt.host.cli:export", "the core for other people's designs"),
+        "devices": ("antevolt.host.link.devices_command:command", "boards on serial ports"),
+        "serve": ("antevolt.host.link.serve:command", "lend a board to another machine"),
+        "simulate": (
+            "antevolt.sim.rtl.simulate_command:command",
+            "a simulated board on a pseudo-terminal",
+        ),
+        "faults": (
+            "antevolt.sim.rtl.faults_command:command",
+            "does a line that errs get anything wrong through",
+        ),
         "version": ("antevolt.host.version:command", "what is installed"),
     },
 )

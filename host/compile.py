@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a network to what a core needs: program, coefficients, tables, and a clean start."""
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
 from antevolt.hdl.spec.network import Network
-from antevolt.hdl.spec.program import LAYOUT, Operation
+from antevolt.hdl.spec.program import Operation
 from antevolt.hdl.spec.time_constants import ratios
 from antevolt.host.layout import Layout, place
 from antevolt.host.optimizer import optimizer_of
@@ -24,7 +25,7 @@ from antevolt.host.quantize import (
     shifts,
     time_constant,
 )
-from antevolt.host.schedule import Timetable, back_interval, forward_interval, schedule
+from antevolt.host.schedule import Timetable, schedule
 
 __all__ = ["Image", "Layout", "compile"]
 
@@ -54,6 +55,16 @@ class Image:
     def operations(self) -> tuple[Operation, ...]:
         return self.timetable.operations
 
+    @property
+    def fingerprint(self) -> int:
+        """Of the program and the tables, 32 bits and never 0: what a board says it runs."""
+        found = 0
+        for region, unit, index, words in self.words:
+            if region in (Region.PROGRAM, Region.PHI):
+                found = zlib.crc32(repr((int(region), unit, index)).encode(), found)
+                found = zlib.crc32(np.asarray(words, dtype="<i8").tobytes(), found)
+        return found or 1
+
 
 def compile(network: Network, machine: Machine) -> Image:
     """Raises DoesNotFit for a network the core cannot hold, BadNetwork for one it cannot run."""
@@ -65,7 +76,6 @@ def compile(network: Network, machine: Machine) -> Image:
         else None
         for p in layout.network.projections
     ]
-    _check_intervals(layout)
     program = operations(layout, [rate[0] if rate else None for rate in rates], optimizer)
     if len(program) > machine.program_depth:
         raise DoesNotFit(
@@ -93,19 +103,6 @@ def compile(network: Network, machine: Machine) -> Image:
         tuple(rate[1] if rate else None for rate in given),
         optimizer.momenta,
     )
-
-
-def _check_intervals(layout: Layout) -> None:
-    machine, limit = layout.machine, (1 << LAYOUT["interval"]) - 1
-    for k, p in enumerate(layout.network.projections):
-        columns = layout.network.sizes[p.source] + p.bias
-        for cycles in (
-            forward_interval(machine, layout.pairs[k], layout.groups[k]),
-            back_interval(machine, columns, layout.groups[k]),
-        ):
-            if cycles > limit:
-                remedy = "use a core with fewer rows or more multipliers"
-                raise DoesNotFit("cycles from group to group", cycles, limit, remedy)
 
 
 def _memories(layout: Layout) -> Iterator[Words]:

@@ -69,14 +69,18 @@ def open(
 
     name      "model": the fixed-point model, compiled on first use, or in numpy where there is no
               C++ compiler; "model:numpy": in numpy; "rtl": the core's netlist in a simulator,
-              which is built on first use
-    machine   the core's parameters; default `Machine()`: one row, one stream
+              which is built on first use; "rtl:top": a whole board in that simulator, reached over
+              its serial line; "serial:PORT": a board on a serial port; "tcp:HOST:PORT": one that
+              `antevolt serve` lends (`docs/link.md`)
+    machine   the core's parameters; default `Machine()`: one row, one stream; of a board on a
+              port, what the board says
     deadline  seconds that any one call may wait
 
     Raises BadInput for a name that does not exist, BuildFailed when the simulator cannot be built,
-    WrongCore where the core's registers describe another one than `machine`.
+    WrongCore where the core's registers describe another one than `machine`, LinkError for a port
+    or board that cannot be reached.
     """
-    backend = open_backend(name, machine or Machine(), deadline)
+    backend = open_backend(name, machine, deadline)
     try:
         words = backend.read(Region.REGISTERS, 0, Register.CORE_KIND, description.WORDS)
         description.check(backend.machine, tuple(words.tolist()))
@@ -181,6 +185,9 @@ class Device:
             for row, words in enumerate(banks):
                 backend.write(Region.WEIGHTS, row, 0, words)
             setting.write(backend)
+            mark = getattr(backend, "set_fingerprint", None)  # a board can say what it runs
+            if mark is not None:
+                mark(image.fingerprint)
         self._image, self._memory = image, memory
         self._loads += 1
         self._inputs, self._last = InputSetting(), None

@@ -27,9 +27,9 @@ from antevolt.hdl.spec.timing import (
 __all__ = ["Timetable", "back_interval", "forward_interval", "schedule"]
 
 LEARNING = (Kind.APPLY, Kind.TIMES)
-BLOCKING = (Kind.INPUT, Kind.TARGET, Kind.OUTPUT)
 OVERHEAD = 4  # idle, fetch, load and end: cycles of a step outside its operations
 COMMAND = WALKER + COEFFICIENTS
+TAKING = 2  # issue of a TARGET to the check of its first stream
 Q_WRITTEN = LEAD + 2 + 1 + 3  # address of a finished q word to its place in the q memory: + LAG
 
 
@@ -48,7 +48,7 @@ class Timetable:
         """Cycles of a step in which `targets` streams have a target."""
         total, streams = OVERHEAD, self.machine.streams
         for op in self.operations[:-1]:
-            if op.kind == Kind.TARGET:
+            if op.kind == Kind.TARGET and op.blocking:
                 total += streams + 1 + MIN_DELAY
             elif op.kind == Kind.INPUT:
                 total += streams * (1 + op.n * (1 + op.output)) + 1 + MIN_DELAY
@@ -56,8 +56,8 @@ class Timetable:
                 total += streams * op.n + 1 + MIN_DELAY
             else:
                 total += MIN_DELAY if op.kind in LEARNING and not applies else op.delay
-        outputs = max((op.n for op in self.operations if op.kind == Kind.TARGET), default=0)
-        return total + targets * outputs
+        blocks = [op.n for op in self.operations if op.kind == Kind.TARGET and op.blocking]
+        return total + targets * max(blocks, default=0)
 
     @property
     def cycles_learning(self) -> int:
@@ -81,9 +81,9 @@ def forward_interval(machine: Machine, words: int, groups: int) -> int:
     return -(-least // spacing) * spacing
 
 
-def back_interval(machine: Machine, columns: int, groups: int) -> int:
-    """Cycles from group to group of a BACK."""
-    return max(columns, 2 * machine.rows - 1, RMW if groups > 1 else 1)
+def back_interval(machine: Machine, columns: int, groups: int, q: bool) -> int:
+    """Cycles from group to group of a BACK. All groups add to the same q, none to the same G."""
+    return max(columns, 2 * machine.rows - 1, RMW if q and groups > 1 else 1)
 
 
 @dataclass
@@ -107,6 +107,7 @@ class _Clock:
     chain: list[int] = field(default_factory=list)  # issues of the FORWARDs that follow
     swept: int = -100  # last q is written by a BACK
     shared: int = -100  # last q is written by an EXP or NORM
+    taken: int = -100  # a TARGET in the background is done, if all streams have targets
     largest: int = -100  # first EXP command that knows the largest output
     total: int = -100  # first NORM command that knows the sum of exponentials
 
@@ -118,7 +119,7 @@ def schedule(operations: Sequence[Operation], machine: Machine) -> Timetable:
     started = False
     for n, op in enumerate(operations):
         earliest = clock.now + MIN_DELAY if started else 0
-        if op.kind in BLOCKING:
+        if op.blocking:
             issue = max(earliest, clock.finished) if started else 0
             clock.finished = max(clock.finished, issue)
         else:
@@ -129,7 +130,7 @@ def schedule(operations: Sequence[Operation], machine: Machine) -> Timetable:
     filled = []
     for n, op in enumerate(operations):
         delay = MIN_DELAY
-        if op.kind not in BLOCKING and n + 1 < len(operations):
+        if not op.blocking and n + 1 < len(operations):
             delay = issues[n + 1] - issues[n]
         filled.append(replace(op, delay=delay))
     return Timetable(tuple(filled), machine)
@@ -213,6 +214,14 @@ def _dense(clock: _Clock, op: Operation, earliest: int, ready: Mapping[int, int]
     return commands
 
 
+def _target(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
+    """In the background: one cycle per word and one per stream, after those of its start."""
+    issue = max(earliest, clock.taken)
+    clock.taken = issue + TAKING + clock.machine.streams * (1 + op.n)
+    clock.finished = max(clock.finished, clock.taken)
+    return issue
+
+
 def _error(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
     written = clock.timing.filter.written
     ready = {}
@@ -222,7 +231,7 @@ def _error(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operatio
         if op.cost != Cost.SQUARED:
             source = clock.q.get(neuron, 0)
         ready[j] = max(clock.partner.get(neuron, 0), source)
-    commands = _dense(clock, op, earliest, ready)
+    commands = _dense(clock, op, max(earliest, clock.taken if op.cost else 0), ready)
     if op.g:
         clock.finished = max(clock.finished, commands[-1] + clock.timing.times_sum + 4)
     for j, command in enumerate(commands):
@@ -323,6 +332,7 @@ def _end(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]
 
 
 _ISSUE = {
+    Kind.TARGET: _target,
     Kind.FORWARD: _forward,
     Kind.MEMBRANE: _membrane,
     Kind.ERROR: _error,

@@ -145,6 +145,11 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "passed": self.passed}
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Report":
+        """The inverse, of a comparison that has passed."""
+        return cls(**{name: value for name, value in values.items() if name != "passed"})
+
 
 def verify(case: Case, progress: Progress | None = None) -> Report:
     """Compare. Raises what the devices raise, and DeadlineExceeded."""

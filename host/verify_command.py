@@ -23,7 +23,7 @@ from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import read
-from antevolt.host.campaign import campaign, random_cases, result, write
+from antevolt.host.campaign import campaign, found, key, random_cases, result, write
 from antevolt.host.verify import Case, Report, verify
 
 __all__ = ["command", "core_options", "machine_of", "machine_options", "run_cases"]
@@ -67,10 +67,15 @@ def core_options(command: Command) -> Command:
     return machine_options(profile(command))
 
 
-def run_cases(cases: list[Case], quiet: bool) -> list[Report]:
-    """All reports, with a bar of the steps on stderr where that is a terminal."""
+def run_cases(cases: list[Case], quiet: bool, out: Path | None = None) -> list[Report]:
+    """All reports, with a bar of the steps on stderr where that is a terminal.
+
+    out  a file for what is known so far; cases that it already has are not run again
+    """
     console = Console(stderr=True)
-    reports = []
+    known = found(out, cases) if out is not None else {}
+    if known:
+        console.print(f"{len(known)} of {len(cases)} cases are in {out} already", highlight=False)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -81,13 +86,17 @@ def run_cases(cases: list[Case], quiet: bool) -> list[Report]:
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:
         for k, case in enumerate(cases, 1):
+            if key(case) in known:
+                continue
             task = bar.add_task(f"{k}/{len(cases)} {case.name}", total=case.steps)
             report = verify(case, partial(_advance, bar, task))
             bar.remove_task(task)
-            reports.append(report)
+            known[key(case)] = report
+            if out is not None:
+                write(out, [known[key(c)] for c in cases if key(c) in known], len(cases))
             if not quiet:
                 _print(report)
-    return reports
+    return [known[key(case)] for case in cases]
 
 
 def _advance(bar: Progress, task: TaskID, steps: int) -> None:
@@ -122,7 +131,7 @@ def _print(r: Report) -> None:
 @click.option(
     "--campaign", "whole", is_flag=True, help="All shapes of cores; small ones make more steps."
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Write the result to this JSON file.")
+@click.option("--out", type=click.Path(path_type=Path), help="A JSON file for the result; resumed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
     device: str,
@@ -154,9 +163,7 @@ def command(
         cases = [
             Case(described, machine, steps, seed, profile, parameters, device)  # type: ignore[arg-type]
         ]
-    reports = run_cases(cases, quiet=as_json)
-    if out is not None:
-        write(out, reports)
+    reports = run_cases(cases, as_json, out)
     if as_json:
         click.echo(json.dumps(result(reports)))
     elif len(reports) > 1:

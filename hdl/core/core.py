@@ -115,6 +115,7 @@ class Core(wiring.Component):
             *(sequencer.go.eq(start), intake.new_step.eq(start), neurons.step.eq(start)),
             self.busy.eq(sequencer.busy),
             *(sequencer.due.eq(registers.due), sequencer.done.eq(intake.done | outlet.done)),
+            sequencer.taking.eq(intake.taking),
             *(sweeps.op.eq(op), sweeps.fresh.eq(registers.fresh)),
             *(sweeps.forward.eq(issue[Kind.FORWARD]), sweeps.back.eq(issue[Kind.BACK])),
             sweeps.apply.eq(issue[Kind.APPLY]),
@@ -134,7 +135,8 @@ class Core(wiring.Component):
             registers.saturated_sums.eq(outlet.saturated),
             *(intake.flags_index.eq(outlet.flags_index), outlet.flags.eq(intake.flags)),
             *(registers.learns.eq(intake.learns), registers.ended.eq(sequencer.ended)),
-            *(registers.busy.eq(sequencer.busy), registers.stalled_input.eq(intake.waiting)),
+            registers.busy.eq(sequencer.busy),
+            registers.stalled_input.eq(intake.waiting & sequencer.blocked | sequencer.held),
             *(registers.stalled_output.eq(outlet.waiting), registers.slot.eq(sweeps.slot.en)),
             self.array.slot.eq(sweeps.slot),
         ]

@@ -23,7 +23,8 @@ class Intake(wiring.Component):
     Members
     -------
     x : words with flags;  y : words;  both in the order context, column, unit
-    start, target, n, address, context, bias : the operation; `done` in its last cycle
+    start, target, n, address, context, bias : the operation, which a TARGET needs at its start
+        only; `done` in its last cycle;  taking : at work
     keep, kept : inputs also go to the output memory, from this word on
     access : writes to the columns
     flags_index, flags : flags of any stream, for the outlet
@@ -44,6 +45,7 @@ class Intake(wiring.Component):
     keep: Any
     kept: Any
     done: Any
+    taking: Any
     access: Any
     flags_index: Any
     flags: Any
@@ -68,6 +70,7 @@ class Intake(wiring.Component):
                 "keep": In(1),
                 "kept": In(14),
                 "done": Out(1),
+                "taking": Out(1),
                 "access": Out(Access()),
                 "flags_index": In(self.index_bits),
                 "flags": Out(flags),
@@ -83,6 +86,7 @@ class Intake(wiring.Component):
         column, index = Signal(range(machine.streams)), Signal(self.index_bits)
         left, odd, place = Signal(12), Signal(), Signal(14)  # words to come; where the next goes
         second, also = Signal(), Signal(14)  # of two cycles per word; where its copy goes
+        n, address = Signal(12), Signal(14)  # as at the start
         arriving = Signal(flags)
         m.submodules.flags = memory = Memory(
             shape=flags.size, depth=max(2, machine.total_streams), init=[]
@@ -102,7 +106,7 @@ class Intake(wiring.Component):
 
         def next_stream() -> None:
             m.d.sync += [column.eq(column + 1), index.eq(index + 1)]
-            m.d.sync += [left.eq(self.n), odd.eq(0), place.eq(self.address)]
+            m.d.sync += [left.eq(n), odd.eq(0), place.eq(address)]
             m.d.sync += [also.eq(self.kept), second.eq(0)]
             with m.If(column == machine.streams - 1):
                 m.d.comb += self.done.eq(1)
@@ -111,8 +115,11 @@ class Intake(wiring.Component):
 
         low = Signal(word)
         last = left == 1
+        m.d.comb += self.taking.eq(1)
         with m.FSM():
             with m.State("IDLE"):
+                m.d.comb += self.taking.eq(self.start)
+                m.d.sync += [n.eq(self.n), address.eq(self.address)]
                 m.d.sync += [column.eq(0), index.eq(self.context * machine.streams)]
                 m.d.sync += [left.eq(self.n), odd.eq(0), place.eq(self.address)]
                 m.d.sync += [also.eq(self.kept), second.eq(0)]

@@ -12,13 +12,10 @@ from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
-from antevolt.hdl.spec.program import CHUNK, CHUNKS, LAYOUT, Kind
+from antevolt.hdl.spec.program import CHUNK, CHUNKS, LAYOUT, STREAMS, Kind
 from antevolt.hdl.spec.timing import MIN_DELAY
 
-__all__ = ["BLOCKING", "Sequencer", "operation"]
-
-BLOCKING = (Kind.INPUT, Kind.TARGET, Kind.OUTPUT)
-"""Operations that end when their stream has moved; their delay counts from there."""
+__all__ = ["Sequencer", "operation"]
 
 operation = data.StructLayout(LAYOUT)
 
@@ -31,11 +28,13 @@ class Sequencer(wiring.Component):
     go : start a step (an input is there, and nobody uses the access bus)
     op : the operation at hand;  issue[kind] : a pulse when it starts, a cycle after its ISSUE state
     due : APPLY and TIMES operations take place, else they are passed over
-    done : a blocking operation ends
+    done : a blocking operation ends;  taking : an INPUT or TARGET is at work
     busy : inside a step;  ended : a pulse after its last cycle
+    blocked : a blocking operation is at work;  held : a TARGET in the background is waited for
     access, reply : the program memory on the access bus
 
-    From one issue to the next: `delay` cycles, plus the cycles a blocking operation takes.
+    From one issue to the next: `delay` cycles, plus the cycles a blocking operation takes, plus
+    those that `held` counts: a multiple of `machine.interval`, so that filters keep their beat.
     """
 
     go: Any
@@ -43,8 +42,11 @@ class Sequencer(wiring.Component):
     issue: Any
     due: Any
     done: Any
+    taking: Any
     busy: Any
     ended: Any
+    blocked: Any
+    held: Any
     access: Any
     reply: Any
 
@@ -57,8 +59,11 @@ class Sequencer(wiring.Component):
                 "issue": Out(len(Kind)),
                 "due": In(1),
                 "done": In(1),
+                "taking": In(1),
                 "busy": Out(1),
                 "ended": Out(1),
+                "blocked": Out(1),
+                "held": Out(1),
                 "access": In(Access()),
                 "reply": Out(Reply()),
             }
@@ -68,7 +73,10 @@ class Sequencer(wiring.Component):
         m = Module()
         counter = Signal(bits(self.machine.program_depth))
         word = self._program(m, counter)
-        timer, op = Signal(LAYOUT["delay"]), self.op
+        timer, op, beat = Signal(LAYOUT["delay"]), self.op, Signal(range(self.machine.interval))
+        kind = {of: op.kind == of for of in Kind}
+        streams = Cat(kind[of] for of in STREAMS).any()
+        joins = streams | kind[Kind.END] | kind[Kind.ERROR] & op.cost.any()
         skipped = ((op.kind == Kind.APPLY) | (op.kind == Kind.TIMES)) & ~self.due
         wait = Mux(skipped, MIN_DELAY - 2, op.delay - 2)
         m.d.comb += self.busy.eq(1)
@@ -84,18 +92,28 @@ class Sequencer(wiring.Component):
                 m.d.sync += [op.as_value().eq(word), counter.eq(counter + 1)]
                 m.next = "ISSUE"
             with m.State("ISSUE"):
-                m.d.sync += self.issue.eq(Mux(skipped, 0, 1 << op.kind))
-                m.d.sync += timer.eq(wait)
-                m.next = "WAIT"
-                with m.Switch(op.kind):
-                    with m.Case(Kind.END):
-                        m.d.sync += self.ended.eq(1)
-                        m.d.sync += counter.eq(0)
+                m.d.sync += [timer.eq(wait), beat.eq(self.machine.interval - 1)]
+                with m.If(joins & self.taking):
+                    m.d.comb += self.held.eq(1)
+                    m.next = "HELD" if self.machine.interval > 1 else "ISSUE"
+                with m.Else():
+                    m.d.sync += self.issue.eq(Mux(skipped, 0, 1 << op.kind))
+                    m.next = "WAIT"
+                    with m.If(kind[Kind.END]):
+                        m.d.sync += [self.ended.eq(1), counter.eq(0)]
                         m.next = "IDLE"
-                    with m.Case(*BLOCKING):
+                    with m.Elif(streams & ~(kind[Kind.TARGET] & op.keep)):
                         m.next = "BLOCKED"
-            with m.State("BLOCKED"), m.If(self.done):
-                m.next = "WAIT"
+            if self.machine.interval > 1:
+                with m.State("HELD"):
+                    m.d.comb += self.held.eq(1)
+                    m.d.sync += beat.eq(beat - 1)
+                    with m.If(beat == 1):
+                        m.next = "ISSUE"
+            with m.State("BLOCKED"):
+                m.d.comb += self.blocked.eq(1)
+                with m.If(self.done):
+                    m.next = "WAIT"
             with m.State("WAIT"):
                 m.d.sync += timer.eq(timer - 1)
                 with m.If(timer == 1):

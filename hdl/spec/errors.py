@@ -10,6 +10,12 @@ __all__ = [
     "Closed",
     "DeadlineExceeded",
     "DoesNotFit",
+    "LinkError",
+    "LinkLost",
+    "NoPort",
+    "PortDenied",
+    "PortTaken",
+    "Refused",
     "WrongCore",
 ]
 
@@ -31,11 +37,12 @@ class BadFile(AntevoltError, ValueError):
 
 
 class DoesNotFit(AntevoltError):
-    """A network that a core cannot hold; `resource`, `need` and `limit` say by how much."""
+    """A network that a core cannot hold, or a core that a part cannot; `resource`, `need` and
+    `limit` say by how much."""
 
-    def __init__(self, resource: str, need: int, limit: int, remedy: str):
+    def __init__(self, resource: str, need: int, limit: int, remedy: str, holder: str = "the core"):
         self.resource, self.need, self.limit = resource, need, limit
-        super().__init__(f"does not fit: {resource} needs {need}, the core has {limit}; {remedy}")
+        super().__init__(f"does not fit: {resource} needs {need}, {holder} has {limit}; {remedy}")
 
 
 class WrongCore(AntevoltError):
@@ -52,3 +59,27 @@ class DeadlineExceeded(AntevoltError, TimeoutError):
 
 class BuildFailed(AntevoltError):
     """A tool that the device is built with failed; the message ends with what it printed."""
+
+
+class LinkError(AntevoltError, OSError):
+    """Base of what can go wrong between host and board. The device is left closed."""
+
+
+class LinkLost(LinkError):
+    """The board does not answer any more, or it was switched off or reset by somebody else."""
+
+
+class NoPort(LinkError):
+    """There is no such port, or no board behind it."""
+
+
+class PortTaken(LinkError):
+    """Another program uses the port."""
+
+
+class PortDenied(LinkError):
+    """The user may not use the port."""
+
+
+class Refused(LinkError):
+    """The board dropped a frame that it can never take: host and board disagree."""

@@ -3,7 +3,9 @@
 
 The program is a timetable: the sequencer issues an operation, waits its `delay`, issues the next.
 Hazards are the compiler's business (`antevolt.host.schedule`), so that the cycles of a step are a
-property of the program. INPUT, TARGET and OUTPUT alone wait for the streams.
+property of the program. INPUT, TARGET and OUTPUT alone wait for the streams; a TARGET can do so in
+the background (`Operation.background`), while the program goes on to what waits for its end
+(`Operation.joins`).
 """
 
 from collections.abc import Iterable
@@ -16,6 +18,7 @@ __all__ = [
     "CHUNKS",
     "LAYOUT",
     "MEANING",
+    "STREAMS",
     "STRIDE",
     "Bias",
     "Cost",
@@ -45,6 +48,10 @@ class Kind(IntEnum):
     EXP = 10
     NORM = 11
     TIMES = 12
+
+
+STREAMS = (Kind.INPUT, Kind.TARGET, Kind.OUTPUT)
+"""Operations that move words of a stream."""
 
 
 class Cost(IntEnum):
@@ -102,7 +109,12 @@ MEANING: dict[Kind, dict[str, str]] = {
         "output": "also write the inputs to the output memory",
         "extra": "first word of the output memory",
     },
-    Kind.TARGET: {"n": "targets per stream", "extra": "first word of the target memory"},
+    Kind.TARGET: {
+        "n": "targets per stream",
+        "extra": "first word of the target memory",
+        "keep": "the program goes on meanwhile; INPUT, TARGET, OUTPUT, END and ERROR with a cost "
+        "wait until it is done",
+    },
     Kind.OUTPUT: {
         "n": "outputs per stream",
         "extra": "first word of the output memory",
@@ -245,6 +257,21 @@ class Operation:
                 raise ValueError(
                     f"{self.kind.name}: {name} is {getattr(self, name)}, its field has {bits} bits"
                 )
+
+    @property
+    def blocking(self) -> bool:
+        """The next operation waits until this one's stream has moved."""
+        return self.kind in STREAMS and not self.background
+
+    @property
+    def background(self) -> bool:
+        """A TARGET beside which the program goes on."""
+        return self.kind == Kind.TARGET and bool(self.keep)
+
+    @property
+    def joins(self) -> bool:
+        """Waits for the end of a TARGET in the background."""
+        return self.kind in (*STREAMS, Kind.END) or self.kind == Kind.ERROR and bool(self.cost)
 
     @property
     def eta_m(self) -> int:

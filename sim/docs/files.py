@@ -13,8 +13,10 @@ FOLDERS = {
     "hdl/spec": "the contract; plain Python, imported by everybody",
     "hdl/lib": "building blocks of the gateware",
     "hdl/core": "the core",
-    "hdl/io": "what joins the core to a bus",
+    "hdl/io": "what joins the core to a serial line, or to a bus",
+    "hdl": "the top level of boards, and the IP core",
     "host": "compiler, devices, comparison, command line",
+    "host/link": "the host's end of the serial link",
     "sim/golden": "models in numpy; the fixed-point one also compiled (`twin.cpp`)",
     "sim/rtl": "the core's netlist in a simulator",
     "sim/netlist": "the core after synthesis",
@@ -23,7 +25,8 @@ FOLDERS = {
     "sim/mutation": "does the comparison notice mistakes",
     "sim/tasks": "demonstrations",
     "sim/docs": "the generated parts of this manual",
-    "boards": "synthesis, place and route",
+    "sim/peers": "the same job elsewhere, for comparison",
+    "boards": "boards: pins, presets, synthesis, place and route, estimates",
 }
 
 

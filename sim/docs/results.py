@@ -2,14 +2,14 @@
 """Tables of `antevolt task` runs, from their records in `docs/results`."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
 from antevolt.hdl.spec.errors import BadFile
 
-__all__ = ["FOLDER", "compared", "mnist1d", "records", "saturations"]
+__all__ = ["FOLDER", "Record", "compared", "mnist1d", "records", "saturations"]
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "results"
 TAKEN = "mnist1d-*.json"
@@ -34,22 +34,34 @@ def records(pattern: str) -> list[tuple[str, Record]]:
 def mnist1d() -> str:
     """Accuracies, one line per record of finished runs."""
     lines = [
-        "| rule, optimizer | bits | epochs | seeds | valid | test | by seed | minutes | record |",
-        "|---|---|---|---|---|---|---|---|---|",
+        (
+            "| rule, optimizer | weights | bits | streams | epochs | seeds | valid | test "
+            "| by seed | fresh 10,000 | minutes | record |"
+        ),
+        "|---" * 12 + "|",
     ]
     for name, record in records(TAKEN):
         settings, runs = record["settings"], record["runs"]
         if not record["finished"]:
             raise BadFile(f"{name} is not finished")
         tests = [100 * run["test"] for run in runs]
-        mean = f"{fmean(tests):.2f}" + (f" ± {stdev(tests):.2f}" if len(tests) > 1 else "")
+        valid = [100 * run["epochs"][-1]["valid"] for run in runs]
+        fresh = [100 * run["fresh"] for run in runs if run.get("fresh") is not None]
         lines.append(
-            f"| `{settings['rule']}`, `{settings['optimizer']}` | {settings['word']} "
-            f"| {settings['epochs']} | {_list(record['seeds'])} | {record['mean_valid']:.2f} % "
-            f"| {mean} % | {_list(f'{t:.1f}' for t in tests)} "
+            f"| `{settings['rule']}`, `{settings['optimizer']}` | {record['weights']:,} "
+            f"| {settings['word']} | {settings['streams']} | {settings['epochs']} "
+            f"| {_list(record['seeds'])} | {fmean(valid):.2f} % | {_spread(tests)} "
+            f"| {_list(f'{t:.1f}' for t in tests)} "
+            f"| {_spread(fresh) if len(fresh) == len(runs) else ''} "
             f"| {fmean(run['seconds'] for run in runs) / 60:.0f} | [{name}](results/{name}) |"
         )
     return "\n".join(lines)
+
+
+def _spread(values: Sequence[float]) -> str:
+    """Mean and standard deviation, in per cent."""
+    spread = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{fmean(values):.2f}{spread} %"
 
 
 def saturations() -> str:

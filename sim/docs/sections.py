@@ -6,11 +6,12 @@ from collections.abc import Callable
 from antevolt.hdl.core import ports
 from antevolt.hdl.spec import axi_map, description, program, roundings
 from antevolt.hdl.spec.formats import Formats
-from antevolt.sim.docs import mutants, results
+from antevolt.sim.docs import fit, link, mutants, results, task_results
 from antevolt.sim.docs.design import design
 from antevolt.sim.docs.files import files
 from antevolt.sim.docs.mechanisms import mechanisms
 from antevolt.sim.docs.numbers import coefficients, formats, learning_rates, limits, phi
+from antevolt.sim.docs.slots import slots
 from antevolt.sim.docs.timing import neurons, steps
 
 __all__ = ["SECTIONS"]
@@ -22,9 +23,19 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "description": description.markdown,
     "design": design,
     "files": files,
+    "fit_boards": fit.boards,
+    "fit_deep": fit.deep,
+    "fit_mechanisms": fit.mechanisms,
+    "fit_model": fit.model,
+    "fit_placed": fit.placed,
     "formats": formats,
     "learning_rates": learning_rates,
     "limits": limits,
+    "link_codes": link.codes,
+    "link_description": link.description,
+    "link_faults": link.faults,
+    "link_frames": link.frames,
+    "link_limits": link.limits,
     "mechanisms": mechanisms,
     "mutants_model": mutants.model,
     "mutants_netlist": mutants.netlist,
@@ -33,8 +44,14 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "ports": ports.markdown,
     "program": program.markdown,
     "results_compared": results.compared,
+    "results_delayed_xor": task_results.delayed_xor,
+    "results_japanese_vowels": task_results.japanese_vowels,
+    "results_lagline": task_results.lagline,
+    "results_lagnet": task_results.lagnet,
+    "results_mackey_glass": task_results.mackey_glass,
     "results_mnist1d": results.mnist1d,
     "results_saturations": results.saturations,
     "roundings": lambda: roundings.markdown(Formats()),
+    "slots": slots,
     "steps": steps,
 }

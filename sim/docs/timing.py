@@ -13,7 +13,6 @@ MACHINE = Machine(rows=3, streams=2, multipliers=2)
 NETWORK = Network(8, (Population(6, "tanh"), Population(2, "linear")))
 PRODUCTS = "epfsu"  # gamma e | rho d | phi | phi' | a_m d
 BOTH = "b"  # p and u at once
-WAITING = (Kind.INPUT, Kind.TARGET, Kind.OUTPUT)
 
 
 def neurons() -> str:
@@ -69,7 +68,7 @@ def _operands(op: Operation) -> str:
     if op.kind == Kind.APPLY:
         at = next(n for n, text in enumerate(used) if text.startswith("interval="))
         used[at] = f"eta={op.eta_m} 2^-{op.eta_k}"
-    return " ".join(used) + (" (and its stream)" if op.kind in WAITING else "")
+    return " ".join(used) + (" (and its stream)" if op.blocking else "")
 
 
 def _row(name: str, cells: list[str]) -> str:

@@ -33,6 +33,8 @@ __all__ = [
     "cache_folder",
     "environment",
     "locked",
+    "seconds_of",
+    "sources_of",
 ]
 
 TOOLS = ("g++", "make", "perl")
@@ -79,15 +81,21 @@ def build(machine: Machine, *, trace: bool = False) -> Path:
 
         return Core(machine)
 
-    sources = digest(
-        machine.to_json().encode(),
-        *(
-            path.read_bytes()
-            for path in sorted(Path(str(resources.files("antevolt.hdl"))).rglob("*.py"))
-        ),
+    sources = sources_of(machine.to_json())
+    return build_component(
+        core, machine.name, trace=trace, sources=sources, seconds=seconds_of(machine)
     )
-    seconds = 30 + 10 * (machine.rows * machine.streams // 4)
-    return build_component(core, machine.name, trace=trace, sources=sources, seconds=seconds)
+
+
+def sources_of(*parameters: str) -> str:
+    """A digest of the gateware and of what it is built with."""
+    files = sorted(Path(str(resources.files("antevolt.hdl"))).rglob("*.py"))
+    return digest(*(text.encode() for text in parameters), *(file.read_bytes() for file in files))
+
+
+def seconds_of(machine: Machine) -> int:
+    """What a build is said to take."""
+    return 30 + 10 * (machine.rows * machine.streams // 4)
 
 
 def build_component(
@@ -97,15 +105,18 @@ def build_component(
     trace: bool = False,
     sources: str | None = None,
     seconds: int = 30,
+    front: Path | None = None,
 ) -> Path:
-    """The library for the component that `make` returns; it has the ports of a core.
+    """The library for the component that `make` returns; it has the ports of a core, or those that
+    the C++ file `front` drives instead of harness.cpp.
 
     `sources` is a digest of all that determines the component: with it, the Verilog of an earlier
     build is known without making it again. `seconds` is what the user is told it may take.
     """
     tools = _versions()
     flags = (*VERILATE, *MAKE, "trace" if trace else "")
-    fixed = digest(_harness(), *(text.encode() for text in (*tools, *flags)))
+    harness = _harness() if front is None else front.read_bytes()
+    fixed = digest(harness, *(text.encode() for text in (*tools, *flags)))
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     known = folder / f"{digest(sources.encode(), fixed.encode())}.known" if sources else None
@@ -122,7 +133,7 @@ def build_component(
             if not library.exists():
                 kind = " with waveforms" if trace else ""
                 with said(f"building the simulator of core {name}{kind}, about {seconds} s, once"):
-                    _compile(verilog, library, trace)
+                    _compile(verilog, library, trace, front)
     if known is not None:
         _write_whole(known, library.name)
     return library

@@ -14,7 +14,7 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.sim.rtl import build
 from antevolt.sim.rtl.device import RtlBackend
-from echo_core import WORD, EchoCore
+from antevolt.sim.rtl.echo_core import WORD, EchoCore
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_a_cached_simulator_is_not_built_again(
 def test_two_processes_build_one_library(tmp_path: Path) -> None:
     program = (
         "import sys; sys.path[:0] = sys.argv[1:]\n"
-        "from echo_core import EchoCore\n"
+        "from antevolt.sim.rtl.echo_core import EchoCore\n"
         "from antevolt.sim.rtl.build import build_component\n"
         "print(build_component(EchoCore, 'echo'))\n"
     )

@@ -15,7 +15,8 @@ from antevolt.host import cli
 from antevolt.host.campaign import campaign, stress_network
 from antevolt.host.device import open
 from antevolt.host.state import Memory
-from antevolt.host.verify import Case, verify
+from antevolt.host.verify import Case, Progress, Report, verify
+from antevolt.host.verify_command import run_cases
 from antevolt.host.verify_worker import Fault
 from small import NETWORK, SMALL
 
@@ -144,6 +145,30 @@ def test_the_command_reports_and_fails(capsys: pytest.CaptureFixture[str], tmp_p
         cli.main([*arguments, "1"])
     assert stop.value.code == 1
     assert "VACUOUS" in capsys.readouterr().out
+
+
+def test_a_campaign_goes_on_where_it_was_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, cases = tmp_path / "result.json", [CASE, replace(CASE, seed=6), replace(CASE, seed=7)]
+    monkeypatch.setattr("antevolt.host.campaign.commit", lambda: "abc")
+    first = run_cases(cases[1:2], quiet=True, out=out)
+    ran: list[Case] = []
+
+    def counted(case: Case, progress: Progress | None = None) -> Report:
+        ran.append(case)
+        return verify(case, progress)
+
+    monkeypatch.setattr("antevolt.host.verify_command.verify", counted)
+    reports = run_cases(cases, quiet=True, out=out)
+    assert ran == [cases[0], cases[2]]
+    assert reports[1] == first[0]
+    assert "1 of 3 cases are in" in " ".join(capsys.readouterr().err.split())
+    kept = json.loads(out.read_text())
+    assert (kept["planned"], [case["seed"] for case in kept["cases"]]) == (3, [5, 6, 7])
+    monkeypatch.setattr("antevolt.host.campaign.commit", lambda: "abc+")  # files have changed
+    run_cases(cases[:1], quiet=True, out=out)
+    assert len(ran) == 3
 
 
 def test_compiled_and_numpy_model_are_compared() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every file of `hdl/core` that describes gateware has a bench of its name."""
+"""Every file of `hdl/core` and `hdl/io` that describes gateware has a bench of its name."""
 
 import ast
 from pathlib import Path
@@ -9,7 +9,12 @@ import pytest
 from repository import ROOT
 
 BENCHES = ROOT / "tests" / "rtl"
-COMPONENTS = {path.stem: path.read_text() for path in sorted((ROOT / "hdl" / "core").glob("*.py"))}
+FOLDERS = ("core", "io")
+COMPONENTS = {
+    f"{folder}.{path.stem}": path.read_text()
+    for folder in FOLDERS
+    for path in sorted((ROOT / "hdl" / folder).glob("*.py"))
+}
 
 
 def imported(text: str) -> set[str]:
@@ -30,7 +35,7 @@ def describes_gateware(text: str) -> bool:
 def is_bench_of(name: str, path: Path) -> bool:
     """The file runs cocotb tests, with something of the component's file."""
     text = path.read_text() if path.exists() else ""
-    own = any(module.startswith(f"antevolt.hdl.core.{name}.") for module in imported(text))
+    own = any(module.startswith(f"antevolt.hdl.{name}.") for module in imported(text))
     return own and "@cocotb.test" in text and "def test_" in text
 
 
@@ -39,20 +44,23 @@ GATEWARE = [name for name, text in COMPONENTS.items() if describes_gateware(text
 
 @pytest.mark.parametrize("name", GATEWARE)
 def test_component_has_a_bench(name: str) -> None:
-    path = BENCHES / f"test_{name}_rtl.py"
-    assert is_bench_of(name, path), f"write tests/rtl/{path.name} for hdl/core/{name}.py"
+    path = BENCHES / f"test_{name.split('.')[1]}_rtl.py"
+    assert is_bench_of(name, path), f"write tests/rtl/{path.name} for hdl/{name}"
 
 
 def test_only_layouts_and_tables_have_none() -> None:
-    assert set(COMPONENTS) - set(GATEWARE) == {"__init__", "bundles", "ports"}
+    assert set(COMPONENTS) - set(GATEWARE) == {
+        *("core.__init__", "core.bundles", "core.ports"),
+        "io.__init__",
+    }
 
 
 def test_a_file_that_is_no_bench_is_found(tmp_path: Path) -> None:
     path = tmp_path / "test_key_rtl.py"
-    assert not is_bench_of("key", path)
+    assert not is_bench_of("core.key", path)
     path.write_text("from antevolt.hdl.core.key import KeyMixer\n\n\ndef test_key():\n    pass\n")
-    assert not is_bench_of("key", path)
+    assert not is_bench_of("core.key", path)
     bench = (BENCHES / path.name).read_text()
     path.write_text(bench)
-    assert is_bench_of("key", path)
-    assert not is_bench_of("keys", path)
+    assert is_bench_of("core.key", path)
+    assert not is_bench_of("core.keys", path)

@@ -114,6 +114,10 @@ class Bench:
         expected, cost = self.begin(target, context)
         await self.cycles.step()
         self.dut.start.value = 0
+        if target:  # the program may have gone on
+            self.dut.n.value, self.dut.address.value = self.draw.randrange(99), 0
+            self.dut.context.value, self.dut.target.value = 0, 0
+            assert int(self.dut.taking.value)
         took = await self.cycles.until(lambda: self.done, LIMIT)
         assert took == cost + self.waiting
         assert self.writes == expected
@@ -139,6 +143,7 @@ async def equals_the_loops(dut, stall):
                     await bench.cycles.step()
                     assert not int(dut.x__ready.value)
                     assert not int(dut.y__ready.value)
+                    assert not int(dut.taking.value)
                     assert bench.flags[bench.index] in (None, int(dut.flags.value))
     assert (waited > 0) == (stall != "none")
 

@@ -6,7 +6,7 @@ from random import Random
 import cocotb
 
 from antevolt.hdl.core.bundles import Access
-from antevolt.hdl.core.sequencer import BLOCKING, Sequencer
+from antevolt.hdl.core.sequencer import Sequencer
 from antevolt.hdl.core.tap import REPLY_LATENCY
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
@@ -54,7 +54,7 @@ async def load(cycles, program):
 
 
 class Inputs:
-    """Random `go`, `done` and `due`, and what is seen in each cycle."""
+    """Random `go`, `done`, `due` and `taking`, and what is seen in each cycle."""
 
     def __init__(self, cycles, draw, often):
         self.dut, self.draw, self.often = cycles.dut, draw, often
@@ -63,43 +63,51 @@ class Inputs:
 
     def drive(self):
         given = {name: self.draw.random() < self.often for name in ("go", "done", "due")}
+        given["taking"] = self.draw.random() < (1 - self.often) / 2
         for name, value in given.items():
             getattr(self.dut, name).value = int(value)
         self.given.append(given)
 
     def sample(self):
-        names = ("issue", "busy", "ended", "op")
+        names = ("issue", "busy", "ended", "blocked", "held", "op")
         self.seen.append({name: int(getattr(self.dut, name).value) for name in names})
 
 
 def timetable(program, given, start):
-    """Pulses {cycle: operation} of a step whose `go` is at `start`, and its last busy cycle."""
-    at, pulses = start + FETCHED, {}
+    """Of a step whose `go` is at `start`: pulses {cycle: operation}, its last busy cycle, and the
+    cycles in which it is blocked and held."""
+    at, pulses, blocked, held = start + FETCHED, {}, set(), set()
     for op in program:
+        while op.joins and given(at, "taking"):
+            held |= set(range(at, at + MACHINE.interval))
+            at += MACHINE.interval
         skipped = op.kind in (Kind.APPLY, Kind.TIMES) and not given(at, "due")
         if not skipped:
             pulses[at + 1] = op
         if op.kind == Kind.END:
             break
-        if op.kind in BLOCKING:
-            at += 1
+        if op.blocking:
+            first, at = at + 1, at + 1
             while not given(at, "done"):
                 at += 1
+            blocked |= set(range(first, at + 1))
         at += MIN_DELAY if skipped else op.delay
-    return pulses, at
+    return pulses, at, blocked, held
 
 
 def check(program, inputs, skip=0):
     """All cycles of a run that began idle; `skip`: as many are not looked at."""
     pulses, busy, now, length = {}, set(), 0, len(inputs.given)
+    blocked, held = set(), set()
 
     def given(at, name):
-        return at >= length or inputs.given[at][name]
+        return inputs.given[at][name] if at < length else name != "taking"
 
     while now < length:
         if given(now, "go"):
-            own, end = timetable(program, given, now)
+            own, end, own_blocked, own_held = timetable(program, given, now)
             pulses |= own
+            blocked, held = blocked | own_blocked, held | own_held
             busy |= set(range(now + 1, end + 1))
             now = end
         now += 1
@@ -107,6 +115,8 @@ def check(program, inputs, skip=0):
         seen, op = inputs.seen[at], pulses.get(at)
         assert seen["issue"] == (1 << op.kind if op else 0), at
         assert seen["busy"] == (at in busy), at
+        assert seen["blocked"] == (at in blocked), at
+        assert seen["held"] == (at in held), at
         assert seen["ended"] == (op is not None and op.kind == Kind.END), at
         if op:
             assert seen["op"] == bits(op), at
@@ -124,6 +134,7 @@ async def equals_the_timetable(dut, often):
         inputs = Inputs(cycles, draw, OFTEN[often])
         await cycles.run(60 * count + 200)
         dut.done.value = dut.due.value = 1
+        dut.taking.value = 0
         cycles.drivers.remove(inputs)
         dut.go.value = 0
         await cycles.until(lambda: not int(dut.busy.value))

@@ -14,9 +14,25 @@ from safetensors.numpy import load_file
 
 from antevolt.hdl.spec.errors import BadFile, BadInput
 from antevolt.sim.tasks import mnist1d_data
-from antevolt.sim.tasks.mnist1d import NEVER, Settings, compare, learn, machine, network, start
-from antevolt.sim.tasks.mnist1d_command import command
-from antevolt.sim.tasks.mnist1d_data import CLASSES, LENGTH, test_split, train_split, valid_split
+from antevolt.sim.tasks.mnist1d import (
+    MNIST1D,
+    NEVER,
+    Settings,
+    command,
+    machine,
+    network,
+    settings_of,
+    start,
+)
+from antevolt.sim.tasks.mnist1d_data import (
+    CLASSES,
+    LENGTH,
+    fresh_split,
+    test_split,
+    train_split,
+    valid_split,
+)
+from antevolt.sim.tasks.run import compare, learn
 
 SHORT = Settings(epochs=2, hidden=(18, 18), train=400, valid=100, test=50, every=1, eta=2.0**-7)
 ARGUMENTS = ["--epochs=2", "--hidden=18,18", "--train=400", "--valid=100", "--test=50", "--every=1"]
@@ -33,9 +49,9 @@ def test_splits() -> None:
     np.random.seed(3)
     random.seed(3)
     mnist1d_data._generate.cache_clear()
-    splits = train_split(), valid_split(), test_split()
+    splits = train_split(), valid_split(), test_split(), fresh_split()
     assert (np.random.rand(), random.random()) == expected
-    assert [len(split) for split in splits] == [4000, 2000, 1000]
+    assert [len(split) for split in splits] == [4000, 2000, 1000, 10_000]
     for split in splits:
         assert split.x.shape == (len(split), LENGTH)
         assert set(split.y.tolist()) == set(range(CLASSES))
@@ -73,13 +89,13 @@ def test_learns_and_goes_on_where_it_was_left(tmp_path: Path) -> None:
     for folder in folders:
         folder.mkdir()
     told: list[int] = []
-    whole = learn(SHORT, 0, folders[0], told.append)
+    whole = learn(MNIST1D, SHORT, 0, folders[0], told.append)
     assert told == [0, 1, 1]
     assert [e["epoch"] for e in whole["epochs"]] == [1, 2]
     assert whole["test"] > 0.16
     assert whole["epochs"][-1]["valid"] > 0.16
     assert whole["epochs"][0]["counters"]["steps"] == SHORT.steps
-    nothing = learn(SHORT, 0, folders[2], until=time.monotonic() - 1)
+    nothing = learn(MNIST1D, SHORT, 0, folders[2], until=time.monotonic() - 1)
     assert nothing["epochs"] == []
 
     def at_the_first(epochs: int) -> None:
@@ -87,11 +103,11 @@ def test_learns_and_goes_on_where_it_was_left(tmp_path: Path) -> None:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        learn(SHORT, 0, folders[1], at_the_first)
+        learn(MNIST1D, SHORT, 0, folders[1], at_the_first)
     kept = json.loads((folders[1] / "seed-0.json").read_text())
     assert len(kept["epochs"]) == 1
     assert kept["test"] is None
-    parts = learn(SHORT, 0, folders[1])
+    parts = learn(MNIST1D, SHORT, 0, folders[1])
     names = [{p.name for p in folder.iterdir()} for folder in folders]
     assert names == [{"seed-0.json", "seed-0-2.safetensors"}] * 2 + [set()]
     states = [load_file(folder / "seed-0-2.safetensors") for folder in folders[:2]]
@@ -103,16 +119,16 @@ def test_learns_and_goes_on_where_it_was_left(tmp_path: Path) -> None:
             del epoch["seconds"]
     assert parts["epochs"] == whole["epochs"]
     assert parts["test"] == whole["test"]
-    assert learn(SHORT, 0, folders[1])["test"] == whole["test"]  # is done
+    assert learn(MNIST1D, SHORT, 0, folders[1])["test"] == whole["test"]  # is done
 
 
 def test_records_of_others_are_refused(tmp_path: Path) -> None:
-    learn(replace(SHORT, train=32), 0, tmp_path)
+    learn(MNIST1D, replace(SHORT, train=32), 0, tmp_path)
     with pytest.raises(BadInput, match="other settings"):
-        learn(SHORT, 0, tmp_path)
+        learn(MNIST1D, SHORT, 0, tmp_path)
     (tmp_path / "seed-0.json").write_text("{")
     with pytest.raises(BadFile, match="remove it to start anew"):
-        learn(SHORT, 0, tmp_path)
+        learn(MNIST1D, SHORT, 0, tmp_path)
 
 
 def test_command(tmp_path: Path) -> None:
@@ -130,7 +146,14 @@ def test_command(tmp_path: Path) -> None:
     assert report["seeds"] == [0, 1]
     assert report["finished"]
     tests = [run["test"] for run in report["runs"]]
-    assert report["mean_test"] == pytest.approx(100 * np.mean(tests))
+    assert report["mean_test"] == pytest.approx(np.mean(tests))
+    assert "mean_fresh" not in report
+    commit = json.loads((out / "seed-0.json").read_text())["commit"]
+    more = CliRunner().invoke(command, [*arguments, "--json", "--fresh"])
+    assert more.exit_code == 0, more.output
+    runs = json.loads(more.stdout)["runs"]
+    assert all(0 < run["fresh"] < 1 and run["commit"] == commit for run in runs)
+    assert [run["test"] for run in runs] == tests
     again = CliRunner().invoke(command, arguments)
     assert again.exit_code == 0, again.output
     assert "mean of 2 seeds after 2 epochs" in again.stdout
@@ -143,14 +166,31 @@ def test_wrong_seeds(seeds: str) -> None:
     assert "--seeds" in result.output
 
 
+def test_too_few_sequences() -> None:
+    with pytest.raises(BadInput, match="do not fill"):
+        settings_of(train=5)
+
+
+def test_older_records_go_on(tmp_path: Path) -> None:
+    """Of before a setting existed: it was what is the default now."""
+    learn(MNIST1D, replace(SHORT, train=32), 0, tmp_path)
+    path = tmp_path / "seed-0.json"
+    record = json.loads(path.read_text())
+    del record["settings"]["slow"]
+    path.write_text(json.dumps(record))
+    assert learn(MNIST1D, replace(SHORT, train=32), 0, tmp_path) == record
+    with pytest.raises(BadInput, match="other settings"):
+        learn(MNIST1D, replace(SHORT, train=32, slow=2.0), 0, tmp_path)
+
+
 def test_seeds_twice(tmp_path: Path) -> None:
     result = CliRunner().invoke(command, ["--seeds=1,1", "--out", str(tmp_path)])
     assert isinstance(result.exception, BadInput)
 
 
 def test_numpy_equals_the_compiled_model() -> None:
-    """A batch in which the weights change; `--device rtl --compare 1` does it on the netlist."""
-    found = compare(replace(SHORT, device="model:numpy"), 0, 1)
+    """A batch in which the weights change; `--device rtl --compare 72` does it on the netlist."""
+    found = compare(MNIST1D, replace(SHORT, device="model:numpy"), 0, LENGTH)
     assert found["differing_bits"] == 0
     assert found["cycles"] == found["cycles_of_the_model"] > 0
     assert found["steps"] == LENGTH

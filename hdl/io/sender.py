@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sender: replies and frames of the outgoing ring, one after the other, to the line."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from antevolt.hdl.io.cobs import marked
+from antevolt.hdl.io.crc import Crc
+from antevolt.hdl.io.replies import FIELD_BYTES
+from antevolt.hdl.io.ring import POINTER_BITS
+from antevolt.hdl.spec.link import CRC_BYTES, ENTRY_BYTES
+
+__all__ = ["Sender"]
+
+
+class Sender(wiring.Component):
+    """A frame stays in the ring until the host has acknowledged it; a host that misses one asks for
+    all frames from there on.
+
+    Members
+    -------
+    valid, kind, sequence, fields, size, text, taken : the reply to send, see `replies`
+    end, base, address, data : of the ring;  made : a frame was committed
+    session : sequence number of the first frame
+    acknowledged : all frames before `up_to` arrived;  resend : go on from there
+    wrong : that frame was never made, a cycle later
+    upcoming : sequence number of the next frame that is made
+    mute : start nothing;  hold : start replies only
+    idle : between frames, and nothing to send
+    o : bytes
+    """
+
+    valid: Any
+    kind: Any
+    sequence: Any
+    fields: Any
+    size: Any
+    text: Any
+    taken: Any
+    end: Any
+    base: Any
+    address: Any
+    data: Any
+    made: Any
+    session: Any
+    acknowledged: Any
+    up_to: Any
+    resend: Any
+    wrong: Any
+    upcoming: Any
+    mute: Any
+    hold: Any
+    idle: Any
+    o: Any
+
+    def __init__(self, description: bytes):
+        self.description = description
+        pointer = POINTER_BITS
+        super().__init__(
+            {
+                "valid": In(1),
+                "kind": In(8),
+                "sequence": In(pointer),
+                "fields": In(8 * FIELD_BYTES),
+                "size": In(3),
+                "text": In(1),
+                "taken": Out(1),
+                "end": In(pointer),
+                "base": Out(pointer),
+                "address": Out(pointer),
+                "data": In(8),
+                "made": In(1),
+                "session": In(pointer),
+                "acknowledged": In(1),
+                "up_to": In(pointer),
+                "resend": In(1),
+                "wrong": Out(1),
+                "upcoming": Out(pointer),
+                "mute": In(1),
+                "hold": In(1),
+                "idle": Out(1),
+                "o": Out(stream.Signature(marked)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        # frames since the reset: made, sent, acknowledged; and the place of the next to send
+        self.count, self.sent, self.old = (Signal(POINTER_BITS, name=n) for n in ("made", "s", "o"))
+        self.target, self.place, self.again = Signal(POINTER_BITS), Signal(POINTER_BITS), Signal()
+        self.own, self.number = Signal(8), Signal(POINTER_BITS)
+        self.words, self.left = Signal(8 * FIELD_BYTES), Signal(8)
+        self.texts, self.rest, self.is_data = Signal(), Signal(3), Signal()
+        m.d.comb += [self.address.eq(self.place), self.upcoming.eq(self.session + self.count)]
+        with m.If(self.made):
+            m.d.sync += self.count.eq(self.count + 1)
+        self._acknowledge(m)
+        more = self.sent != self.count
+        walks = self.old != self.target
+        m.submodules.crc = self.crc = Crc()
+        with m.FSM():
+            with m.State("IDLE"):
+                m.d.comb += [
+                    self.crc.start.eq(1),
+                    self.idle.eq(~self.valid & ~(more & ~self.hold) & ~walks),
+                ]
+                m.d.sync += [self.own.eq(self.kind), self.number.eq(self.sequence)]
+                m.d.sync += [self.words.eq(self.fields), self.rest.eq(self.size)]
+                m.d.sync += [self.texts.eq(self.text), self.left.eq(0), self.is_data.eq(0)]
+                with m.If(self.valid & ~self.mute):
+                    m.d.comb += self.taken.eq(1)
+                    m.next = "KIND"
+                with m.Elif(walks):
+                    m.d.comb += self.address.eq(self.base)
+                    m.next = "WALK"
+                with m.Elif(self.again):
+                    m.d.sync += [self.again.eq(0), self.sent.eq(self.old), self.place.eq(self.base)]
+                with m.Elif(more & ~self.mute & ~self.hold):
+                    m.next = "LENGTH"
+            with m.State("WALK"):
+                base = self.base + self.data + ENTRY_BYTES
+                m.d.sync += [self.base.eq(base), self.old.eq(self.old + 1)]
+                with m.If(self.old == self.sent):  # it need not be sent again
+                    m.d.sync += [self.sent.eq(self.sent + 1), self.place.eq(base)]
+                m.next = "IDLE"
+            with m.State("LENGTH"):
+                m.d.sync += [self.left.eq(self.data), self.place.eq(self.place + 1)]
+                m.next = "LOOK"
+            with m.State("LOOK"):
+                m.d.sync += [self.rest.eq(0), self.texts.eq(0), self.is_data.eq(1)]
+                m.next = "FOUND"
+            with m.State("FOUND"):
+                m.d.sync += [self.own.eq(self.data), self.place.eq(self.place + 1)]
+                m.d.sync += self.number.eq(self.session + self.sent)
+                m.next = "KIND"
+            self._frame(m)
+        return m
+
+    def _acknowledge(self, m: Module) -> None:
+        """How many frames are acknowledged, if that can be."""
+        looks, ahead, resend = Signal(), Signal(POINTER_BITS), Signal()
+        m.d.sync += [looks.eq(self.acknowledged), resend.eq(self.resend)]
+        m.d.sync += ahead.eq(self.up_to - self.session - self.target)
+        possible = Signal()
+        m.d.comb += possible.eq(ahead <= (self.count - self.target)[:POINTER_BITS])
+        m.d.comb += self.wrong.eq(looks & ~possible)
+        with m.If(looks & possible):
+            m.d.sync += self.target.eq(self.target + ahead)
+            with m.If(resend):
+                m.d.sync += self.again.eq(1)
+
+    def _frame(self, m: Module) -> None:
+        """States that put out a frame, a byte when the CRC of the one before is done."""
+        depth = len(self.description)
+        m.submodules.text = text = Memory(shape=8, depth=depth, init=self.description)
+        read, letter = text.read_port(), Signal(range(depth + 1))
+        m.d.comb += read.addr.eq(letter)
+        end, counts, next_byte = Signal(), Signal(init=1), Signal()
+        byte = self.o.payload.byte
+        m.d.comb += [
+            self.o.payload.end.eq(end),
+            self.crc.byte.eq(byte),
+            self.crc.strobe.eq(next_byte & counts),
+        ]
+
+        def puts(value: Any) -> Any:
+            m.d.comb += [self.o.valid.eq(~self.crc.busy), byte.eq(value)]
+            m.d.comb += next_byte.eq(self.o.ready & ~self.crc.busy)
+            return m.If(next_byte)
+
+        with m.State("KIND"), puts(self.own):
+            m.next = "LOW"
+        with m.State("LOW"), puts(self.number[:8]):
+            m.next = "HIGH"
+        with m.State("HIGH"), puts(self.number[8:]):
+            m.d.sync += letter.eq(0)
+            m.next = "BODY"
+        with m.State("BODY"):
+            with m.If(self.texts):
+                with puts(read.data):
+                    m.d.sync += letter.eq(letter + 1)
+                    with m.If(letter == depth - 1):
+                        m.d.sync += self.texts.eq(0)
+            with m.Elif(self.left != 0):
+                with puts(self.data):
+                    m.d.sync += [self.left.eq(self.left - 1), self.place.eq(self.place + 1)]
+            with m.Elif(self.rest != 0):
+                with puts(self.words[:8]):
+                    m.d.sync += [self.words.eq(self.words >> 8), self.rest.eq(self.rest - 1)]
+            with m.Elif(~self.crc.busy):
+                m.d.sync += [self.words.eq(self.crc.crc), self.rest.eq(CRC_BYTES)]
+                m.next = "CRC"
+        with m.State("CRC"):
+            m.d.comb += counts.eq(0)
+            with m.If(self.rest != 0):
+                with puts(self.words[:8]):
+                    m.d.sync += [self.words.eq(self.words >> 8), self.rest.eq(self.rest - 1)]
+            with m.Else():
+                m.d.comb += end.eq(1)
+                with puts(0):
+                    m.d.sync += self.sent.eq(self.sent + self.is_data)
+                    m.next = "IDLE"

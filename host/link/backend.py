@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A board as a device: the backend protocol (`antevolt.host.backend`) over a session."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from antevolt.hdl.spec.errors import AntevoltError, BadInput, Closed, LinkError
+from antevolt.hdl.spec.flags import FLAG_BITS, Flag
+from antevolt.hdl.spec.formats import Raw
+from antevolt.hdl.spec.link import (
+    LINK_REGION,
+    LINK_WORDS,
+    PAYLOAD_BYTES,
+    Code,
+    Kind,
+    LinkRegister,
+)
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.memory_map import DATA_BITS, Region
+from antevolt.host.link import codec
+from antevolt.host.link.session import Session
+
+__all__ = ["LinkBackend"]
+
+TARGETED = int(Flag.VALID | Flag.TARGET_VALID)
+PLACE_BYTES = 4
+READ_WORDS = 512  # asked for at a time
+
+
+class LinkBackend:
+    """The core of a board.
+
+    session  connected
+    machine  None: whatever the board is; else it must be this one
+    """
+
+    def __init__(self, session: Session, machine: Machine | None = None):
+        self._session: Session | None = session
+        self.machine = session.hello.description.machine
+        self._well = True  # no call has failed: the two ends' counts must agree at the end
+        self._outputs: list[Raw] = []
+        self._answers: list[Raw] = []
+        if machine is not None and machine != self.machine:
+            session.close()
+            raise BadInput(
+                f"the board's core is {self.machine.to_json()}, not {machine.to_json()}; leave "
+                "out `machine`, or program the board anew"
+            )
+
+    @property
+    def session(self) -> Session:
+        if self._session is None:
+            raise Closed("the board is closed; open it again")
+        return self._session
+
+    def write(self, region: Region, unit: int, index: int, data: ArrayLike) -> None:
+        words = np.atleast_1d(np.asarray(data)).astype(np.int64).ravel()
+        with self._watched():
+            self._write(int(region), unit, index, words)
+
+    def read(self, region: Region, unit: int, index: int, count: int) -> Raw:
+        with self._watched():
+            return self._read(int(region), unit, index, count)
+
+    def run(
+        self,
+        x_words: ArrayLike,
+        y_words: ArrayLike,
+        steps: int,
+        outputs: int,
+        words: int | None = None,
+    ) -> Raw:
+        x = np.asarray(x_words, dtype=np.int64).reshape(steps, self.machine.total_streams, -1)
+        y = np.asarray(y_words, dtype=np.int64).ravel()
+        word, session = self.machine.formats.word, self.session
+        flags = x[:, :, 0] >> word
+        targeted = np.count_nonzero(flags & TARGETED == TARGETED, axis=1)
+        per_stream = y.size // targeted.sum() if y.size else 0
+        ends = np.cumsum(targeted) * per_stream
+        x = x & (1 << word) - 1 | flags[:, :, None] << word  # all words of a stream, so they pack
+        group = max(1, session.hello.description.link.x_words // (x[0].size))
+        # a group's inputs have a place at the core before its targets come
+        done = 0
+        with self._watched():
+            for start in range(0, steps, group):
+                stop = min(start + group, steps)
+                self._inputs(x[start:stop].ravel())
+                self._frames(Kind.Y, b"", y[done : ends[stop - 1]], word)
+                done = int(ends[stop - 1])
+                self._sort()
+            wanted = steps * outputs if words is None else words
+            found = self._await(self._outputs, wanted, "outputs")
+            session.flush()
+        return found
+
+    def counters(self) -> dict[str, int]:
+        """What the board counted since its reset: frames accepted, dropped by code, repeated."""
+        words = self._read(LINK_REGION, 0, 0, LINK_WORDS).tolist()
+        names = {int(code): code.name for code in Code}
+        names |= {int(LinkRegister.ACCEPTED): "ACCEPTED"}
+        names |= {int(LinkRegister.DUPLICATES): "DUPLICATES"}
+        return {name: int(words[number]) for number, name in names.items()}
+
+    def set_fingerprint(self, fingerprint: int) -> None:
+        """Tell the board which program it has, for the next HELLO."""
+        self._write(LINK_REGION, 0, LinkRegister.FINGERPRINT, np.array([fingerprint]))
+
+    def check_counts(self) -> None:
+        """Every frame once: raises LinkError when the two ends' counts disagree."""
+        counted, counts = self.counters(), self.session.counts
+        if counted["ACCEPTED"] != (counts.sent & 0xFFFF) or counts.accepted != counts.sent:
+            raise LinkError(
+                f"{counts.sent} frames were sent, {counts.accepted} acknowledged, the board "
+                f"accepted {counted['ACCEPTED']} (modulo 65536)"
+            )
+
+    def close(self) -> None:
+        """Let go of the board. Raises LinkError when a frame was lost without a word."""
+        if self._session is None:
+            return
+        try:
+            if self._well:
+                with self._watched():
+                    self.check_counts()
+        finally:
+            self._session.close()
+            self._session = None
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._well = False
+            raise
+
+    def _write(self, region: int, unit: int, index: int, words: Raw) -> None:
+        per_frame = (PAYLOAD_BYTES - PLACE_BYTES) * 8 // DATA_BITS
+        for start in range(0, words.size, per_frame):
+            part = words[start : start + per_frame]
+            place = bytes((region, unit)) + (index + start).to_bytes(2, "little")
+            self.session.send(Kind.WRITE, place + codec.pack(part, DATA_BITS))
+        self._sort()
+
+    def _read(self, region: int, unit: int, index: int, count: int) -> Raw:
+        parts = [np.zeros(0, dtype=np.int64)]
+        for start in range(0, count, READ_WORDS):
+            size = min(READ_WORDS, count - start)
+            place = bytes((region, unit)) + (index + start).to_bytes(2, "little")
+            self.session.send(Kind.READ, place + size.to_bytes(2, "little"))
+            parts.append(self._await(self._answers, size, "answer"))
+            if self._outputs:
+                raise AntevoltError("the core gave more outputs than its program asks for")
+        return np.concatenate(parts)
+
+    def _inputs(self, words: Raw) -> None:
+        """Frames with one set of flags for all, or, where that costs more, with flags per word."""
+        word = self.machine.formats.word
+        flags = words >> word
+        starts = np.concatenate([[0], np.flatnonzero(np.diff(flags)) + 1, [words.size]])
+        shared = 10 * (len(starts) - 1) + words.size * word / 8
+        if shared > words.size * (word + FLAG_BITS) / 8:
+            self._frames(Kind.X_FLAGS, b"", words, word + FLAG_BITS)
+            return
+        for a, b in zip(starts[:-1], starts[1:], strict=True):
+            self._frames(Kind.X, bytes((int(flags[a]),)), words[a:b], word)
+
+    def _frames(self, kind: Kind, head: bytes, words: Raw, width: int) -> None:
+        per_frame = (PAYLOAD_BYTES - len(head)) * 8 // width
+        for start in range(0, words.size, per_frame):
+            part = words[start : start + per_frame]
+            self.session.send(kind, head + codec.pack(part, width))
+
+    def _sort(self) -> None:
+        """What came, by kind."""
+        inbox = self.session.inbox
+        while inbox:
+            message = inbox.popleft()
+            if message.kind is Kind.OUT:
+                self._outputs.append(codec.outputs(message.payload, self.machine.formats.word))
+            elif message.kind is Kind.ANSWER:
+                self._answers.append(codec.unpack(message.payload, DATA_BITS))
+
+    def _await(self, parts: list[Raw], count: int, what: str) -> Raw:
+        """So many words; the device is of no further use when it does not come."""
+        inbox: Any = self.session.inbox
+        self._sort()
+        while sum(part.size for part in parts) < count:
+            self.session.wait(lambda: bool(inbox), what)
+            self._sort()
+        words = np.concatenate([np.zeros(0, dtype=np.int64), *parts])
+        parts.clear()
+        if words.size > count:
+            raise AntevoltError(f"{words.size} words came, {count} were asked for ({what})")
+        return words

@@ -1,0 +1,458 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A session with a board: frames in order, once each, both ways, over a line that may err.
+
+Lost frames are sent again from the first lost one on ("go back"): a line keeps the order, so what
+follows a gap would have to be kept by the board, in as much memory as the whole window. Timers
+run in the host alone, by the transport's clock; the board only answers. Nothing waits longer than
+`deadline`, nor on a board that is silent for long.
+"""
+
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from antevolt.hdl.spec.errors import Closed, DeadlineExceeded, LinkLost, NoPort, Refused
+from antevolt.hdl.spec.link import (
+    ENTRY_BYTES,
+    SLACK_BYTES,
+    VERSION,
+    AckFlag,
+    Code,
+    Description,
+    Kind,
+    parse_description,
+)
+from antevolt.host.link.codec import LONGEST, Decoder, Message, encode
+from antevolt.host.link.transport import Transport
+
+__all__ = ["Counts", "Hello", "Session"]
+
+BITS = 10  # of a byte on the line
+SILENT = 1.5  # times the board's silence: without a good frame that long the link is made anew
+IDLE = 0.5  # times its silence: without a word that long, the board is asked before anything else
+TRIES = 8
+ECHO_BYTES, ECHOES = 200, 4  # that prove a new rate
+AGAIN = (Code.CRC, Code.SHORT, Code.OVERSIZE, Code.SEQUENCE, Code.CREDIT)
+HALF, WHOLE = 1 << 15, 1 << 16
+
+
+@dataclass(frozen=True)
+class Hello:
+    """What a board said of itself.
+
+    fingerprint  of the loaded program, 0 when it is not known
+    session      of the last reset, 0 after power-up
+    """
+
+    description: Description
+    fingerprint: int
+    session: int
+
+
+@dataclass
+class Counts:
+    """Of one session. `sent` = `accepted` + those under way; the others are what it took.
+
+    sent, accepted       sequenced frames to the board, each once; acknowledged ones
+    received             sequenced frames from the board, each once
+    resent               frames sent again
+    repeated, early      frames from the board that had come before, or came after a gap
+    bad                  frames from the board that were damaged
+    errors               by code: frames that the board dropped, as far as it was heard
+    polls, renewals      questions into silence; times the link was made anew
+    bytes_out, bytes_in  on the line
+    """
+
+    sent: int = 0
+    accepted: int = 0
+    received: int = 0
+    resent: int = 0
+    repeated: int = 0
+    early: int = 0
+    bad: int = 0
+    errors: dict[str, int] = field(default_factory=dict)
+    polls: int = 0
+    renewals: int = 0
+    bytes_out: int = 0
+    bytes_in: int = 0
+
+
+@dataclass
+class _Sent:
+    """A frame until it is acknowledged."""
+
+    sequence: int
+    data: bytes
+    cost: int  # in the board's buffer
+
+
+class Session:
+    """Made by `Session(transport)`; then `connect`.
+
+    deadline  seconds that any one call may wait
+    baud      the fastest rate to use; None: the board's
+
+    All methods raise LinkLost when the board is silent or was reset, DeadlineExceeded, and Refused.
+    """
+
+    def __init__(self, transport: Transport, deadline: float = 60.0, baud: int | None = None):
+        self.transport, self.deadline, self.fastest = transport, deadline, baud
+        self.counts = Counts()
+        self.baud = 0
+        self.inbox: deque[Message] = deque()
+        self._decoder = Decoder()
+        self._hello: Hello | None = None
+        self._replies: deque[Message] = deque()
+        self._next = self._expected = self._session = 0
+        self._unacknowledged: deque[_Sent] = deque()
+        self._used = self._consumed = 0  # bytes of the board's buffer: ever taken, ever freed
+        self._owed = 0  # bytes that came and are not acknowledged
+        self._resent_at = self._asked_at = self._heard_at = self._moved_at = -1e9
+        self._spoke_at = 0.0
+        self._patience = 1.0  # grows with every question into silence: a board may be slow
+        self._end = float("inf")
+
+    @property
+    def hello(self) -> Hello:
+        """What the board said last; raises Closed before `connect`."""
+        if self._hello is None:
+            raise Closed("there is no session; connect first")
+        return self._hello
+
+    def ask(self, tries: int = TRIES) -> Hello:
+        """Who is there, at the rate of power-up; raises NoPort when nobody answers."""
+        self._start()
+        nonce = secrets.randbelow(WHOLE)
+        frame = encode(Kind.HELLO, nonce, bytes((VERSION,)))
+        for number in range(tries):
+            reply = self._question(b"\0" + frame, Kind.HELLO, nonce, 1 + number)
+            if reply is not None:
+                self._hello = _hello(reply.payload)
+                return self._hello
+        raise NoPort(
+            f"no board answers on {self.transport.name}; is it switched on and programmed, and is "
+            "this its port? (`antevolt devices` asks all ports)"
+        )
+
+    def connect(self) -> Hello:
+        """Ask who is there, reset the board, and agree on the fastest rate that works."""
+        self._rate(self.transport.power_up_baud)
+        hello = self.ask()
+        self.reset()
+        self._speed_up(hello.description)
+        return hello
+
+    def reset(self) -> None:
+        """Reset the board's core and buffers; what was under way is gone."""
+        self._start()
+        session = 1 + secrets.randbelow(WHOLE - 1)
+        frame = encode(Kind.RESET, session)
+        for number in range(TRIES):
+            if self._question(b"\0" + frame, Kind.RESET, session, 1 + number) is not None:
+                break
+        else:
+            raise LinkLost(f"{self.transport.name} does not answer a reset; switch it off and on")
+        self._session = self._next = self._expected = session
+        self._unacknowledged.clear()
+        self.inbox.clear()
+        self._used = self._consumed = self._owed = 0
+        self.counts.sent = self.counts.accepted = 0
+
+    def send(self, kind: Kind, payload: bytes) -> None:
+        """One sequenced frame; waits for room in the board's buffer."""
+        cost = len(payload) + ENTRY_BYTES
+        limit = self.hello.description.link.receive_bytes - SLACK_BYTES
+        self.wait(lambda: self._used - self._consumed + cost <= limit, "room in its buffer")
+        data = encode(kind, self._next, payload)
+        if not self._unacknowledged:
+            self._wake_late()
+        self._unacknowledged.append(_Sent(self._next, data, cost))
+        self._next = (self._next + 1) % WHOLE
+        self._used += cost
+        self.counts.sent += 1
+        self._write(data)
+
+    def flush(self) -> None:
+        """Until the board has acknowledged everything."""
+        self.wait(lambda: not self._unacknowledged, "an acknowledgement")
+
+    def receive(self, what: str) -> Message:
+        """The next sequenced frame."""
+        self.wait(lambda: bool(self.inbox), what)
+        return self.inbox.popleft()
+
+    def wait(self, done: Callable[[], bool], what: str) -> None:
+        """Read, answer and ask until `done`."""
+        if done():
+            return
+        self._start()
+        self._wake()
+        while not done():
+            self._turn()
+            if time.monotonic() > self._end:
+                raise DeadlineExceeded(
+                    f"{self.transport.name}: no {what} within {self.deadline:g} s"
+                )
+
+    def poll(self) -> None:
+        """Take what has come, without waiting."""
+        self._take(self.transport.read(0.0))
+
+    def echo(self, data: bytes) -> bool:
+        """Whether these bytes come back."""
+        self.send(Kind.ECHO, data)
+        back = b""
+        while len(back) < len(data):
+            message = self.receive("echo")
+            if message.kind is not Kind.ECHOED:
+                return False
+            back += message.payload
+        return back == data
+
+    def close(self) -> None:
+        self.transport.close()
+
+    def _start(self) -> None:
+        self._end = time.monotonic() + self.deadline
+
+    def _wake_late(self) -> None:
+        if self.transport.clock() - self._spoke_at >= IDLE * self.transport.silence:
+            self._start()
+            self._wake()
+
+    def _wake(self) -> None:
+        """After a while without a word, the board may have gone back to the rate of power-up."""
+        now = self.transport.clock()
+        if now - self._spoke_at < IDLE * self.transport.silence:
+            self._heard_at = max(self._heard_at, self._spoke_at)
+            return
+        self._acknowledge(AckFlag.REQUEST)
+        end = now + self._pause
+        while self.transport.clock() < end:
+            if self._take(self.transport.read(self._pause)):
+                return
+        self._renew()
+
+    @property
+    def _pause(self) -> float:
+        """Seconds of silence that mean a loss: what is under way, and an answer to it."""
+        under_way = self.transport.waiting() + sum(len(sent.data) for sent in self._unacknowledged)
+        return self.transport.latency + (under_way + 3 * LONGEST) * BITS / self.baud
+
+    def _write(self, data: bytes) -> None:
+        self.counts.bytes_out += len(data)
+        self._spoke_at = self.transport.clock()
+        self.transport.write(data)
+
+    def _turn(self) -> None:
+        """Read once; into silence, ask."""
+        if not self._take(self.transport.read(min(self._pause, 0.05))):
+            if self._owed:
+                self._acknowledge(0)
+            now = self.transport.clock()
+            since = max(self._heard_at, self._asked_at, self._spoke_at)
+            if now - since > self._pause * self._patience and not self.transport.waiting():
+                self._asked_at = now
+                self._patience = min(64.0, 2 * self._patience)
+                self.counts.polls += 1
+                self._acknowledge(AckFlag.RESEND | AckFlag.REQUEST)
+            silent = SILENT * self.transport.silence
+            if min(now - self._heard_at, now - self._moved_at) > silent:
+                self._renew()
+
+    def _take(self, data: bytes) -> bool:
+        """Frames out of bytes; whether any frame came."""
+        self.counts.bytes_in += len(data)
+        came = False
+        for message in self._decoder.feed(data):
+            came = True
+            if message is None:
+                self.counts.bad += 1
+                self._ask_again()
+            else:
+                self._heard_at = self.transport.clock()
+                self._patience = max(1.0, self._patience / 2)
+                self._handle(message)
+        window = self._hello.description.link.send_bytes if self._hello else WHOLE
+        if self._owed > window // 4:
+            self._acknowledge(0)
+        return came
+
+    def _handle(self, message: Message) -> None:
+        kind, sequence, payload = message
+        if kind.sequenced:
+            ahead = (sequence - self._expected) % WHOLE
+            if ahead == 0:
+                self._expected = (sequence + 1) % WHOLE
+                self._owed += len(payload) + ENTRY_BYTES
+                self.counts.received += 1
+                self.inbox.append(message)
+            elif ahead < HALF:
+                self.counts.early += 1
+                self._ask_again()
+            else:
+                self.counts.repeated += 1
+                self._owed += 1
+        elif kind is Kind.ACK:
+            consumed = int.from_bytes(payload[:2], "little")
+            self._acknowledged(sequence)
+            freed = (consumed - self._consumed) % WHOLE
+            if freed <= self._used - self._consumed:
+                self._consumed += freed
+            asked = self._asked_at > self._resent_at
+            if self._unacknowledged and asked and not self.transport.waiting():
+                self._resend(sequence)
+        elif kind is Kind.ERROR:
+            self._error(payload[0], payload[1], sequence)
+        else:
+            self._replies.append(message)
+
+    def _error(self, number: int, about: int, expected: int) -> None:
+        name = Code(number).name if number in set(Code) else f"code {number}"
+        self.counts.errors[name] = self.counts.errors.get(name, 0) + 1
+        self._acknowledged(expected)
+        if number in AGAIN:
+            if self._unacknowledged:
+                self._resend(expected)
+            return
+        if number == Code.ACKNOWLEDGED:  # an ACK that was late
+            return
+        raise Refused(
+            f"{self.transport.name} refused a frame of kind {about:#04x}: {name}; host and board "
+            "disagree, please report this"
+        )
+
+    def _acknowledged(self, expected: int) -> None:
+        """All frames before `expected` have arrived."""
+        if not self._unacknowledged:
+            return
+        count = (expected - self._unacknowledged[0].sequence) % WHOLE
+        if count > len(self._unacknowledged):
+            return  # an old one
+        for _ in range(count):
+            self._unacknowledged.popleft()
+            self.counts.accepted += 1
+            self._moved_at = self.transport.clock()
+
+    def _resend(self, expected: int) -> None:
+        """All frames from `expected` on, once in a pause."""
+        now = self.transport.clock()
+        if expected != self._unacknowledged[0].sequence or now - self._resent_at < self._pause:
+            return
+        self._resent_at = now
+        for sent in self._unacknowledged:
+            self.counts.resent += 1
+            self._write(sent.data)
+
+    def _ask_again(self) -> None:
+        """A frame from the board is missing: once in a pause."""
+        now = self.transport.clock()
+        if now - self._asked_at >= self._pause:
+            self._asked_at = now
+            self._acknowledge(AckFlag.RESEND | AckFlag.REQUEST)
+
+    def _acknowledge(self, flags: int) -> None:
+        self._owed = 0
+        self._write(encode(Kind.ACK, self._expected, bytes((flags,))))
+
+    def _question(self, frame: bytes, kind: Kind, nonce: int, patience: int = 1) -> Message | None:
+        """The reply of this kind and number, or None after some pauses without it."""
+        self._replies.clear()
+        self._write(frame)
+        end = self.transport.clock() + patience * (4 * self.transport.latency + self._pause)
+        while self.transport.clock() < end:
+            self._take_replies(self.transport.read(0.02))
+            for reply in self._replies:
+                if reply.kind is kind and reply.sequence == nonce:
+                    self._heard_at = self.transport.clock()
+                    return reply
+            if time.monotonic() > self._end:
+                raise DeadlineExceeded(
+                    f"{self.transport.name}: no answer within {self.deadline:g} s"
+                )
+        return None
+
+    def _take_replies(self, data: bytes) -> None:
+        """Beside a session: only replies count."""
+        self.counts.bytes_in += len(data)
+        for message in self._decoder.feed(data):
+            if message is not None and message.kind in (Kind.HELLO, Kind.RESET, Kind.BAUD):
+                self._replies.append(message)
+
+    def _rate(self, baud: int) -> None:
+        self.baud = baud
+        self.transport.set_baud(baud)
+
+    def _speed_up(self, description: Description) -> None:
+        """The fastest rate at which an echo comes back whole."""
+        link = description.link
+        most = min(link.fastest_baud, self.fastest or link.fastest_baud)
+        slow = self.baud
+        rates = []
+        while most > link.power_up_baud * 1.5:
+            rates.append(most)
+            most = most // 2
+        for rate in rates:
+            if self._try(link.divisor(rate), round(link.clock_hz / link.divisor(rate))):
+                return
+            # the board goes back by itself
+            until = self.transport.clock() + 2 * link.trial + self._pause
+            while self.transport.clock() < until:
+                self.transport.read(0.05)
+            self._rate(slow)
+            self.ask()
+            self.reset()
+
+    def _try(self, divisor: int, baud: int) -> bool:
+        nonce = secrets.randbelow(WHOLE)
+        frame = encode(Kind.BAUD, nonce, divisor.to_bytes(2, "little"))
+        for _ in range(TRIES):
+            if self._question(frame, Kind.BAUD, nonce) is not None:
+                break
+        else:
+            return False
+        self._rate(baud)
+        whole, self.deadline = self.deadline, min(self.deadline, 10.0)
+        try:
+            return all(self.echo(secrets.token_bytes(ECHO_BYTES)) for _ in range(ECHOES))
+        except (LinkLost, DeadlineExceeded):
+            return False
+        finally:
+            self.deadline = whole
+
+    def _renew(self) -> None:
+        """The board is silent: it has gone back to the rate of power-up, or is gone."""
+        self.counts.renewals += 1
+        self._moved_at = self.transport.clock()
+        baud = self.baud
+        self._rate(self.transport.power_up_baud)
+        try:
+            found = self.ask(4)
+        except NoPort:
+            raise LinkLost(
+                f"{self.transport.name} does not answer any more; is it still there? What the "
+                "board did since the last checkpoint is lost"
+            ) from None
+        if found.session != self._session:
+            raise LinkLost(
+                f"{self.transport.name} was reset or switched off; go on from a checkpoint"
+            )
+        link = found.description.link
+        nonce = secrets.randbelow(WHOLE)
+        frame = encode(Kind.BAUD, nonce, link.divisor(baud).to_bytes(2, "little"))
+        if self._question(frame, Kind.BAUD, nonce) is not None:
+            self._rate(baud)
+        self._asked_at = self.transport.clock()
+        self._acknowledge(AckFlag.RESEND | AckFlag.REQUEST)
+
+
+def _hello(payload: bytes) -> Hello:
+    text, rest = payload[:-6], payload[-6:]
+    try:
+        description = parse_description(text)
+    except ValueError as error:
+        raise NoPort(f"there is something else than this version's board: {error}") from error
+    fingerprint, session = int.from_bytes(rest[:4], "little"), int.from_bytes(rest[4:], "little")
+    return Hello(description, fingerprint, session)

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables of the serial link, from the table that gateware and host are made from."""
+
+from antevolt.hdl.spec.errors import BadFile
+from antevolt.hdl.spec.link import (
+    HEAD,
+    LINK_REGION,
+    LINK_WORDS,
+    PAYLOAD_BYTES,
+    SLACK_BYTES,
+    TABLE,
+    VERSION,
+    Code,
+    LinkParameters,
+)
+from antevolt.host.link.codec import LONGEST
+from antevolt.sim.docs.mutants import record
+
+__all__ = ["codes", "description", "faults", "frames", "limits"]
+
+MEANS = {
+    Code.CRC: "the CRC or the COBS code is wrong, or a stop bit was low",
+    Code.SHORT: "less than a header and a CRC",
+    Code.OVERSIZE: f"a payload of more than {PAYLOAD_BYTES} bytes; the rest is skipped",
+    Code.KIND: "a first byte that is no kind a board takes",
+    Code.LENGTH: "a payload that this kind cannot have, or a broken word at its end",
+    Code.RANGE: "a memory, a unit, a word or a rate that this board has not",
+    Code.SEQUENCE: "a frame before this one is missing",
+    Code.CREDIT: "no room in the receive buffer",
+    Code.VERSION: "HELLO of another version of the protocol",
+    Code.ACKNOWLEDGED: "ACK of a frame that was never sent",
+}
+
+
+def frames() -> str:
+    """Both directions, a frame a line."""
+    parts = []
+    for sender, title in (("host", "From the host"), ("board", "From the board")):
+        lines = [
+            f"**{title}**",
+            "",
+            "| kind | | sequence | payload | meaning |",
+            "|---|---|---|---|---|",
+        ]
+        for frame in TABLE:
+            if frame.sender == sender:
+                payload = [f"`{f.name}` ({f.size or 'n'}): {f.about}" for f in frame.fields]
+                if frame.packed == "*":
+                    payload.append("words, packed as said")
+                elif frame.packed:
+                    payload.append(f"words of {frame.packed} bits")
+                order = "in order" if frame.kind.sequenced else "free"
+                lines.append(
+                    f"| `{frame.kind.name}` {frame.kind:#04x} | {order} | {frame.sequence} "
+                    f"| {'; '.join(payload) or '-'} | {frame.about} |"
+                )
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def codes() -> str:
+    """Of ERROR and of the counters; raises BadFile for one that nobody described."""
+    if set(MEANS) != set(Code):
+        raise BadFile("sim/docs/link.py does not describe every code of hdl/spec/link.py")
+    lines = ["| code | | the frame |", "|---|---|---|"]
+    lines += [f"| {int(code)} | {code.name} | {MEANS[code]} |" for code in Code]
+    return "\n".join(lines)
+
+
+def limits() -> str:
+    """Numbers of the table, and what a board is built with when nothing else is said."""
+    link = LinkParameters()
+    rows = {
+        "version of the protocol": VERSION,
+        "payload, bytes at most": PAYLOAD_BYTES,
+        "frame on the line, bytes at most, delimiter included": LONGEST + 1,
+        f"receive buffer, bytes; the host may fill all but {SLACK_BYTES}": link.receive_bytes,
+        "send buffer, bytes": link.send_bytes,
+        "inputs that wait at the core, words": link.x_words,
+        "rate at power-up, baud": link.power_up_baud,
+        "seconds without a good frame until a board is mute": link.silence,
+        "seconds of trial of a new rate": link.trial,
+        f"words of region {LINK_REGION}, the link's registers": LINK_WORDS,
+    }
+    lines = ["| | |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {name} | {value} |" for name, value in rows.items())])
+
+
+def description() -> str:
+    """Fields of the description in HELLO."""
+    about = {
+        "spec": "CRC-32 of the contract: names of all fields and regions, and this table",
+        "build": "which build; 0: nobody said",
+        "clock_hz": "of the board",
+        "power_up": "clocks per bit at power-up",
+        "fastest": "clocks per bit, the least",
+        "receive_bytes": "buffer",
+        "send_bytes": "buffer",
+        "x_words": "inputs that wait at the core",
+    }
+    lines = ["| field | bytes | |", "|---|---|---|", "| version | 1 | of the protocol |"]
+    lines += [f"| {name} | {size} | {about[name]} |" for name, size in HEAD]
+    lines.append("| machine | 2 each | the parameters in `hdl/spec/machine.py`, in order |")
+    lines.append("| formats | 2 each | those of `Formats` in `hdl/spec/formats.py`, in order |")
+    return "\n".join(lines)
+
+
+def faults() -> str:
+    """The last long campaign."""
+    found = record("faults.json")
+    ways = {"to board": 0, "from board": 0}
+    kinds: dict[str, int] = {}
+    for name, count in found["faults"].items():
+        way, kind = name.split(": ")
+        ways[way] += count
+        kinds[kind] = kinds.get(kind, 0) + count
+    rows = {
+        "faults injected": f"{found['injected']:,} ({ways['to board']:,} to the board, "
+        f"{ways['from board']:,} from it), in {found['line_bytes']:,} bytes",
+        "by kind": ", ".join(f"{kind} {count:,}" for kind, count in sorted(kinds.items())),
+        "wrong data that nobody noticed": found["undetected"],
+        "calls that hung until their deadline": found["hangs"],
+        "calls that failed otherwise": found["failed"],
+        "board switched off in between, and noticed": f"{found['resets']}, {found['noticed']}",
+        "frames sent again by the host": f"{found['resent']:,}",
+        "longest call, of the line's time": f"{1000 * found['slowest']:.0f} ms",
+    }
+    when = f"{found['date'][:10]}, commit {found['commit'][:10]}, seed {found['seed']}:"
+    lines = [when, "", "| | |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {name} | {value} |" for name, value in rows.items())])

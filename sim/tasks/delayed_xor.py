@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`antevolt task delayed-xor`: remember the last cue of each of two kinds, and say if they differ.
+
+Two inputs are zero but for cues of one step, +1 or -1, at random times. The target, at every step,
+is the product of the last cue of the one and the last cue of the other input, however long ago they
+came. The test has one cue in 500 steps.
+
+No feed-forward network of these neurons can do that. What such a neuron knows of the past is in its
+membrane, and u <- u + (s - u) / tau_m forgets: after T steps the share exp(-T / tau_m) is left of
+what a cue did, whatever the weights, and a chain of L of them keeps no more than a polynomial of
+degree L - 1 times that. So the outputs after two different cues come together, until nothing but
+rounding, an LSB or two, is left between them. A loop has states that stay by themselves.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.network import Network, Parameters, Population, Projection
+from antevolt.host.device import Device
+from antevolt.sim.tasks.run_command import command as command_of
+from antevolt.sim.tasks.task import Record, Samples, Task
+from antevolt.sim.tasks.task import Settings as TaskSettings
+
+__all__ = ["DELAYED_XOR", "Settings", "command"]
+
+STEPS = 2000  # of an epoch
+RATES = (0.01, 0.3)  # cues in a step while it learns: log-uniform, one for each stream
+TEST_RATE, TEST_STEPS = 1 / 500, 5000
+REACTION = 5  # steps after a cue that are not counted
+NEVER = 1e17
+"""tau_m = tau_r of instantaneous neurons whose membrane stays at zero."""
+
+
+@dataclass(frozen=True)
+class Settings(TaskSettings):
+    """What a run depends on, besides its seed.
+
+    loop     a projection from the first hidden population to itself
+    slow     largest tau_m of the first hidden population, steps; 0: all are instantaneous
+    first, second  neurons of the hidden populations
+    eta      of the optimizer `sign`, at the start; it falls to zero by half a cosine
+    """
+
+    epochs: int = 60
+    rule: Literal["trace", "gle", "instantaneous"] = "instantaneous"
+    loop: bool = True
+    slow: float = 0.0
+    first: int = 24
+    second: int = 16
+    streams: int = 16
+    apply_every: int = 10
+    eta: float = 2e-3
+    beta: float = 4.0
+    reach: float = 0.9
+
+
+def network(settings: Settings, seed: int) -> Network:
+    """2 - first (with a loop) - second - 1."""
+    tau_m: float | tuple[float, ...] = NEVER
+    tau_r: float | tuple[float, ...] = NEVER
+    if settings.slow:
+        tau_m = tuple(np.geomspace(1.0, settings.slow, settings.first).tolist())
+        tau_r = 1.0
+    loop = (Projection(1, 1, bias=False),) if settings.loop else ()
+    return Network(
+        inputs=2,
+        populations=(
+            Population(settings.first, "tanh", tau_m, tau_r, rule=settings.rule),
+            Population(settings.second, "tanh", NEVER, NEVER, rule="instantaneous"),
+            Population(1, "linear", NEVER, NEVER, rule="instantaneous"),
+        ),
+        projections=(Projection(0, 1), *loop, Projection(1, 2), Projection(2, 3)),
+        beta=settings.beta,
+        optimizer="sign",
+        momentum=1 - 2.0**-3,
+        eta=settings.eta,
+        apply_every=settings.apply_every,
+        seed=seed,
+    )
+
+
+def machine(settings: Settings) -> Machine:
+    """A core with room for it."""
+    return Machine(
+        rows=4,
+        streams=settings.streams,
+        w_depth=1024,
+        r_depth=512,
+        state_depth=256,
+        q_depth=128,
+        program_depth=256,
+        moments=1,
+    )
+
+
+def start(settings: Settings, seed: int) -> Parameters:
+    """Of U(-1.7, 1.7) / sqrt(inputs); the loop normal, its spectral radius about `reach`."""
+    drawn = network(settings, seed).random_parameters(seed, gain=1.7)
+    if settings.loop:
+        n = settings.first
+        loop = np.random.default_rng((seed, 1)).normal(size=(n, n)) / np.sqrt(n)
+        drawn["1.weight"] = settings.reach * loop
+    return drawn
+
+
+def cues(
+    rng: np.random.Generator, steps: int, rates: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """x [T, S, 2], y [T, S, 1] and the steps since the last cue [T, S]; `rates` [S].
+
+    Both cues come in the first step.
+    """
+    streams = len(rates)
+    x = np.zeros((steps, streams, 2))
+    when = rng.random((steps, streams)) < rates
+    which = rng.integers(0, 2, (steps, streams))
+    signs = rng.choice([-1.0, 1.0], (steps, streams))
+    for channel in (0, 1):
+        x[..., channel] = np.where(when & (which == channel), signs, 0.0)
+    x[0] = rng.choice([-1.0, 1.0], (streams, 2))
+    number = np.arange(steps)[:, None, None]
+    last = np.maximum.accumulate(np.where(x != 0, number, 0), axis=0)
+    held = np.take_along_axis(x, last, axis=0)
+    since = (number - last).min(axis=2)
+    return x, held.prod(axis=2, keepdims=True), since
+
+
+def samples(settings: Settings, seed: int, epoch: int) -> Samples:
+    """2000 steps; all streams start anew."""
+    rng = np.random.default_rng((seed, epoch))
+    low, high = np.log(RATES)
+    rates = np.exp(rng.uniform(low, high, settings.streams))
+    x, y, _ = cues(rng, STEPS, rates)
+    return Samples(x, y, first=np.arange(STEPS) == 0)
+
+
+def _learned(
+    settings: Settings, seed: int, epoch: int, given: Samples, outputs: NDArray[Any]
+) -> Record:
+    """Of all steps, those of the cues among them."""
+    return {"learning": float((np.sign(outputs) == given.y).mean())}
+
+
+def _right(core: Device, settings: Settings, rng: np.random.Generator, steps: int) -> float:
+    """Share of the steps, some steps after a cue and later, in which the sign is right."""
+    x, y, since = cues(rng, steps, np.full(settings.streams, TEST_RATE))
+    outputs = core.predict(x, first=np.arange(steps) == 0)
+    return float((np.sign(outputs) == y)[since >= REACTION].mean())
+
+
+def _look(core: Device, settings: Settings, seed: int, epoch: int) -> Record:
+    looked = (epoch + 1) % 10 == 0 or epoch + 1 == settings.epochs
+    rng = np.random.default_rng((seed, epoch, 1))
+    return {"valid": _right(core, settings, rng, STEPS) if looked else None}
+
+
+def _test(core: Device, settings: Settings, seed: int) -> float:
+    return _right(core, settings, np.random.default_rng((seed, 0, 2)), TEST_STEPS)
+
+
+OF = Settings()
+OPTIONS = (
+    click.option("--epochs", type=click.IntRange(1), default=OF.epochs, show_default=True),
+    click.option(
+        "--rule",
+        type=click.Choice(["trace", "gle", "instantaneous"]),
+        default=OF.rule,
+        show_default=True,
+        help="Of the first hidden population.",
+    ),
+    click.option("--loop/--no-loop", default=OF.loop, show_default=True, help="From it to itself."),
+    click.option(
+        "--slow",
+        type=click.FloatRange(0, 2000),
+        default=OF.slow,
+        show_default=True,
+        help="Largest tau_m there, steps; 0: all neurons are instantaneous.",
+    ),
+    click.option("--first", type=click.IntRange(1, 60), default=OF.first, show_default=True),
+    click.option("--second", type=click.IntRange(1, 60), default=OF.second, show_default=True),
+    click.option("--streams", type=click.IntRange(1, 64), default=OF.streams, show_default=True),
+    click.option(
+        "--apply-every", type=click.IntRange(1), default=OF.apply_every, show_default=True
+    ),
+    click.option("--eta", type=float, default=OF.eta, show_default=True, help="At the start."),
+    click.option("--beta", type=float, default=OF.beta, show_default=True),
+    click.option(
+        "--reach",
+        type=float,
+        default=OF.reach,
+        show_default=True,
+        help="Of the loop's start.",
+    ),
+)
+
+DELAYED_XOR = Task(
+    name="delayed-xor",
+    help="Remember the last cue of each of two kinds, and say if they differ.",
+    title=lambda s: f"Delayed XOR, {'a loop' if s.loop else 'no loop'}, rule {s.rule}",
+    measure="right signs",
+    series=("learning", "valid"),
+    settings=Settings,
+    options=OPTIONS,
+    network=network,
+    machine=machine,
+    start=start,
+    samples=samples,
+    learned=_learned,
+    look=_look,
+    test=_test,
+    steps=lambda settings: STEPS,
+    rate=lambda settings, epoch: settings.eta * settings.cosine(epoch),
+)
+command = command_of(DELAYED_XOR)

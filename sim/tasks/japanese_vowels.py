@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`antevolt task japanese-vowels`: recognise nine speakers by how they say a vowel.
+
+12 numbers a step; two hidden populations, a third of each instantaneous, the rest leaky
+integrators; errors at each step from leaky logits, as for MNIST-1D. A prediction is the largest of
+the logits' sums over an utterance. Streams start anew with each, and the weights change when some
+have ended. Utterances are filled up with steps that have no target.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from antevolt.hdl.spec.errors import BadInput
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.network import Network, Parameters, Population
+from antevolt.host.device import Device
+from antevolt.sim.tasks.japanese_vowels_data import (
+    CHANNELS,
+    CLASSES,
+    LENGTH,
+    Utterances,
+    test_part,
+    train_part,
+)
+from antevolt.sim.tasks.run_command import command as command_of
+from antevolt.sim.tasks.task import Record, Samples, Task
+from antevolt.sim.tasks.task import Settings as TaskSettings
+
+__all__ = ["JAPANESE_VOWELS", "Settings", "command"]
+
+NEVER = 1e17
+"""tau_m = tau_r of instantaneous neurons whose membrane stays at zero."""
+PER_SPEAKER = 30
+
+
+@dataclass(frozen=True)
+class Settings(TaskSettings):
+    """What a run depends on, besides its seed.
+
+    rule     of the hidden populations; the output's is `instantaneous`
+    hidden   neurons of each of the two hidden populations
+    held     training utterances of each speaker that are not learned but looked at: all settings
+             were chosen on them; none are held back in a run that counts
+    noise    standard deviation of what is added to the inputs, new in each epoch
+    streams  utterances at a time
+    eta      of the optimizer `sign`, at the start; it falls to zero by half a cosine
+    """
+
+    rule: Literal["trace", "gle", "instantaneous"] = "trace"
+    hidden: int = 48
+    held: int = 0
+    noise: float = 0.3
+    streams: int = 9
+    eta: float = 2e-3
+    beta: float = 4.0
+
+
+def network(settings: Settings, seed: int) -> Network:
+    """12 - hidden - hidden - 9."""
+    fast = settings.hidden // 3
+    slow = (settings.hidden - fast + 1) // 2
+    leaky = (2.0,) * slow + (4.0,) * (settings.hidden - fast - slow)
+    tau_m, tau_r = leaky + (NEVER,) * fast, (1.0,) * len(leaky) + (NEVER,) * fast
+    hidden = Population(settings.hidden, "tanh", tau_m, tau_r, rule=settings.rule)
+    return Network(
+        inputs=CHANNELS,
+        populations=(hidden, hidden, Population(CLASSES, "linear", rule="instantaneous")),
+        beta=settings.beta,
+        cost="cross_entropy",
+        softmax_gain=4.0,
+        tau_z=8.0,
+        optimizer="sign",
+        momentum=1 - 2.0**-3,
+        eta=settings.eta,
+        apply_every=LENGTH,
+        seed=seed,
+    )
+
+
+def machine(settings: Settings) -> Machine:
+    """A core with room for it."""
+    return Machine(
+        rows=3,
+        streams=settings.streams,
+        w_depth=2048,
+        r_depth=512,
+        state_depth=512,
+        q_depth=128,
+        io_depth=256,
+        program_depth=256,
+        moments=1,
+    )
+
+
+def start(settings: Settings, seed: int) -> Parameters:
+    """Weights in +-1.7 / sqrt(inputs of a neuron), biases in +-1 / sqrt(inputs)."""
+    rng, drawn = np.random.default_rng(seed), Parameters()
+    sizes = network(settings, seed).sizes
+    for k, (source, target) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        drawn[f"{k}.weight"] = rng.uniform(-1.7, 1.7, (target, source)) / math.sqrt(source)
+        drawn[f"{k}.bias"] = rng.uniform(-1, 1, target) / math.sqrt(source)
+    return drawn
+
+
+def _parts(settings: Settings) -> tuple[Utterances, Utterances]:
+    """What is learned and what is held back: the last ones of each speaker."""
+    whole = train_part()
+    places = np.concatenate([np.flatnonzero(whole.y == speaker) for speaker in range(CLASSES)])
+    by_speaker = places.reshape(CLASSES, PER_SPEAKER)
+    kept = PER_SPEAKER - settings.held
+    return whole.take(by_speaker[:, :kept].ravel()), whole.take(by_speaker[:, kept:].ravel())
+
+
+def _streams(settings: Settings, given: Utterances) -> Samples:
+    """One after the other on all streams, filled up at the end."""
+    streams = settings.streams
+    missing = -len(given) % streams
+    x = np.concatenate([given.x, np.zeros((missing, LENGTH, CHANNELS))])
+    y = np.concatenate([given.y, np.zeros(missing, np.int64)])
+    lengths = np.concatenate([given.lengths, np.zeros(missing, np.int64)])
+    targets = np.repeat(np.eye(CLASSES)[y][:, None], LENGTH, axis=1)
+    there = (np.arange(LENGTH) < lengths[:, None])[..., None]
+
+    def stepwise(values: NDArray[Any]) -> NDArray[Any]:
+        batches = values.reshape(-1, streams, LENGTH, values.shape[-1])
+        return batches.swapaxes(1, 2).reshape(-1, streams, values.shape[-1])
+
+    return Samples(
+        stepwise(x),
+        stepwise(targets),
+        first=np.arange(len(x) // streams * LENGTH) % LENGTH == 0,
+        target_valid=stepwise(there)[..., 0],
+    )
+
+
+def _drawn(settings: Settings, seed: int, epoch: int) -> Utterances:
+    """Those of an epoch, in an order and with noise that follow from seed and epoch."""
+    rng, given = np.random.default_rng((seed, epoch)), _parts(settings)[0]
+    given = given.take(rng.permutation(len(given)))
+    there = (np.arange(LENGTH) < given.lengths[:, None])[..., None]
+    noisy = given.x + settings.noise * rng.normal(size=given.x.shape) * there
+    return Utterances(noisy, given.lengths, given.y)
+
+
+def _right(settings: Settings, given: Samples, outputs: NDArray[Any], count: int) -> float:
+    """Share of the first `count` utterances whose largest sum of logits is their speaker's."""
+    there = np.asarray(given.target_valid)[..., None]
+    sums = (outputs * there).reshape(-1, LENGTH, settings.streams, CLASSES).sum(axis=1)
+    labels = given.y[::LENGTH].argmax(axis=-1)
+    right = (sums.argmax(axis=-1) == labels).ravel()[:count]
+    return float(right.mean())
+
+
+def samples(settings: Settings, seed: int, epoch: int) -> Samples:
+    """All utterances that are learned, once."""
+    return _streams(settings, _drawn(settings, seed, epoch))
+
+
+def _learned(
+    settings: Settings, seed: int, epoch: int, given: Samples, outputs: NDArray[Any]
+) -> Record:
+    count = CLASSES * (PER_SPEAKER - settings.held)
+    return {"train": _right(settings, given, outputs, count)}
+
+
+def _accuracy(core: Device, settings: Settings, part: Utterances) -> float:
+    given = _streams(settings, part)
+    outputs = core.predict(given.x, first=given.first)
+    return _right(settings, given, outputs, len(part))
+
+
+def _look(core: Device, settings: Settings, seed: int, epoch: int) -> Record:
+    looked = settings.held and ((epoch + 1) % 10 == 0 or epoch + 1 == settings.epochs)
+    return {"valid": _accuracy(core, settings, _parts(settings)[1]) if looked else None}
+
+
+def _test(core: Device, settings: Settings, seed: int) -> float:
+    """Of the test utterances; where some were held back, of those: the test set is for the end."""
+    part = _parts(settings)[1] if settings.held else test_part()
+    return _accuracy(core, settings, part)
+
+
+def settings_of(**options: Any) -> Settings:
+    """From the options of the command; raises BadInput."""
+    settings = Settings(**options)
+    if settings.hidden < 3:
+        raise BadInput(f"hidden is {settings.hidden}; there is one neuron of each kind, 3 or more")
+    return settings
+
+
+OF = Settings()
+OPTIONS = (
+    click.option("--epochs", type=click.IntRange(1), default=OF.epochs, show_default=True),
+    click.option(
+        "--rule",
+        type=click.Choice(["trace", "gle", "instantaneous"]),
+        default=OF.rule,
+        show_default=True,
+        help="Of the hidden populations.",
+    ),
+    click.option("--hidden", type=click.IntRange(3, 100), default=OF.hidden, show_default=True),
+    click.option(
+        "--held",
+        type=click.IntRange(0, PER_SPEAKER - 1),
+        default=OF.held,
+        show_default=True,
+        help="Of each speaker's 30 training utterances, held back to choose settings on.",
+    ),
+    click.option("--noise", type=click.FloatRange(0), default=OF.noise, show_default=True),
+    click.option("--streams", type=click.IntRange(1, 64), default=OF.streams, show_default=True),
+    click.option("--eta", type=float, default=OF.eta, show_default=True, help="At the start."),
+    click.option("--beta", type=float, default=OF.beta, show_default=True),
+)
+
+JAPANESE_VOWELS = Task(
+    name="japanese-vowels",
+    help="Recognise nine speakers by how they say a vowel.",
+    title=lambda s: f"JapaneseVowels, rule {s.rule}",
+    measure="accuracy",
+    series=("train", "valid"),
+    settings=settings_of,
+    options=OPTIONS,
+    network=network,
+    machine=machine,
+    start=start,
+    samples=samples,
+    learned=_learned,
+    look=_look,
+    test=_test,
+    steps=lambda s: -(-CLASSES * (PER_SPEAKER - s.held) // s.streams) * LENGTH,
+    rate=lambda settings, epoch: settings.eta * settings.cosine(epoch),
+)
+command = command_of(JAPANESE_VOWELS)

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The picture of `antevolt task NAME`: figures over the epochs, seed by seed."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from antevolt.sim.tasks.task import Settings, Task
+
+__all__ = ["draw"]
+
+# Of the palette of Okabe and Ito: told apart by colour-blind eyes too.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+STYLES: tuple[dict[str, Any], ...] = (
+    {"linewidth": 0.8, "alpha": 0.6},
+    {"marker": "o", "markersize": 3},
+    {"linestyle": "--"},
+)
+FEW = 6  # seeds; of more, one line of the legend each is too many
+
+
+def draw(path: Path, task: Task, settings: Settings, runs: Sequence[Mapping[str, Any]]) -> None:
+    """Write a PNG to `path`; `runs` are records of `run.learn`. Raises OSError."""
+    figure = Figure(figsize=(8, 4.8), layout="constrained")
+    FigureCanvasAgg(figure)
+    panel = figure.subplots()
+    scale = 1 if task.logarithmic else 100
+    for k, run in enumerate(runs):
+        colour, epochs = COLOURS[k % len(COLOURS)], run["epochs"]
+        for name, style in zip(task.series, STYLES, strict=False):
+            there = [e for e in epochs if e[name] is not None]
+            panel.plot(
+                [e["epoch"] for e in there],
+                [scale * e[name] for e in there],
+                color=colour,
+                label=name if k == 0 else None,
+                **style,
+            )
+        if run["test"] is not None:
+            panel.plot(
+                len(epochs),
+                scale * run["test"],
+                color=colour,
+                marker="*",
+                markersize=11,
+                linestyle="",
+                label=f"seed {run['seed']}, test: {task.shown(run['test'])}"
+                if len(runs) <= FEW or k in (0, len(runs) - 1)
+                else None,
+            )
+    for (name, value), colour in zip(task.lines(settings).items(), COLOURS[::-1], strict=False):
+        panel.axhline(scale * value, color=colour, linestyle=":", label=name)
+    panel.set(xlabel="epoch", title=task.title(settings))
+    panel.grid(alpha=0.3)
+    if task.logarithmic:
+        panel.set(ylabel=task.measure, yscale="log")
+    else:
+        panel.set(ylabel=f"{task.measure} / %", ylim=(0, 101))
+    if runs:
+        panel.legend(loc="best", fontsize=8)
+    figure.savefig(path, dpi=150)

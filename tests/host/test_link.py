@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A session with a simulated board: all its traffic, and all that it must refuse or survive."""
+
+from collections.abc import Iterator
+from random import Random
+
+import numpy as np
+import pytest
+
+from antevolt.hdl.spec.errors import Closed, LinkLost, NoPort, Refused
+from antevolt.hdl.spec.link import (
+    PAYLOAD_BYTES,
+    VERSION,
+    Code,
+    Kind,
+    memory_limits,
+)
+from antevolt.hdl.spec.memory_map import DATA_BITS, Region
+from antevolt.host.link import codec
+from antevolt.host.link.backend import LinkBackend
+from antevolt.host.link.session import Session
+from antevolt.sim.rtl import fault_campaign
+from antevolt.sim.rtl.echo_core import DEPTH, WORD
+from antevolt.sim.rtl.echo_top import FAST, MACHINE, board, line
+from antevolt.sim.rtl.faults import KINDS
+from antevolt.sim.rtl.line import SimulatedLine
+
+VALID, TARGET = 1, 9
+REGION = Region.COEFFICIENTS
+
+
+@pytest.fixture
+def opened() -> Iterator[LinkBackend]:
+    backend = board()
+    yield backend
+    backend.close()
+
+
+def messages(wire: SimulatedLine, seconds: float = 0.01) -> list[codec.Message | None]:
+    """What the board says, at the rate of power-up."""
+    decoder, end, found = codec.Decoder(), wire.clock() + seconds, []
+    while wire.clock() < end:
+        found += decoder.feed(wire.read(0.002))
+    return found
+
+
+def test_who_is_there(opened: LinkBackend) -> None:
+    hello = opened.session.hello
+    assert hello.description.machine == MACHINE == opened.machine
+    assert hello.description.link.clock_hz == FAST.clock_hz
+    assert opened.session.baud == FAST.fastest_baud
+    assert hello.fingerprint == 0
+
+
+def test_words_come_back(opened: LinkBackend) -> None:
+    draw = Random(1)
+    words = [draw.getrandbits(DATA_BITS) for _ in range(DEPTH)]
+    opened.write(REGION, 0, 0, words)
+    assert opened.read(REGION, 0, 0, DEPTH).tolist() == words
+    assert opened.read(REGION, 0, 7, 1).tolist() == words[7:8]
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_steps(opened: LinkBackend, alike: bool) -> None:
+    """Outputs with their flags, whether those are the same for all or change with every word."""
+    rng, steps = np.random.default_rng(2), 400
+    x = rng.integers(-40, 40, steps)
+    flags = np.full(steps, VALID) if alike else rng.integers(0, 32, steps)
+    wanted = flags & 8 != 0  # all that this core looks at
+    flags[wanted] |= VALID
+    y = rng.integers(-900, 900, np.count_nonzero(wanted))
+    mask = (1 << WORD) - 1
+    out = opened.run(x & mask | flags << WORD, y & mask, steps, 1)
+    expected = 2 * x
+    expected[wanted] += y
+    assert np.array_equal(out, expected & mask | flags << WORD)
+    assert opened.session.counts.resent == 0
+
+
+def test_payload_uses_the_line(opened: LinkBackend) -> None:
+    """80 % of the line's rate, both ways at once."""
+    session, count = opened.session, 60
+    data, start = Random(3).randbytes(PAYLOAD_BYTES), session.transport.clock()
+    came = 0
+    for _ in range(count):
+        session.send(Kind.ECHO, data)
+        while session.inbox:
+            came += len(session.inbox.popleft().payload)
+    while came < count * len(data):
+        came += len(session.receive("echo").payload)
+    rate = count * len(data) / (session.transport.clock() - start)
+    assert rate >= 0.75 * session.baud / 10  # the start and the end count here too
+
+
+def test_counts_agree(opened: LinkBackend) -> None:
+    opened.session.echo(b"abc")
+    opened.check_counts()
+    counted = opened.counters()
+    assert counted.pop("ACCEPTED") == opened.session.counts.sent > 0
+    assert set(counted.values()) == {0}
+
+
+def test_a_program_has_a_fingerprint(opened: LinkBackend) -> None:
+    opened.set_fingerprint(0xDEADBEEF)
+    opened.session.flush()
+    assert fingerprint(opened) == 0xDEADBEEF
+    opened.write(REGION, 0, 0, [1])
+    assert fingerprint(opened) == 0xDEADBEEF
+    opened.write(Region.PROGRAM, 0, 0, [1])
+    assert fingerprint(opened) == 0
+
+
+def fingerprint(backend: LinkBackend) -> int:
+    return int(backend.read(15, 0, 14, 1)[0])  # type: ignore[arg-type]
+
+
+def test_silent_until_hello() -> None:
+    """Whatever comes: the first thing a board says answers HELLO."""
+    wire = line()
+    assert messages(wire) == []
+    wire.write(b"\0" + codec.encode(Kind.ECHO, 0, b"abc") + Random(4).randbytes(60) + b"\0")
+    wire.write(codec.encode(Kind.ACK, 0, b"\2") + codec.encode(Kind.HELLO, 1, b"\x63"))
+    assert messages(wire, 0.03) == []
+    wire.write(codec.encode(Kind.HELLO, 77, bytes((VERSION,))))
+    found = [m for m in messages(wire, 0.03) if m is not None]
+    assert [(m.kind, m.sequence) for m in found][:1] == [(Kind.HELLO, 77)]
+
+
+REFUSED = [
+    (Code.KIND, Kind.OUT, b"abc"),
+    (Code.LENGTH, Kind.X, b"\1\2"),
+    (Code.LENGTH, Kind.Y, b"123456"),
+    (Code.LENGTH, Kind.WRITE, bytes((3, 0, 0, 0, 1))),
+    (Code.LENGTH, Kind.READ, bytes((3, 0, 0, 0, 1))),
+    (Code.RANGE, Kind.READ, bytes((14, 0, 0, 0, 1, 0))),
+    (Code.RANGE, Kind.READ, bytes((REGION, 1, 0, 0, 1, 0))),
+    (Code.RANGE, Kind.READ, bytes((REGION, 0, 0, 0, 0, 0))),
+    (Code.RANGE, Kind.READ, bytes((REGION, 0, 0xFF, 0xFF, 1, 0))),
+    (Code.RANGE, Kind.WRITE, bytes((REGION, 0, 0xFF, 0xFF)) + codec.pack(np.array([1]), 36)),
+    (Code.RANGE, Kind.WRITE, bytes((Region.MOMENTS, 0, 0, 0)) + codec.pack(np.array([1]), 36)),
+]
+
+
+@pytest.mark.parametrize(("code", "kind", "payload"), REFUSED)
+def test_refused(opened: LinkBackend, code: Code, kind: Kind, payload: bytes) -> None:
+    """Dropped, counted, answered; nothing has changed, and the session goes on."""
+    words = list(range(1, DEPTH + 1))
+    opened.write(REGION, 0, 0, words)
+    opened.session.flush()
+    session = opened.session
+    session.transport.write(codec.encode(kind, session._next, payload))
+    with pytest.raises(Refused, match=code.name):
+        session.wait(lambda: False, "an error")
+    assert opened.read(REGION, 0, 0, DEPTH).tolist() == words
+    assert opened.counters()[code.name] == 1
+
+
+def test_limits_to_the_word(opened: LinkBackend) -> None:
+    """The last word of every region can be read; the one behind it cannot."""
+    for region, (units, words) in memory_limits(MACHINE).items():
+        if words:
+            opened.read(region, units - 1, words - 1, 1)  # type: ignore[arg-type]
+            place = bytes((region, units - 1)) + words.to_bytes(2, "little") + b"\1\0"
+            session = opened.session
+            session.transport.write(codec.encode(Kind.READ, session._next, place))
+            with pytest.raises(Refused, match="RANGE"):
+                session.wait(lambda: False, "an error")
+
+
+def test_oversize_and_early(opened: LinkBackend) -> None:
+    session = opened.session
+    session.transport.write(b"\1" * 600 + b"\0" + b"\3ab\0")
+    session.transport.write(codec.encode(Kind.ECHO, session._next + 1, b"early"))
+    assert session.echo(b"in time")
+    counted = opened.counters()
+    assert (counted["OVERSIZE"], counted["SHORT"], counted["SEQUENCE"]) == (1, 1, 1)
+
+
+def test_a_frame_that_comes_again(opened: LinkBackend) -> None:
+    session = opened.session
+    assert session.echo(b"once")
+    session.transport.write(codec.encode(Kind.ECHO, session._next - 1, b"once"))
+    assert session.echo(b"twice")
+    assert opened.counters()["DUPLICATES"] == 1
+
+
+def test_a_hanging_core_is_reset(opened: LinkBackend) -> None:
+    """99 is never answered: the buffers fill up behind it, and a reset frame still works."""
+    session = opened.session
+    payload = codec.pack(np.array([99]), WORD)
+    session.send(Kind.X, bytes((VALID,)) + payload)
+    session.send(Kind.READ, bytes((REGION, 0, 0, 0, 1, 0)))
+    for _ in range(8):
+        session.send(Kind.ECHO, bytes(PAYLOAD_BYTES))
+    session.flush()
+    session.reset()
+    assert session.echo(b"well again")
+    assert not session.inbox
+
+
+def test_no_credit_is_noticed(opened: LinkBackend) -> None:
+    """A host that sends more than it may: dropped, and sent again when there is room."""
+    session = opened.session
+    session.send(Kind.X, bytes((VALID,)) + codec.pack(np.array([99]), WORD))
+    session.send(Kind.READ, bytes((REGION, 0, 0, 0, 1, 0)))
+    session._used -= 1 << 20
+    for _ in range(10):
+        session.send(Kind.ECHO, bytes(PAYLOAD_BYTES))
+    for _ in range(50):
+        session._turn()
+    assert session.counts.errors["CREDIT"] >= 1
+    session.reset()
+    assert session.echo(b"well again")
+
+
+def test_a_board_that_hears_nothing_goes_back(opened: LinkBackend) -> None:
+    session, wire = opened.session, opened.session.transport
+    end = wire.clock() + 2 * FAST.silence
+    while wire.clock() < end:
+        wire.read(0.01)
+    assert session.echo(b"still there")
+    assert session.counts.renewals == 1
+    assert session.baud == FAST.fastest_baud
+
+
+def test_switched_off(opened: LinkBackend) -> None:
+    wire = opened.session.transport
+    assert isinstance(wire, SimulatedLine)
+    wire.power_up()
+    with pytest.raises(LinkLost, match="switched off"):
+        opened.session.echo(b"anybody?")
+    opened._well = False
+
+
+@pytest.mark.parametrize("level", [1, 2])
+def test_nobody_there(level: int) -> None:
+    wire = line()
+    wire.stuck = level
+    session = Session(wire)
+    session.baud = wire.power_up_baud
+    with pytest.raises(NoPort, match="no board answers"):
+        session.ask(2)
+
+
+def test_closed() -> None:
+    backend = board()
+    backend.close()
+    backend.close()
+    with pytest.raises(Closed):
+        backend.read(REGION, 0, 0, 1)
+
+
+def test_faults() -> None:
+    """The short campaign: every kind, both ways; `make faults` runs a long one."""
+    found = fault_campaign.campaign(80, seed=11, mean=300, resets=0.01)
+    assert found.passed, found.to_dict()
+    assert found.injected >= 80
+    assert found.resent > 0
+    assert found.bad > 0
+    assert set(found.dropped) >= {"CRC", "SEQUENCE"}
+    assert {name.split(": ")[1] for name in found.faults} == set(KINDS)
+
+
+def test_the_campaign_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that does not look at the CRC."""
+
+    def trusting(encoded: bytes) -> codec.Message | None:
+        body = codec.cobs.decode(encoded) if b"\0" not in encoded else b""
+        known = len(body) >= 7 and body[0] in codec.SENT
+        return codec.Message(Kind(body[0]), body[1] | body[2] << 8, body[3:-4]) if known else None
+
+    def careless(encoded: bytes) -> codec.Message | None:
+        try:
+            return trusting(encoded)
+        except codec.cobs.DecodeError:
+            return None
+
+    monkeypatch.setattr(codec, "parse", careless)
+    found = fault_campaign.campaign(
+        25, seed=12, mean=150, resets=0, only=("flip", "burst"), deadline=3
+    )
+    assert not found.passed
+    assert found.undetected

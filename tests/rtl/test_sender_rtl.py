@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sender: replies first, frames until they are acknowledged, all again when that is asked."""
+
+import zlib
+from random import Random
+
+import cocotb
+
+from antevolt.hdl.io.sender import Sender
+from antevolt.hdl.spec.link import ENTRY_BYTES, Kind
+from antevolt.sim.bench.streams import Cycles, Sink
+
+TEXT = b"\1description"
+END = 1 << 8
+
+
+class Bench:
+    """A ring that holds frames, and replies to offer."""
+
+    def __init__(self, dut, pressure="none", session=0xFFFE):
+        self.dut, self.cycles, self.session = dut, Cycles(dut), session
+        self.sink = Sink(self.cycles, "o", pressure, 1)
+        self.memory, self.frames, self.replies = bytearray(), [], []
+        self.address = self.wrong = 0
+        self.cycles.drivers.append(self)
+        dut.session.value = session
+
+    def drive(self):
+        self.dut.data.value = (self.memory + b"\0" * 300)[self.address]
+        self.dut.end.value = len(self.memory)
+        reply = self.replies[0] if self.replies else None
+        self.dut.valid.value = int(reply is not None)
+        if reply is not None:
+            for name, value in zip(
+                ("kind", "sequence", "fields", "size", "text"), reply, strict=True
+            ):
+                getattr(self.dut, name).value = value
+
+    def sample(self):
+        self.address = int(self.dut.address.value)
+        self.wrong += int(self.dut.wrong.value)
+        if int(self.dut.taken.value):
+            self.replies.pop(0)
+
+    async def pulse(self, **inputs):
+        for name, value in inputs.items():
+            getattr(self.dut, name).value = value
+        await self.cycles.step()
+        for name in inputs:
+            getattr(self.dut, name).value = 0
+
+    async def make(self, payload, kind=Kind.OUT):
+        self.memory += bytes((len(payload), kind)) + payload
+        self.frames.append((kind, payload))
+        await self.pulse(made=1)
+
+    def sent(self):
+        """(kind, sequence, payload) of the frames on the line, all with a good CRC."""
+        found, frame = [], bytearray()
+        for word in self.sink.words:
+            if word & END:
+                assert zlib.crc32(frame[:-4]) == int.from_bytes(frame[-4:], "little")
+                found.append((frame[0], frame[1] | frame[2] << 8, bytes(frame[3:-4])))
+                frame = bytearray()
+            else:
+                frame.append(word)
+        return found
+
+    def expected(self, start, end):
+        return [
+            (kind, (self.session + k) & 0xFFFF, payload)
+            for k, (kind, payload) in enumerate(self.frames)
+        ][start:end]
+
+    async def settle(self):
+        await self.cycles.run(40)
+        await self.cycles.until(lambda: int(self.dut.idle.value))
+        await self.cycles.run(5)
+
+    async def acknowledge(self, count, resend=0):
+        up_to = (self.session + count) & 0xFFFF
+        await self.pulse(acknowledged=1, up_to=up_to, resend=resend)
+        await self.settle()
+
+    @property
+    def base(self):
+        return int(self.dut.base.value)
+
+    def place(self, count):
+        return sum(ENTRY_BYTES + len(payload) for _, payload in self.frames[:count])
+
+
+@cocotb.test()
+@cocotb.parametrize(pressure=["none", "random"])
+async def sends_and_sends_again(dut, pressure):
+    bench, draw = Bench(dut, pressure), Random(pressure)
+    await bench.cycles.reset()
+    for length in (1, 0, 17, 40, 3):
+        await bench.make(draw.randbytes(length))
+    await bench.settle()
+    expected = bench.expected(0, 5)
+    assert bench.sent() == expected
+    await bench.acknowledge(2)
+    assert bench.base == bench.place(2)
+    assert bench.sent() == expected
+    await bench.acknowledge(3, resend=1)
+    expected = expected + bench.expected(3, 5)
+    assert bench.sent() == expected
+    assert bench.base == bench.place(3)
+    assert int(dut.upcoming.value) == (bench.session + 5) & 0xFFFF
+    await bench.make(b"more")
+    await bench.settle()
+    assert bench.sent() == expected + bench.expected(5, 6)
+    await bench.acknowledge(6)
+    assert bench.base == len(bench.memory)
+    assert bench.wrong == 0
+
+
+@cocotb.test()
+async def impossible_acknowledgements_change_nothing(dut):
+    bench = Bench(dut)
+    await bench.cycles.reset()
+    for text in (b"one", b"two"):
+        await bench.make(text)
+    await bench.settle()
+    await bench.acknowledge(1)
+    for count in (0, 3, -5, 0x8000):
+        await bench.acknowledge(count, resend=1)
+    assert bench.wrong == 4
+    assert bench.base == bench.place(1)
+    assert bench.sent() == bench.expected(0, 2)
+    await bench.acknowledge(1, resend=1)
+    assert bench.sent() == bench.expected(0, 2) + bench.expected(1, 2)
+
+
+@cocotb.test()
+async def acknowledged_while_it_waits_to_be_sent_again(dut):
+    """What was to be sent again is not, when it arrives meanwhile."""
+    bench = Bench(dut)
+    await bench.cycles.reset()
+    for text in (b"one", b"two", b"three"):
+        await bench.make(text)
+    await bench.settle()
+    dut.hold.value = 1
+    await bench.acknowledge(0, resend=1)
+    await bench.acknowledge(2)
+    dut.hold.value = 0
+    await bench.settle()
+    assert bench.sent() == bench.expected(0, 3) + bench.expected(2, 3)
+
+
+@cocotb.test()
+async def replies_come_first(dut):
+    bench = Bench(dut)
+    await bench.cycles.reset()
+    dut.mute.value = 1
+    await bench.make(b"data")
+    bench.replies = [
+        (Kind.HELLO, 7, 0x665544332211, 6, 1),
+        (Kind.ACK, 9, 0x44332211, 4, 0),
+        (Kind.RESET, 3, 0, 0, 0),
+    ]
+    await bench.cycles.run(300)
+    assert bench.sent() == []
+    dut.mute.value = 0
+    dut.hold.value = 1
+    await bench.cycles.run(1500)
+    replies = [
+        (Kind.HELLO, 7, TEXT + bytes.fromhex("112233445566")),
+        (Kind.ACK, 9, bytes.fromhex("11223344")),
+        (Kind.RESET, 3, b""),
+    ]
+    assert bench.sent() == replies
+    dut.hold.value = 0
+    await bench.settle()
+    assert bench.sent() == replies + bench.expected(0, 1)
+
+
+def test_sender(bench):
+    bench(Sender(TEXT))
