@@ -13,12 +13,13 @@ READY = .venv/ready
 # options of this make in the makes that tests start.
 unexport PYTHONPATH PYTHONHOME MAKEFLAGS MFLAGS
 
-.PHONY: help demo test verify faults lint lock clean prerequisites
+.PHONY: help demo test verify fit faults lint lock clean prerequisites
 
 help:
 	@echo "make demo     learn something before your eyes"
 	@echo "make test     lint, types and all tests"
 	@echo "make verify   compare the core with the model, bit for bit, on random networks"
+	@echo "make fit      build all boards and update docs/fit.md; takes hours"
 	@echo "make faults   disturb the serial link, many times, and count what gets through"
 	@echo "make lint     lint and types only"
 	@echo "make lock     write requirements.lock anew from pyproject.toml; UPGRADE=1 takes new versions"
@@ -32,6 +33,10 @@ test: lint
 
 verify: $(READY)
 	$(BIN)/antevolt verify --campaign --out out/campaign.json
+
+fit: $(READY)
+	$(BIN)/python -m antevolt.boards.all --seeds 3
+	$(BIN)/python -m antevolt.sim.docs
 
 faults: $(READY)
 	$(BIN)/antevolt faults --faults 1000000 --seconds 36000 --out out/faults.json

@@ -1,19 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which vendor's blocks a design is elaborated for."""
 
-from typing import Literal
+from typing import Literal, get_args
 
-__all__ = ["Ecp5", "Family", "family"]
+__all__ = ["FAMILIES", "Blocks", "Ecp5", "Family", "family"]
 
-Family = Literal["generic", "ecp5"]
+Family = Literal["generic", "ecp5", "ice40", "gowin"]
+FAMILIES: tuple[Family, ...] = get_args(Family)
 
 
-class Ecp5:
+class Blocks:
+    """A platform that only says whose blocks to use."""
+
+    def __init__(self, family: Family):
+        self.family: Family = family
+
+
+class Ecp5(Blocks):
     """A platform that only says: use the blocks of Lattice ECP5."""
 
-    family: Family = "ecp5"
+    def __init__(self) -> None:
+        super().__init__("ecp5")
 
 
 def family(platform: object) -> Family:
-    """The platform's family; anything that does not say gets plain descriptions."""
-    return getattr(platform, "family", "generic")
+    """A platform's family: its `blocks`, or else its `family`; others get plain descriptions."""
+    named = getattr(platform, "blocks", getattr(platform, "family", "generic"))
+    return named if named in FAMILIES else "generic"

@@ -37,11 +37,12 @@ class BadFile(AntevoltError, ValueError):
 
 
 class DoesNotFit(AntevoltError):
-    """A network that a core cannot hold; `resource`, `need` and `limit` say by how much."""
+    """A network that a core cannot hold, or a core that a part cannot; `resource`, `need` and
+    `limit` say by how much."""
 
-    def __init__(self, resource: str, need: int, limit: int, remedy: str):
+    def __init__(self, resource: str, need: int, limit: int, remedy: str, holder: str = "the core"):
         self.resource, self.need, self.limit = resource, need, limit
-        super().__init__(f"does not fit: {resource} needs {need}, the core has {limit}; {remedy}")
+        super().__init__(f"does not fit: {resource} needs {need}, {holder} has {limit}; {remedy}")
 
 
 class WrongCore(AntevoltError):

@@ -19,12 +19,14 @@ FOLDERS = {
     "host/link": "the host's end of the serial link",
     "sim/golden": "models in numpy; the fixed-point one also compiled (`twin.cpp`)",
     "sim/rtl": "the core's netlist in a simulator",
+    "sim/netlist": "the core after synthesis",
     "sim/ip": "the IP core as files",
     "sim/bench": "benches on the netlist, with cocotb",
     "sim/mutation": "does the comparison notice mistakes",
     "sim/tasks": "demonstrations",
     "sim/docs": "the generated parts of this manual",
-    "boards": "synthesis, place and route",
+    "sim/peers": "the same job elsewhere, for comparison",
+    "boards": "boards: pins, presets, synthesis, place and route, estimates",
 }
 
 

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from antevolt.hdl.core import ports
 from antevolt.hdl.spec import axi_map, description, program, roundings
 from antevolt.hdl.spec.formats import Formats
-from antevolt.sim.docs import link, mutants, results, task_results
+from antevolt.sim.docs import fit, link, mutants, results, task_results
 from antevolt.sim.docs.design import design
 from antevolt.sim.docs.files import files
 from antevolt.sim.docs.mechanisms import mechanisms
 from antevolt.sim.docs.numbers import coefficients, formats, learning_rates, limits, phi
+from antevolt.sim.docs.slots import slots
 from antevolt.sim.docs.timing import neurons, steps
 
 __all__ = ["SECTIONS"]
@@ -22,6 +23,11 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "description": description.markdown,
     "design": design,
     "files": files,
+    "fit_boards": fit.boards,
+    "fit_deep": fit.deep,
+    "fit_mechanisms": fit.mechanisms,
+    "fit_model": fit.model,
+    "fit_placed": fit.placed,
     "formats": formats,
     "learning_rates": learning_rates,
     "limits": limits,
@@ -46,5 +52,6 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "results_mnist1d": results.mnist1d,
     "results_saturations": results.saturations,
     "roundings": lambda: roundings.markdown(Formats()),
+    "slots": slots,
     "steps": steps,
 }

@@ -15,9 +15,8 @@ from repository import modules
 
 HDL, SPEC, LIB, CORE, IO = (f"antevolt.hdl{part}" for part in ("", ".spec", ".lib", ".core", ".io"))
 HOST, BOARDS, CACHE = "antevolt.host", "antevolt.boards", "antevolt.sim.cache"
-GOLDEN, RTL, BENCH, TASKS, DOCS, MUTATION = (
-    f"antevolt.sim.{part}" for part in ("golden", "rtl", "bench", "tasks", "docs", "mutation")
-)
+PARTS = ("golden", "rtl", "bench", "tasks", "docs", "mutation", "peers")
+GOLDEN, RTL, BENCH, TASKS, DOCS, MUTATION, PEERS = (f"antevolt.sim.{part}" for part in PARTS)
 AMARANTH = "amaranth"
 
 RULES: dict[str, tuple[str, ...]] = {
@@ -29,7 +28,7 @@ RULES: dict[str, tuple[str, ...]] = {
     IO: (SPEC, LIB, IO, AMARANTH),
     "antevolt.hdl.top": (SPEC, LIB, CORE, IO, AMARANTH),
     "antevolt.hdl.ip": (SPEC, LIB, CORE, IO, AMARANTH),
-    BOARDS: (HDL, BOARDS, AMARANTH, "amaranth_boards"),
+    BOARDS: (HDL, HOST, CACHE, BOARDS, AMARANTH, "amaranth_boards"),
     HOST: (SPEC, HOST, GOLDEN, CACHE),
     "antevolt.sim": (),
     CACHE: (SPEC,),
@@ -38,6 +37,8 @@ RULES: dict[str, tuple[str, ...]] = {
     RTL: (HDL, HOST, CACHE, RTL, AMARANTH),
     BENCH: (HDL, HOST, CACHE, GOLDEN, RTL, BENCH, BOARDS, AMARANTH),
     MUTATION: (HDL, HOST, GOLDEN, RTL, MUTATION, AMARANTH),
+    PEERS: (SPEC, HOST, CACHE, GOLDEN, BOARDS, PEERS),
+    "antevolt.sim.netlist": (HDL, HOST, RTL, MUTATION, "antevolt.sim.netlist", AMARANTH),
     "antevolt.sim.ip": (HDL, HOST, GOLDEN, "antevolt.sim.ip", AMARANTH),
     DOCS: (HDL, HOST, GOLDEN, DOCS, MUTATION, BOARDS, AMARANTH),
 }
@@ -47,7 +48,7 @@ ON_DEMAND = {
     "antevolt.host.backend": (RTL,),
     "antevolt.host.device": (RTL,),
     "antevolt.host.trace": (RTL,),
-    "antevolt.host.cli": (TASKS, MUTATION, RTL, "antevolt.sim.ip"),
+    "antevolt.host.cli": (TASKS, MUTATION, RTL, PEERS, BOARDS, "antevolt.sim.ip"),
 }
 """What a module may import beyond that in a function, or by a name in a string."""
 

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a board file says: part, pins, clock, transport, and the core that fills the part."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from antevolt.boards.parts import PARTS, Part
+from antevolt.boards.pll import Pll, find
+from antevolt.hdl.spec.link import LinkParameters
+from antevolt.hdl.spec.machine import Machine
+
+__all__ = ["Board"]
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board and its preset.
+
+    platform  `module:class` of Amaranth's platform, which knows the pins
+    crystal   the board's oscillator, Hz
+    machine   the core
+    hz        the core's clock
+    baud      fastest rate of the serial line
+    uart      resource of the serial line: `uart` of the platform, or our own on free pins
+    loader    the board's name for openFPGALoader
+    adapter   what the serial line needs; empty: the board has it
+    lacks     what the preset leaves out, and why
+    vendor    the vendor's tool that makes the bitstream; empty: the open tools do
+    """
+
+    name: str
+    title: str
+    part_name: str
+    platform: str
+    crystal: float
+    machine: Machine
+    hz: float
+    baud: int
+    loader: str
+    uart: str = "uart"
+    adapter: str = ""
+    lacks: str = ""
+    vendor: str = ""
+
+    @property
+    def part(self) -> Part:
+        return PARTS[self.part_name]
+
+    @property
+    def pll(self) -> Pll:
+        return find(self.part.family, self.crystal, self.hz)
+
+    def link(self, build: int = 0) -> LinkParameters:
+        """Parameters of the serial link; `build` is the build's id."""
+        clock = round(self.pll.hz)
+        return LinkParameters(clock_hz=clock, fastest_baud=self.baud, build=build)
+
+    def open_platform(self) -> Any:
+        """Amaranth's platform, told whose blocks to use. Needs the extra `build`."""
+        from antevolt.boards.synthesis import blocks
+
+        module, kind = self.platform.split(":")
+        platform = getattr(import_module(module), kind)()
+        platform.blocks = blocks(self.part.architecture)
+        return platform

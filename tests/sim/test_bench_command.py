@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`antevolt bench`: who wins is told as it is; the rival runs; cycles grow as they should."""
+
+from pathlib import Path
+
+import pytest
+
+from antevolt.boards.catalogue import BOARDS
+from antevolt.hdl.spec.errors import BuildFailed
+from antevolt.host.compile import compile
+from antevolt.sim.peers import cpu
+from antevolt.sim.peers.bench import NETWORK, Row, boards
+from antevolt.sim.peers.command import verdict
+from antevolt.sim.peers.growth import PANELS, cycles, picture
+
+CORE = "one processor core"
+
+
+def row(name: str, streams: int, microseconds: float, synapses: float) -> Row:
+    how = "measured" if name == CORE else "100 cycles at 75 MHz"
+    return Row(name, streams, microseconds, synapses, how)
+
+
+def test_the_rival_runs() -> None:
+    found = cpu.run(8, (1, 5, 2), measurements=1)
+    assert (found["streams"], found["synapses"]) == (8, 15)
+    rate = found["learned_synapses_per_s"]
+    assert rate == pytest.approx(8 * 15 * found["steps"] / found["seconds"], rel=0.05)
+
+
+def test_a_rival_that_cannot_be_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BuildFailed, match="there is no C compiler"):
+        cpu.run(1, (1, 5, 2))
+
+
+@pytest.mark.parametrize(("board", "winner"), [(2e9, "the board"), (5e8, "the processor core")])
+def test_whoever_wins_is_named(board: float, winner: str) -> None:
+    found = [row(CORE, 1, 10.0, 8e8), row(CORE, 48, 90.0, 1e9), row("ulx3s-85f", 7, 50.0, board)]
+    (line, _) = verdict(found)
+    assert f"{board / 1e9:.2f} times" in line
+    assert line.endswith(f"{winner} wins")
+
+
+def test_one_stream_is_compared_by_its_step() -> None:
+    found = [row(CORE, 1, 10.0, 8e8), row("low-latency", 1, 20.0, 4e8)]
+    assert "0.50 times as fast as one processor core: the processor core wins" in verdict(found)[1]
+
+
+def test_boards_that_hold_the_network() -> None:
+    found = {r.name: r for r in boards()}
+    assert "icebreaker" not in found
+    target = BOARDS["ulx3s-85f"]
+    table = compile(NETWORK, target.machine).timetable
+    own = found["ulx3s-85f"]
+    assert f"{table.cycles_learning} cycles" in own.how
+    assert own.synapses == pytest.approx(
+        1e6 * NETWORK.weight_count * own.streams / own.microseconds
+    )
+
+
+def test_cycles_grow_and_rows_make_them_fewer(tmp_path: Path) -> None:
+    for name in ("layers", "width", "streams"):
+        found = [cycles(name, value)[0] for value in (PANELS[name][0], PANELS[name][-1])]
+        assert found[0] < found[1], name
+    rows = [cycles("rows", value)[0] for value in (1, 4)]
+    assert rows[0] > rows[1]
+    picture(tmp_path / "growth.png")
+    assert (tmp_path / "growth.png").stat().st_size > 10_000
