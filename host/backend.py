@@ -75,6 +75,7 @@ BACKENDS = {
 BOARDS = {
     "rtl:top": ("antevolt.sim.rtl.top", "open_top"),
     "serial:": ("antevolt.host.link.serial_port", "open_serial"),
+    "tcp:": ("antevolt.host.link.tcp", "open_tcp"),
 }
 """Boards: by name, or by the start of it, which an address follows."""
 
@@ -82,7 +83,7 @@ BOARDS = {
 def check_name(name: str) -> None:
     """Raises BadInput for the name of a device that does not exist."""
     if name not in BACKENDS and _board(name) is None:
-        known = [*BACKENDS, "rtl:top", "serial:PORT"]
+        known = [*BACKENDS, "rtl:top", "serial:PORT", "tcp:HOST:PORT"]
         raise BadInput(f"there is no device {name!r}; there are {', '.join(map(repr, known))}")
 
 

@@ -92,6 +92,7 @@ antevolt = LazyGroup(
     commands_at={
         "demo": ("antevolt.host.cli:demo", "learn something before your eyes"),
         "task": ("antevolt.host.cli:task", "learn a task and say how well"),
+        "run": ("antevolt.host.run_command:command", "run a network over recorded data"),
         "verify": ("antevolt.host.verify_command:command", "compare a device with the model"),
         "trace": ("antevolt.host.trace:command", "waveforms and operations of some steps"),
         "compile": ("antevolt.host.compile_command:command", "timetable and memory of a network"),
@@ -104,6 +105,8 @@ antevolt = LazyGroup(
             "antevolt.sim.mutation.coverage_command:command",
             "lines and branches of the gateware that the comparison reaches",
         ),
+        "selftest": ("antevolt.host.selftest:command", "is a device in order"),
+        "doctor": ("antevolt.host.doctor:command", "what of this machine can be used"),
         "boards": ("antevolt.boards.list_command:command", "the boards and their presets"),
         "estimate": (
             "antevolt.boards.estimate_command:command",
@@ -114,6 +117,7 @@ antevolt = LazyGroup(
         "bench": ("antevolt.sim.peers.command:command", "the same job on boards and processors"),
         "export": ("antevolt.host.cli:export", "the core for other people's designs"),
         "devices": ("antevolt.host.link.devices_command:command", "boards on serial ports"),
+        "serve": ("antevolt.host.link.serve:command", "lend a board to another machine"),
         "simulate": (
             "antevolt.sim.rtl.simulate_command:command",
             "a simulated board on a pseudo-terminal",

@@ -81,11 +81,14 @@ class _Program:
                 yield from (self._target(t) for t in contexts if min(t + 1, top) == l)
                 for t in contexts:
                     yield from self._forward(l, t)
+                    if l == top and t < contexts[-1]:  # while the next context's FORWARD sweeps
+                        yield self._error(l, t)
             for t in contexts:
                 yield from self._traces(t, top, recurrent=False)
             for l in range(top, 0, -1):
                 for t in contexts:
-                    yield self._error(l, t)
+                    if l < top or t == contexts[-1]:
+                        yield self._error(l, t)
                     yield from self._gradients(l, t)
                     yield from self._errors_below(l - 1, t)
                     yield from self._traces(t, l - 1, recurrent=False)
@@ -283,7 +286,7 @@ class _Program:
                 context=t,
                 words=columns,
                 groups=run.groups,
-                interval=back_interval(self.machine, columns, run.groups),
+                interval=back_interval(self.machine, columns, run.groups, q),
                 n=self.network.sizes[p.source],
                 weights=weights + run.group * layout.pairs[k],
                 rates=run.rates.pairs[t],

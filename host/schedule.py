@@ -81,9 +81,9 @@ def forward_interval(machine: Machine, words: int, groups: int) -> int:
     return -(-least // spacing) * spacing
 
 
-def back_interval(machine: Machine, columns: int, groups: int) -> int:
-    """Cycles from group to group of a BACK."""
-    return max(columns, 2 * machine.rows - 1, RMW if groups > 1 else 1)
+def back_interval(machine: Machine, columns: int, groups: int, q: bool) -> int:
+    """Cycles from group to group of a BACK. All groups add to the same q, none to the same G."""
+    return max(columns, 2 * machine.rows - 1, RMW if q and groups > 1 else 1)
 
 
 @dataclass

@@ -11,6 +11,7 @@ from antevolt.sim.docs.design import design
 from antevolt.sim.docs.files import files
 from antevolt.sim.docs.mechanisms import mechanisms
 from antevolt.sim.docs.numbers import coefficients, formats, learning_rates, limits, phi
+from antevolt.sim.docs.slots import slots
 from antevolt.sim.docs.timing import neurons, steps
 
 __all__ = ["SECTIONS"]
@@ -51,5 +52,6 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "results_mnist1d": results.mnist1d,
     "results_saturations": results.saturations,
     "roundings": lambda: roundings.markdown(Formats()),
+    "slots": slots,
     "steps": steps,
 }

@@ -5,6 +5,8 @@ For testing the simulator's clock loop without a core. A step is one input word;
 TARGET_VALID flag is set waits for a target, which is added. An input of 99 is never answered.
 """
 
+from typing import Any
+
 from amaranth.hdl import Module, Mux
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -19,12 +21,24 @@ DEPTH = 64
 class EchoCore(wiring.Component):
     """out = 2 x (+ y), flags passed through; memory words `DEPTH`, any region and unit."""
 
-    x: In(stream.Signature(WORD + FLAG_BITS))
-    y: In(stream.Signature(WORD))
-    out: Out(stream.Signature(WORD + FLAG_BITS))
-    access: In(stream.Signature(1 + 4 + UNIT_BITS + INDEX_BITS + DATA_BITS))
-    answer: Out(stream.Signature(DATA_BITS))
-    busy: Out(1)
+    x: Any
+    y: Any
+    out: Any
+    access: Any
+    answer: Any
+    busy: Any
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "x": In(stream.Signature(WORD + FLAG_BITS)),
+                "y": In(stream.Signature(WORD)),
+                "out": Out(stream.Signature(WORD + FLAG_BITS)),
+                "access": In(stream.Signature(1 + 4 + UNIT_BITS + INDEX_BITS + DATA_BITS)),
+                "answer": Out(stream.Signature(DATA_BITS)),
+                "busy": Out(1),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

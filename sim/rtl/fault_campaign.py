@@ -123,12 +123,14 @@ def campaign(
     resets: float = 0.002,
     only: tuple[str, ...] = KINDS,
     seconds: float = 1e9,
+    deadline: float = DEADLINE,
     progress: Callable[[Result], None] | None = None,
 ) -> Result:
     """Traffic until so many faults were injected, or so many seconds have passed.
 
     mean    bytes from one fault to the next, each way
     resets  share of the calls in whose midst the board is switched off and on
+    deadline  seconds that a call may take before it counts as hung
     """
     draw, start = Random(f"campaign {seed}"), time.monotonic()
     result, traffic = Result(seed, mean), Traffic(seed)
@@ -137,7 +139,7 @@ def campaign(
     while result.injected < faults and time.monotonic() - start < seconds:
         number += 1
         wire = FaultyLine(line(), 0, seed=seed * 1000 + number, only=only)
-        board = _connected(wire)
+        board = _connected(wire, deadline)
         wire.begin(mean)
         traffic.memory.clear()
         before = wire.injected.copy()
@@ -170,8 +172,8 @@ class _Failed(Exception):
     """A call failed; the session is of no further use."""
 
 
-def _connected(wire: FaultyLine) -> LinkBackend:
-    session = Session(wire, DEADLINE)
+def _connected(wire: FaultyLine, deadline: float) -> LinkBackend:
+    session = Session(wire, deadline)
     session.connect()
     return LinkBackend(session)
 

@@ -28,7 +28,7 @@ def command(pty: bool, seconds: float | None, **core: int) -> None:
     """
     if not pty:
         raise click.UsageError('say --pty; without it, open("rtl:top") in Python is the board')
-    machine = machine_of(**core)  # type: ignore[arg-type]
+    machine = machine_of(**core)
     board = PtyBoard(SimulatedLine(build_top(machine, SLOW), SLOW))
     click.echo(f"serial:{board.path}")
     end = None if seconds is None else time.monotonic() + seconds

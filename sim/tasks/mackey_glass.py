@@ -71,12 +71,12 @@ class Settings(TaskSettings):
     beta    scale of the error, so that it is many LSB; the rate is divided by it
     """
 
-    epochs: int = 50
+    epochs: int = 60
     ahead: int = 1
     taps: int = 24
     features: int = 12
     hidden: int = 32
-    eta: float = 0.02
+    eta: float = 0.05
     beta: float = 8.0
 
 

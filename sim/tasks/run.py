@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antevolt.hdl.spec.errors import BadFile, BadInput
-from antevolt.host.campaign import commit
+from antevolt.host import campaign
 from antevolt.host.device import Device
 from antevolt.host.device import open as open_device
 from antevolt.host.version import version
 from antevolt.sim.tasks.task import Record, Samples, Settings, Task
 
-__all__ = ["compare", "learn"]
+__all__ = ["commit", "compare", "learn"]
 
 CALL = 600.0  # seconds that one call of a device may take
 CHUNKS = {"rtl": 64}  # steps between two looks at `stop`
 CHUNK = 1800  # of a model
 
 Progress = Callable[[int], None]
+
+
+@cache
+def commit() -> str:
+    """Of the checkout when this process first asked: what it runs was loaded by then."""
+    return campaign.commit()
 
 
 def learn(

@@ -29,9 +29,8 @@ from rich.table import Table
 from rich.text import Text
 
 from antevolt.hdl.spec.errors import BadInput
-from antevolt.host.campaign import commit
 from antevolt.host.version import version
-from antevolt.sim.tasks.run import compare, learn
+from antevolt.sim.tasks.run import commit, compare, learn
 from antevolt.sim.tasks.task import Record, Settings, Task
 
 __all__ = ["command", "integers", "summary"]

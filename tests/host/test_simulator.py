@@ -108,7 +108,7 @@ def test_a_cached_simulator_is_not_built_again(
 def test_two_processes_build_one_library(tmp_path: Path) -> None:
     program = (
         "import sys; sys.path[:0] = sys.argv[1:]\n"
-        "from echo_core import EchoCore\n"
+        "from antevolt.sim.rtl.echo_core import EchoCore\n"
         "from antevolt.sim.rtl.build import build_component\n"
         "print(build_component(EchoCore, 'echo'))\n"
     )

@@ -29,7 +29,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "antevolt.hdl.top": (SPEC, LIB, CORE, IO, AMARANTH),
     "antevolt.hdl.ip": (SPEC, LIB, CORE, IO, AMARANTH),
     BOARDS: (HDL, HOST, CACHE, BOARDS, AMARANTH, "amaranth_boards"),
-    HOST: (SPEC, HOST, GOLDEN),
+    HOST: (SPEC, HOST, GOLDEN, CACHE),
     "antevolt.sim": (),
     CACHE: (SPEC,),
     GOLDEN: (SPEC, CACHE, GOLDEN),
@@ -38,6 +38,7 @@ RULES: dict[str, tuple[str, ...]] = {
     BENCH: (HDL, HOST, CACHE, GOLDEN, RTL, BENCH, BOARDS, AMARANTH),
     MUTATION: (HDL, HOST, GOLDEN, RTL, MUTATION, AMARANTH),
     PEERS: (SPEC, HOST, CACHE, GOLDEN, BOARDS, PEERS),
+    "antevolt.sim.netlist": (HDL, HOST, RTL, MUTATION, "antevolt.sim.netlist", AMARANTH),
     "antevolt.sim.ip": (HDL, HOST, GOLDEN, "antevolt.sim.ip", AMARANTH),
     DOCS: (HDL, HOST, GOLDEN, DOCS, MUTATION, BOARDS, AMARANTH),
 }

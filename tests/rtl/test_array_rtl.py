@@ -127,7 +127,7 @@ class Bench:
     def back(self, play, start, context, columns, fresh, masks):
         """Queue a BACK with q and G; returns its end."""
         m = self.machine
-        interval, ahead = back_interval(m, columns, GROUPS), 2 * (m.rows - 1)
+        interval, ahead = back_interval(m, columns, GROUPS, True), 2 * (m.rows - 1)
         for g in range(GROUPS):
             first = start + ahead + g * interval
             for n in range(m.rows):

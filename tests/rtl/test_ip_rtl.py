@@ -97,15 +97,11 @@ class Bench:
         return words
 
     async def load(self):
-        """Memories are zero at first; only what is not is written."""
+        """Every word, also the zeros: an interrupted step leaves memories as they were then."""
         banks = self.image.layout.pack_weights(self.parameters)[0]
         blocks = [*self.image.words, *((Region.WEIGHTS, r, 0, w) for r, w in enumerate(banks))]
         for region, unit, index, words in blocks:
-            there = np.flatnonzero(words)
-            if there.size:
-                end = int(there[-1]) + 1
-                mask = (1 << 36) - 1
-                await self.write(region, unit, index, [int(w) & mask for w in words[:end]])
+            await self.write(region, unit, index, [int(w) & (1 << 36) - 1 for w in words])
 
     def pause(self, percent):
         """Every channel waits in so many percent of the cycles."""

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`antevolt serve`: lend a board on this machine's serial port to one program at a time."""
+
+import hmac
+import os
+import select
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from antevolt.hdl.spec.errors import BadInput, LinkError
+from antevolt.host.link.serial_port import SerialPort
+from antevolt.host.link.socket_messages import (
+    BAUD,
+    DATA,
+    ERROR,
+    GREETING,
+    OK,
+    TOKEN,
+    Address,
+    Messages,
+    read_token,
+    said,
+)
+from antevolt.host.link.transport import Transport
+
+__all__ = ["Bridge", "command"]
+
+GREETING_SECONDS = 5.0  # that a new owner may take to say its token
+REFUSAL_SECONDS = 0.5  # before a wrong token is answered, so that guessing is slow
+QUEUE = 1 << 16  # bytes that may wait in one direction; beyond it that side is not read
+TURN = 0.005  # seconds
+FASTEST = 50_000_000
+
+
+class Bridge:
+    """Moves bytes between one owner and a line that is opened when an owner comes.
+
+    open_line  opens it; its LinkError is told to the owner
+    token      None: whoever reaches the address may use the board
+
+    Raises BadInput for an address that cannot be had, or that others reach without a token.
+    """
+
+    def __init__(self, open_line: Callable[[], Transport], address: Address, token: bytes | None):
+        if not address.is_local and token is None:
+            raise BadInput(f"others can reach {address.text}: it needs a token file")
+        self._open_line, self._token, self._address = open_line, token, address
+        self._listener = socket.socket(address.family, socket.SOCK_STREAM)
+        try:
+            if address.path is None:
+                self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            before = os.umask(0o177)  # a socket in the file system is its owner's alone
+            try:
+                self._listener.bind(address.place)
+            finally:
+                os.umask(before)
+            self._listener.listen(4)
+        except OSError as error:
+            self._listener.close()
+            raise BadInput(f"cannot listen on {address.text}: {error}") from error
+        self._owner: socket.socket | None = None
+        self._line: Transport | None = None
+        self._messages, self._greeted, self._since = Messages(), False, 0.0
+        self._to_owner = bytearray()
+
+    @property
+    def port(self) -> int:
+        """The one that was taken, where port 0 was asked for."""
+        return int(self._listener.getsockname()[1]) if self._address.path is None else 0
+
+    def serve(self, until: Callable[[], bool]) -> None:
+        """Until that is true."""
+        while not until():
+            sockets = [self._listener] + ([self._owner] if self._reads_owner() else [])
+            writes = [self._owner] if self._owner is not None and self._to_owner else []
+            ready, free, _ = select.select(sockets, writes, [], 0 if self._line else 0.05)
+            if self._listener in ready:
+                self._accept()
+            try:
+                self._turn(self._owner is not None and self._owner in ready, bool(free))
+            except (LinkError, OSError) as error:
+                self._say_error(error)
+                self._leave()
+
+    def close(self) -> None:
+        self._leave()
+        self._listener.close()
+        if self._address.path is not None:
+            with suppress(OSError):
+                os.unlink(self._address.path)
+
+    def _reads_owner(self) -> bool:
+        return self._owner is not None and (self._line is None or self._line.waiting() < QUEUE)
+
+    def _accept(self) -> None:
+        new, _ = self._listener.accept()
+        new.setblocking(False)
+        if self._owner is not None:
+            with suppress(OSError):
+                new.send(said(ERROR, b"PortTaken another program uses this board"))
+            new.close()
+            return
+        self._owner, self._since = new, time.monotonic()
+        self._messages, self._greeted = Messages(), False
+
+    def _turn(self, owner_has: bool, owner_takes: bool) -> None:
+        owner = self._owner
+        if owner is None:
+            return
+        if owner_has:
+            data = owner.recv(1 << 14)
+            if not data:
+                self._leave()
+                return
+            for kind, payload in self._messages.feed(data):
+                self._take(kind, payload)
+        if self._line is not None and len(self._to_owner) < QUEUE:
+            came = self._line.read(TURN)
+            self._to_owner += said(DATA, came) if came else b""
+        if self._to_owner and owner_takes:
+            del self._to_owner[: owner.send(self._to_owner)]
+        if not self._greeted and time.monotonic() - self._since > GREETING_SECONDS:
+            raise LinkError("no token came")
+
+    def _take(self, kind: bytes, payload: bytes) -> None:
+        if not self._greeted:
+            self._greet(kind, payload)
+        elif self._line is not None and kind == DATA:
+            self._line.write(payload)
+        elif self._line is not None and kind == BAUD and len(payload) == 4:
+            baud = int.from_bytes(payload, "little")
+            if not 0 < baud <= FASTEST:
+                raise LinkError(f"{baud} is no rate")
+            self._line.set_baud(baud)
+        else:
+            raise LinkError("this message has no place here")
+
+    def _greet(self, kind: bytes, payload: bytes) -> None:
+        if kind != TOKEN or not payload.startswith(GREETING):
+            raise LinkError("this is antevolt serve of another version, or of something else")
+        token = payload.removeprefix(GREETING)
+        if self._token is not None and not hmac.compare_digest(token, self._token):
+            time.sleep(REFUSAL_SECONDS)
+            raise LinkError("the token is wrong")
+        self._line = self._open_line()
+        self._greeted = True
+        self._to_owner += said(OK)
+
+    def _say_error(self, error: Exception) -> None:
+        if self._owner is not None:
+            text = f"{type(error).__name__} {error}".encode()[:1000]
+            with suppress(OSError):
+                self._owner.send(bytes(self._to_owner) + said(ERROR, text))
+
+    def _leave(self) -> None:
+        """The owner goes, and with it the line."""
+        if self._owner is not None:
+            self._owner.close()
+            self._owner = None
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+        self._to_owner.clear()
+
+
+@click.command("serve")
+@click.argument("port")
+@click.option("--listen", default="127.0.0.1:7477", show_default=True, help="Or unix:PATH.")
+@click.option("--token-file", type=click.Path(path_type=Path), help="What an owner must know.")
+def command(port: str, listen: str, token_file: Path | None) -> None:
+    """Lend the board on the serial PORT of this machine to one program at a time, which opens it as
+    tcp:HOST:PORT or tcp:unix:PATH.
+
+    Only this machine can reach it, unless --listen says otherwise; then a token file is needed.
+    """
+    address = Address(listen)
+    token = None if token_file is None else read_token(token_file)
+    bridge = Bridge(lambda: SerialPort(port), address, token)
+    if not address.is_local:
+        click.echo(
+            "antevolt: the line is not encrypted: who can see this network's traffic sees all "
+            "data and the token. Listen on 127.0.0.1 and use ssh -L instead",
+            err=True,
+        )
+    click.echo(f"tcp:{listen}")
+    try:
+        with Console(stderr=True).status(f"{port} on {listen}; Ctrl-C ends it"):
+            bridge.serve(lambda: False)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        bridge.close()

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real serial code against the real gateware, over a pseudo-terminal."""
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random
+
+import pytest
+from click.testing import CliRunner
+
+from antevolt.hdl.spec.errors import BadInput, LinkLost, NoPort, PortTaken
+from antevolt.hdl.spec.machine import Machine
+from antevolt.host.backend import check_name
+from antevolt.host.device import open as open_device
+from antevolt.host.link import serial_port
+from antevolt.host.link.devices_command import command
+from antevolt.host.link.serial_port import SerialPort, devices
+from antevolt.sim.rtl.echo_top import MACHINE, line
+from antevolt.sim.rtl.pty import PtyBoard
+from antevolt.sim.rtl.simulate_command import SLOW
+
+REGION = 3
+
+
+@contextmanager
+def plugged_in() -> Iterator[PtyBoard]:
+    """A board on a port, in a thread of its own."""
+    board, stop = PtyBoard(line(SLOW)), threading.Event()
+    thread = threading.Thread(target=board.serve, args=(stop.is_set,), daemon=True)
+    thread.start()
+    try:
+        yield board
+    finally:
+        stop.set()
+        thread.join(30)
+        assert not thread.is_alive()
+        board.close()
+
+
+def test_words_over_a_port() -> None:
+    with plugged_in() as board, open_device(f"serial:{board.path}") as device:
+        assert device.machine == MACHINE
+        words = [Random(1).getrandbits(36) for _ in range(60)]
+        device.backend.write(REGION, 0, 0, words)  # type: ignore[arg-type]
+        assert device.backend.read(REGION, 0, 0, 60).tolist() == words  # type: ignore[arg-type]
+        assert device.backend.session.baud == SLOW.fastest_baud  # type: ignore[attr-defined]
+
+
+def test_devices_are_found() -> None:
+    with plugged_in() as board:
+        (found,) = devices([board.path])
+        assert found.hello
+        assert found.hello.description.machine == MACHINE
+        done = CliRunner().invoke(command, ["--json", board.path])
+        assert done.exit_code == 0
+        (entry,) = json.loads(done.stdout)
+        assert entry["open"] == f"serial:{board.path}"
+        assert Machine.from_json(json.dumps(entry["core"])) == MACHINE
+        assert board.path in CliRunner().invoke(command, [board.path]).stdout
+
+
+def test_a_port_has_one_owner() -> None:
+    with plugged_in() as board:
+        first = SerialPort(board.path)
+        with pytest.raises(PortTaken, match="another program"):
+            SerialPort(board.path)
+        first.close()
+        SerialPort(board.path).close()
+
+
+def test_another_core_is_refused() -> None:
+    with plugged_in() as board:
+        name = f"serial:{board.path}"
+        with pytest.raises(BadInput, match="the board's core is"):
+            open_device(name, machine=Machine(rows=2))
+
+
+def test_no_port() -> None:
+    with pytest.raises(NoPort, match="antevolt devices"):
+        open_device("serial:/dev/there-is-none")
+    assert CliRunner().invoke(command, ["/dev/there-is-none"]).exit_code == 1
+    with pytest.raises(NoPort, match="a rate in baud"):
+        open_device("serial:/dev/there-is-none@fast")
+
+
+def test_a_port_that_says_nothing() -> None:
+    master, slave = os.openpty()
+    try:
+        (found,) = devices([os.ttyname(slave)], seconds=3)
+        assert found.hello is None
+        assert "no board answers" in found.problem
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+def test_unplugged() -> None:
+    master, slave = os.openpty()
+    port = SerialPort(os.ttyname(slave))
+    os.close(master)
+    os.close(slave)
+    with pytest.raises(LinkLost, match="is gone"):
+        port.read(0.1)
+    port.close()
+    with pytest.raises(LinkLost, match="is gone"):
+        port.write(b"x")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (PermissionError(13, "Permission denied"), "PortDenied", "dialout"),
+        (OSError(16, "Device or resource busy"), "PortTaken", "close it"),
+        (FileNotFoundError(2, "No such file"), "NoPort", "antevolt devices"),
+    ],
+)
+def test_what_to_do(error: OSError, kind: str, says: str) -> None:
+    found = serial_port._typed("/dev/ttyUSB0", error)
+    assert type(found).__name__ == kind
+    assert says in str(found)
+
+
+@pytest.mark.parametrize("name", ["serial", "serial:", "rtl:", "rtl:top:", "tcp:"])
+def test_names_of_no_device(name: str) -> None:
+    with pytest.raises(BadInput, match="there is no device"):
+        check_name(name)
