@@ -38,7 +38,7 @@ RULES: dict[str, tuple[str, ...]] = {
     BENCH: (HDL, HOST, CACHE, GOLDEN, RTL, BENCH, BOARDS, AMARANTH),
     MUTATION: (HDL, HOST, GOLDEN, RTL, MUTATION, AMARANTH),
     PEERS: (SPEC, HOST, CACHE, GOLDEN, BOARDS, PEERS),
-    "antevolt.sim.netlist": (HDL, HOST, RTL, MUTATION, "antevolt.sim.netlist", AMARANTH),
+    "antevolt.sim.netlist": (),
     "antevolt.sim.ip": (HDL, HOST, GOLDEN, "antevolt.sim.ip", AMARANTH),
     DOCS: (HDL, HOST, GOLDEN, DOCS, MUTATION, TASKS, BOARDS, AMARANTH),
 }
