@@ -11,12 +11,13 @@ are delivered once, in order, in both directions (`Kind.sequenced`).
 """
 
 import zlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
+from antevolt.hdl.spec.description import FIELDS, WORDS, described, machine_of
+from antevolt.hdl.spec.errors import WrongCore
 from antevolt.hdl.spec.flags import FLAG_BITS
-from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, Region, size
 
@@ -53,6 +54,7 @@ SLACK_BYTES = 8  # of the receive buffer, beyond what a host may fill: a CRC pas
 LEAST_DIVISOR = 4  # clocks per bit
 LINK_REGION = 15  # of READ and WRITE: the registers of the link, no memory of the core
 LINK_WORDS = 16
+WORD_BYTES = 4  # of the core's own description in HELLO
 
 
 class Kind(IntEnum):
@@ -295,18 +297,14 @@ class Description:
     version: int = VERSION
 
 
-MACHINE_FIELDS = tuple(f.name for f in fields(Machine) if f.name != "formats")
-FORMAT_FIELDS = tuple(f.name for f in fields(Formats))
-SPEC = zlib.crc32(
-    " ".join((*MACHINE_FIELDS, *FORMAT_FIELDS, *map(str, TABLE), *map(str, Region))).encode()
-)
+SPEC = zlib.crc32(" ".join((*map(str, FIELDS), *map(str, TABLE), *map(str, Region))).encode())
 """Of the names and the table: a host and a board that differ do not understand each other."""
 HEAD = (("spec", 4), ("build", 8), ("clock_hz", 4), ("power_up", 2), ("fastest", 2),
         ("receive_bytes", 2), ("send_bytes", 2), ("x_words", 2))  # fmt: skip
 
 
 def describe(machine: Machine, link: LinkParameters) -> bytes:
-    """The description in HELLO: version, `HEAD`, then 2 bytes per parameter of the machine."""
+    """The description in HELLO: version, `HEAD`, then the words of `spec.description`."""
     values = {
         "spec": SPEC,
         "build": link.build,
@@ -318,16 +316,14 @@ def describe(machine: Machine, link: LinkParameters) -> bytes:
         "x_words": link.x_words,
     }
     out = bytes([VERSION]) + b"".join(values[n].to_bytes(width, "little") for n, width in HEAD)
-    numbers = [int(getattr(machine, name)) for name in MACHINE_FIELDS]
-    numbers += [int(getattr(machine.formats, name)) for name in FORMAT_FIELDS]
-    return out + b"".join(number.to_bytes(2, "little") for number in numbers)
+    return out + b"".join(word.to_bytes(WORD_BYTES, "little") for word in described(machine))
 
 
 def parse_description(data: bytes) -> Description:
     """The inverse; raises ValueError for another version, another contract, or nonsense."""
     if not data or data[0] != VERSION:
         raise ValueError(f"the board speaks version {data[:1].hex()}, this host {VERSION:02x}")
-    total = 1 + sum(width for _, width in HEAD) + 2 * len(MACHINE_FIELDS + FORMAT_FIELDS)
+    total = 1 + sum(width for _, width in HEAD) + WORD_BYTES * WORDS
     if len(data) != total:
         raise ValueError(f"the description has {len(data)} bytes instead of {total}")
     at, head = 1, {}
@@ -336,17 +332,13 @@ def parse_description(data: bytes) -> Description:
         at += width
     if head["spec"] != SPEC:
         raise ValueError("the board was built from another version of antevolt")
-    numbers = [int.from_bytes(data[k : k + 2], "little") for k in range(at, total, 2)]
-    count = len(MACHINE_FIELDS)
-    given = dict(zip(MACHINE_FIELDS, numbers, strict=False))
-    values = {
-        name: bool(value) if isinstance(getattr(Machine, name), bool) else value
-        for name, value in given.items()
-    }
-    machine = Machine(
-        **values,  # type: ignore[arg-type]
-        formats=Formats(**dict(zip(FORMAT_FIELDS, numbers[count:], strict=True))),
-    )
+    words = [
+        int.from_bytes(data[k : k + WORD_BYTES], "little") for k in range(at, total, WORD_BYTES)
+    ]
+    try:
+        machine = machine_of(tuple(words))
+    except WrongCore as error:
+        raise ValueError(f"the description names no core: {error}") from error
     if not head["power_up"] or not head["fastest"]:
         raise ValueError("the description has a rate of 0 clocks per bit")
     link = LinkParameters(

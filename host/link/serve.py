@@ -77,8 +77,9 @@ class Bridge:
     def serve(self, until: Callable[[], bool]) -> None:
         """Until that is true."""
         while not until():
-            sockets = [self._listener] + ([self._owner] if self._reads_owner() else [])
-            writes = [self._owner] if self._owner is not None and self._to_owner else []
+            owner = [] if self._owner is None else [self._owner]
+            sockets = [self._listener, *(owner if self._reads_owner() else [])]
+            writes = owner if self._to_owner else []
             ready, free, _ = select.select(sockets, writes, [], 0 if self._line else 0.05)
             if self._listener in ready:
                 self._accept()
@@ -96,7 +97,7 @@ class Bridge:
                 os.unlink(self._address.path)
 
     def _reads_owner(self) -> bool:
-        return self._owner is not None and (self._line is None or self._line.waiting() < QUEUE)
+        return self._line is None or self._line.waiting() < QUEUE
 
     def _accept(self) -> None:
         new, _ = self._listener.accept()

@@ -131,4 +131,4 @@ def _told(text: str, name: str) -> LinkError:
     known = getattr(errors, kind, LinkError) if kind in errors.__all__ else LinkError
     if not issubclass(known, LinkError):
         known = LinkError
-    return known(f"{name}: {rest}")  # type: ignore[no-any-return]
+    return known(f"{name}: {rest}")

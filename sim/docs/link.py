@@ -100,8 +100,7 @@ def description() -> str:
     }
     lines = ["| field | bytes | |", "|---|---|---|", "| version | 1 | of the protocol |"]
     lines += [f"| {name} | {size} | {about[name]} |" for name, size in HEAD]
-    lines.append("| machine | 2 each | the parameters in `hdl/spec/machine.py`, in order |")
-    lines.append("| formats | 2 each | those of `Formats` in `hdl/spec/formats.py`, in order |")
+    lines.append("| core | 4 each | the registers CORE_KIND and those after it, in order |")
     return "\n".join(lines)
 
 

@@ -41,12 +41,14 @@ def plugged_in() -> Iterator[PtyBoard]:
 
 
 def test_words_over_a_port() -> None:
-    with plugged_in() as board, open_device(f"serial:{board.path}") as device:
-        assert device.machine == MACHINE
+    with plugged_in() as board:
+        opened = serial_port.open_serial(board.path, None, 60.0)
+        assert opened.machine == MACHINE
         words = [Random(1).getrandbits(36) for _ in range(60)]
-        device.backend.write(REGION, 0, 0, words)  # type: ignore[arg-type]
-        assert device.backend.read(REGION, 0, 0, 60).tolist() == words  # type: ignore[arg-type]
-        assert device.backend.session.baud == SLOW.fastest_baud  # type: ignore[attr-defined]
+        opened.write(REGION, 0, 0, words)  # type: ignore[arg-type]
+        assert opened.read(REGION, 0, 0, 60).tolist() == words  # type: ignore[arg-type]
+        assert opened.session.baud == SLOW.fastest_baud
+        opened.close()  # where both ends' counts are compared
 
 
 def test_devices_are_found() -> None:
