@@ -84,6 +84,7 @@ def summary(task: Task, settings: Settings, runs: Sequence[Record]) -> Record:
         "formats": asdict(core.formats),
         "seeds": [run["seed"] for run in runs],
         "measure": task.measure,
+        "lines": dict(task.lines(settings)),
         "seconds": sum(run["seconds"] for run in runs),
     }
     for name in ("test", *task.more):

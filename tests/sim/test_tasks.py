@@ -22,6 +22,7 @@ from antevolt.sim.tasks import (
     mackey_glass,
 )
 from antevolt.sim.tasks.run import compare, learn
+from antevolt.sim.tasks.run_command import summary
 from antevolt.sim.tasks.task import Task
 
 SHORT: dict[str, tuple[Task, Any]] = {
@@ -233,3 +234,10 @@ def test_files_that_are_none_are_refused(utterances: Path, text: str, said: str)
     path.unlink()
     with pytest.raises(BadInput, match="pip install --no-deps aeon"):
         japanese_vowels_data.train_part()
+
+
+def test_a_summary_has_what_its_table_compares_with() -> None:
+    settings = mackey_glass.Settings(ahead=3)
+    run = {"seed": 0, "test": 0.5, "seconds": 1.0}
+    lines = summary(mackey_glass.MACKEY_GLASS, settings, [run])["lines"]
+    assert lines == {"nothing changes": mackey_glass.persistence(3)}
