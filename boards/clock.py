@@ -8,6 +8,7 @@ from amaranth.hdl import (
     Const,
     Elaboratable,
     Instance,
+    IOValue,
     Module,
     Signal,
 )
@@ -24,7 +25,7 @@ FILTER_EDGES = (17, 26, 44, 66, 101)
 class Clock(Elaboratable):
     """Drives the domain `sync` of its parent: `pll.hz`, in reset until the loop has locked.
 
-    reference : the board's clock, a signal of one bit
+    reference : the board's clock, a signal of one bit, or the port where the loop sits at its pin
     device : the part's name
     """
 
@@ -66,18 +67,20 @@ class Clock(Elaboratable):
     def _ice40(self, fast: Signal, locked: Signal) -> Instance:
         pll, compare = self.pll, self.pll.hz * self.pll.output / self.pll.feedback / 1e6
         filter_range = 1 + sum(compare >= edge for edge in FILTER_EDGES)
+        pad = isinstance(self.reference, IOValue)
+        source = {f"i_{'PACKAGEPIN' if pad else 'REFERENCECLK'}": self.reference}
         return Instance(
-            "SB_PLL40_CORE",
+            "SB_PLL40_PAD" if pad else "SB_PLL40_CORE",
             p_FEEDBACK_PATH="SIMPLE",
             p_DIVR=Const(pll.refer - 1, 4),
             p_DIVF=Const(pll.feedback - 1, 7),
             p_DIVQ=Const(pll.output.bit_length() - 1, 3),
             p_FILTER_RANGE=Const(filter_range, 3),
-            i_REFERENCECLK=self.reference,
             i_RESETB=Const(1),
             i_BYPASS=Const(0),
             o_PLLOUTGLOBAL=fast,
             o_LOCK=locked,
+            **source,
         )
 
     def _gowin(self, fast: Signal, locked: Signal) -> Instance:

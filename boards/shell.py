@@ -18,6 +18,10 @@ DEVICES = {"--25k": "25k", "--12k": "25k", "--85k": "85k", "--um5g-85k": "85k"}
 """Parts whose rows of multipliers `floorplan` knows, by nextpnr's argument."""
 
 
+AT_PAD = ("iCE40UP5K",)
+"""Parts whose loop sits at the clock's pin, and takes it over."""
+
+
 class Shell(Elaboratable):
     """All that stands between a board's pins; `build` is its id, which HELLO tells the host."""
 
@@ -28,9 +32,14 @@ class Shell(Elaboratable):
         m, board = Module(), self.board
         m.domains += ClockDomain("sync")
         crystal = platform.request(platform.default_clk, dir="-")
-        m.submodules.crystal = clock = io.Buffer("i", crystal)
-        m.submodules.clock = Clock(board.pll, clock.i, board.part_name)
-        line = platform.request(board.uart, 0, dir={"rx": "-", "tx": "-"})
+        if board.part_name in AT_PAD:
+            reference = crystal.io
+        else:
+            m.submodules.crystal = clock = io.Buffer("i", crystal)
+            reference = clock.i
+        m.submodules.clock = Clock(board.pll, reference, board.part_name)
+        wires = {wire.name: "-" for wire in platform.lookup(board.uart, 0).ios}
+        line = platform.request(board.uart, 0, dir=wires)
         m.submodules.rx = rx = io.Buffer("i", line.rx)
         m.submodules.tx = tx = io.Buffer("o", line.tx)
         device = DEVICES.get(board.part.route[0]) if board.part.route else None

@@ -34,6 +34,7 @@ from antevolt.host import checkpoint
 from antevolt.host.backend import Backend, open_backend
 from antevolt.host.checkpoint import State
 from antevolt.host.compile import Image, compile
+from antevolt.host.constants import changed, words
 from antevolt.host.energy import Energy, energy_of
 from antevolt.host.optimizer import changes, with_rate
 from antevolt.host.outputs import Output, OutputSetting, Sent
@@ -387,6 +388,27 @@ class Device:
         self._image = new
         rates = new.eta if projection is None else new.eta[projection : projection + 1]
         return next(rate for rate in rates if rate is not None)
+
+    def set(self, population: int | None = None, **constants: Any) -> Network:
+        """Change constants of the loaded network from now on; its states and weights stay.
+
+        population  None: those of the network: beta, momentum, momentum2, softmax_gain,
+                    apply_every; l = 1, 2, ...: those of a population: tau_m, tau_r (one number or
+                    one for each neuron), gamma, g
+
+        Returns the network as it is now, which `network`, checkpoints and `load` mean from then on;
+        learning rates are those of before (`set_eta`). The core rounds constants as it does when a
+        network is loaded. Raises BadInput for what cannot be changed, time constants that learn,
+        and changes that need another program; BadNetwork and DoesNotFit as `load` does. Nothing has
+        changed then.
+        """
+        image, _ = self._ready()
+        new = changed(image, population, constants)
+        with self._closing():
+            for region, index, data in words(image, new):
+                self.backend.write(region, 0, index, data)
+        self._image, self._memory = new, Memory(new.network, self.machine, new.layout)
+        return new.network
 
     def state_dict(self) -> State:
         """All learnable words and all states, by name, as copies.

@@ -19,7 +19,6 @@ FOLDERS = {
     "host/link": "the host's end of the serial link",
     "sim/golden": "models in numpy; the fixed-point one also compiled (`twin.cpp`)",
     "sim/rtl": "the core's netlist in a simulator",
-    "sim/netlist": "the core after synthesis",
     "sim/ip": "the IP core as files",
     "sim/bench": "benches on the netlist, with cocotb",
     "sim/mutation": "does the comparison notice mistakes",

@@ -8,6 +8,7 @@ from antevolt.boards.catalogue import BOARDS
 from antevolt.boards.measure import MECHANISMS, PLAIN, records
 from antevolt.boards.model import errors, link, predict, rams
 from antevolt.boards.parts import PARTS
+from antevolt.boards.pieces import added
 from antevolt.boards.results import stored
 from antevolt.boards.synthesis import ARCHITECTURES, Usage
 from antevolt.hdl.spec.formats import Formats
@@ -78,7 +79,8 @@ def placed() -> str:
 
 
 def mechanisms() -> str:
-    """What each mechanism adds to the smallest core on ECP5, from two syntheses each."""
+    """What each mechanism adds on ECP5, from two syntheses: of the smallest core, or of the
+    component that it is in (without its memories)."""
     found = {r.machine: r.usage for r in records("ecp5") if not r.link}
     base = found[PLAIN]
     changes: dict[str, Machine] = {
@@ -98,6 +100,16 @@ def mechanisms() -> str:
         if machine in found:
             more = found[machine] - base
             lines.append(f"| {name} | {' | '.join(f'{n:+,}' for n in more.values())} |")
+    for term, name in {
+        "one moment": "one moment per weight, by its component, per row",
+        "two moments": "two moments per weight, by its component, per row",
+        "sums": "sums of outputs, by its component",
+        "filters": "a second filter unit, by its component, per stream",
+        "multipliers": "a second multiplier in the filter unit, by its component, per stream",
+    }.items():
+        known = added(term)
+        if known is not None:
+            lines.append(f"| {name} | {' | '.join(f'{n:+,}' for n in known.values())} |")
     around = link("ecp5")
     if around.luts:
         lines.append(f"| the serial link | {' | '.join(f'{n:+,}' for n in around.values())} |")

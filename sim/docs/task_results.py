@@ -49,7 +49,7 @@ def lagnet() -> str:
         rows.append(
             (
                 f"`{settings['rule']}`",
-                f"{settings['eta']:.4f}",
+                f"{settings['eta']:g}",
                 f"{_steps(record):,}",
                 len(distances),
                 _below(distances, 0.01),

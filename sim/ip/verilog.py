@@ -14,8 +14,8 @@ FAMILIES = {
     "generic": "plain descriptions of memories and multipliers, for any tool",
     "ecp5": "instances of MULT18X18D and DP16KD of Lattice ECP5",
     "ice40": "for Lattice iCE40; words of 16 bits fit its blocks",
-    "xilinx": "plain descriptions, which AMD's tools and yosys put into DSP48 and block RAM",
-    "intel": "plain descriptions, which Intel's tools and yosys put into DSP blocks and M10K",
+    "xilinx": "plain descriptions of multipliers and memories, for AMD's tools",
+    "intel": "plain descriptions of multipliers and memories, for Intel's tools",
 }
 
 

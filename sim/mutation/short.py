@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from antevolt.hdl.spec.flags import Flag
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
+from antevolt.hdl.spec.moments import EXPONENTS, FRACTION, WORD
 from antevolt.hdl.spec.network import Network, Population, Projection
 from antevolt.hdl.spec.program import Kind
 from antevolt.host.backend import Backend
@@ -53,7 +54,7 @@ WORD_BITS = 36
 PARTS = 3  # per case
 COUNTED = (Register.BUSY, Register.STALLED_INPUT, Register.STALLED_OUTPUT, Register.SLOTS)
 RATIO = 1000.0  # most that the filters allow of one time constant over the other, nearly
-RATES = 16  # of learning, at which gradients are applied
+RATES = 32  # of learning, at which gradients are applied
 CHANGED = (Region.WEIGHTS, Region.GRADIENTS, Region.MOMENTS)
 """Looked at often; looking at everything takes long."""
 STOP = 37  # cycles of silence after which a step that lacks inputs is reset
@@ -290,14 +291,19 @@ def _counting(subject: Subject, case: Case) -> Iterator[Observation]:
 
 def _applying(subject: Subject, net: Network, n: int) -> Iterator[Observation]:
     """A step that applies gradients written by the host: half of them of any size, half where one
-    more or less decides how the change of a weight is rounded."""
+    more or less decides how the change of a weight is rounded; every other time by moments."""
     backend, rng = subject.backend, np.random.default_rng(n)
     machine = backend.machine
     eta = float(rng.integers(4, 8)) * 2.0 ** -(4.0 + 2 * n + n % 2)
     own = net.with_(eta=eta, apply_every=1 + n % 4 // 3, seed=n)
-    if n % 4 == 1:
-        rule = ("momentum", "sign", "adam")[n // 4 % 3]
-        own = own.with_(optimizer=rule, momentum=1 - 2.0 ** -(1 + n // 4))
+    if n % 2:
+        rule = ("adam", "momentum", "adam", "sign")[n // 2 % 4]
+        own = own.with_(
+            optimizer=rule,
+            eta=float(rng.integers(4, 8)) * 2.0 ** -float(rng.integers(3, 16)),
+            momentum=1 - 2.0 ** -float(rng.integers(1, 8)),
+            momentum2=1 - 2.0 ** -float(rng.integers(1, 12)),
+        )
     device = Device("compared", backend)
     device.load(own, weights(own, n))
     op = next(op for op in device.image.operations if op.kind == Kind.APPLY)
@@ -309,6 +315,8 @@ def _applying(subject: Subject, net: Network, n: int) -> Iterator[Observation]:
         wild = rng.integers(-top, top, words) >> rng.integers(0, machine.formats.g.width, words)
         chosen = np.where(rng.random(words) < 0.5, edge, wild)
         backend.write(Region.GRADIENTS, unit, 0, np.clip(chosen, -top, top - 1))
+    for unit in range(size(machine, Region.MOMENTS)[0] if n % 2 else 0):
+        backend.write(Region.MOMENTS, unit, 0, _moments(machine, rng))
     backend.write(Region.REGISTERS, 0, Register.APPLY_EVERY, [1, 1])  # and one step has learned
     sizes = Sizes(machine.total_streams, own.inputs, own.outputs, machine.formats)
     batch = random_batch(sizes, 1, n)
@@ -320,6 +328,18 @@ def _applying(subject: Subject, net: Network, n: int) -> Iterator[Observation]:
     for region in CHANGED:
         found = _words(backend, region)
         yield Observation(f"applying {n}, {region.name}", "memory", found)
+
+
+def _moments(machine: Machine, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Moment words of a row as an APPLY could leave them: of any size, some of them zero."""
+    _, words = size(machine, Region.MOMENTS)
+    total = np.zeros(words, dtype=np.int64)
+    for which, bits in enumerate(EXPONENTS):
+        exponent = rng.integers(0, 1 << bits, words)
+        fraction = rng.integers(0, 1 << FRACTION, words)
+        sign = rng.integers(0, 2, words) << (WORD - 1) if which == 0 else 0
+        total |= np.where(exponent == 0, 0, exponent << FRACTION | fraction | sign) << WORD * which
+    return total
 
 
 def _scattered(subject: Subject, seed: int) -> Iterator[Observation]:

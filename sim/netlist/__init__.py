@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What synthesis makes of the core, against the model."""
+"""Models of vendors' cells, to simulate what synthesis makes of the core."""

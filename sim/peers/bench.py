@@ -107,7 +107,8 @@ def simulated() -> Row:
         start = time.perf_counter()
         device.partial_fit(x, y)
         taken = (time.perf_counter() - start) / STEPS
-        cycles = int(device.backend.read(Region.REGISTERS, 0, int(Register.BUSY), 1)[0]) / STEPS
+        busy = int(device.backend.read(Region.REGISTERS, 0, int(Register.BUSY), 1)[0])
+    cycles = busy / STEPS + 1  # and one at rest, which the compiler counts too
     count = compile(NETWORK, SIMULATED).timetable.cycles_learning
     streams = SIMULATED.total_streams
     return Row(

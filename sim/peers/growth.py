@@ -43,7 +43,7 @@ def picture(path: Path) -> None:
         axes.plot(values, [b for _, b in found], "s--", label="step that does not")
         axes.set(xlabel=name, ylabel="cycles of a step", ylim=(0, None))
         axes.grid(alpha=0.3)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     figure.suptitle(
         f"{LAYERS} hidden layers of {WIDTH}, {ROWS} rows, {STREAMS} streams; one varied at a time"
     )

@@ -38,9 +38,9 @@ RULES: dict[str, tuple[str, ...]] = {
     BENCH: (HDL, HOST, CACHE, GOLDEN, RTL, BENCH, BOARDS, AMARANTH),
     MUTATION: (HDL, HOST, GOLDEN, RTL, MUTATION, AMARANTH),
     PEERS: (SPEC, HOST, CACHE, GOLDEN, BOARDS, PEERS),
-    "antevolt.sim.netlist": (HDL, HOST, RTL, MUTATION, "antevolt.sim.netlist", AMARANTH),
+    "antevolt.sim.netlist": (),
     "antevolt.sim.ip": (HDL, HOST, GOLDEN, "antevolt.sim.ip", AMARANTH),
-    DOCS: (HDL, HOST, GOLDEN, DOCS, MUTATION, BOARDS, AMARANTH),
+    DOCS: (HDL, HOST, GOLDEN, DOCS, MUTATION, TASKS, BOARDS, AMARANTH),
 }
 """What a part may import, anywhere in its modules; a module belongs to the longest name."""
 

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
+import antevolt
 from antevolt.boards.catalogue import BOARDS
 from antevolt.hdl.spec.errors import BuildFailed
+from antevolt.hdl.spec.machine import Machine
 from antevolt.host.compile import compile
-from antevolt.sim.peers import cpu
+from antevolt.host.device import Device
+from antevolt.sim.peers import bench, cpu
 from antevolt.sim.peers.bench import NETWORK, Row, boards
 from antevolt.sim.peers.command import verdict
 from antevolt.sim.peers.growth import PANELS, cycles, picture
@@ -57,6 +60,20 @@ def test_boards_that_hold_the_network() -> None:
     assert f"{table.cycles_learning} cycles" in own.how
     assert own.synapses == pytest.approx(
         1e6 * NETWORK.weight_count * own.streams / own.microseconds
+    )
+
+
+def test_the_netlists_cycles_are_the_compilers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the model, which counts as the netlist does (`antevolt verify` compares them)."""
+
+    def open_model(name: str, machine: Machine, deadline: float) -> Device:
+        assert name == "rtl"
+        return antevolt.open("model", machine=machine, deadline=deadline)
+
+    monkeypatch.setattr(bench, "open_device", open_model)
+    count = compile(NETWORK, bench.SIMULATED).timetable.cycles_learning
+    assert (
+        f"measured; {count:.1f} cycles a step, the compiler says {count}" in bench.simulated().how
     )
 
 

@@ -3,6 +3,7 @@
 
 import os
 import subprocess
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,9 @@ from amaranth.back import verilog
 from antevolt.hdl.lib.family import Ecp5
 from antevolt.hdl.lib.multiplier import Multiplier
 from antevolt.hdl.lib.ram import SHAPES, Ram
-from antevolt.sim.netlist.netlist import MODELS
 from antevolt.sim.rtl.build import MAKE, environment
 
+MODELS = Path(str(resources.files("antevolt.sim.netlist"))) / "ecp5_blocks.v"
 CYCLES = 4000
 RAMS = [(width, depth) for depth, width in SHAPES]
 RAMS += [(36, 1024), (22, 4096), (5, 256), (40, 512)]  # of several blocks, and of parts of one
@@ -93,7 +94,7 @@ module tb;
     end
 endmodule
 """
-    (folder / "tb.v").write_text("\n".join([top, *texts, MODELS["ecp5"].read_text()]))
+    (folder / "tb.v").write_text("\n".join([top, *texts, MODELS.read_text()]))
     return count
 
 

@@ -51,7 +51,8 @@ def run(folder: Path, *arguments: str, **variables: str) -> subprocess.Completed
 def verilate(folder: Path, scratch: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     surroundings = environment(scratch)
     program = str(Path(surroundings["VERILATOR_ROOT"]) / "bin" / "verilator")
-    return run(folder, program, *arguments, **surroundings, MAKEFLAGS=" ".join(MAKE))
+    quick = ("OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0")  # the last ones hold
+    return run(folder, program, *arguments, **surroundings, MAKEFLAGS=" ".join([*MAKE, *quick]))
 
 
 def test_the_command_writes_all_files(tmp_path: Path) -> None:
