@@ -2,6 +2,7 @@
 """A whole simulated board as a device: every bit as the model's, learning on."""
 
 import numpy as np
+import pytest
 
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.host.device import open as open_device
@@ -10,6 +11,7 @@ from antevolt.host.verify import Case, verify
 from small import NETWORK, SMALL, everything, same, signals
 
 STEPS = 64
+pytestmark = pytest.mark.timeout(900)  # the first use builds the simulator
 
 
 def test_equal_in_every_bit() -> None:
