@@ -13,7 +13,7 @@ TOP = "antevolt_ip"
 FAMILIES = {
     "generic": "plain descriptions of memories and multipliers, for any tool",
     "ecp5": "instances of MULT18X18D and DP16KD of Lattice ECP5",
-    "ice40": "for Lattice iCE40; words of 16 bits fit its blocks",
+    "ice40": "instances of SB_MAC16 of Lattice iCE40UP, with words of 16 bits",
     "xilinx": "plain descriptions of multipliers and memories, for AMD's tools",
     "intel": "plain descriptions of multipliers and memories, for Intel's tools",
 }

@@ -133,7 +133,7 @@ def test_the_testbench_passes_and_can_fail(exported: Path, tmp_path: Path) -> No
         path = tmp_path / f"antevolt_ip_{name}.hex"
         kept = path.read_text()
         lines = kept.split()
-        at = len(lines) // 2 if name == "out" else 1  # of the writes, the program
+        at = {"out": len(lines) // 2, "reads": 1, "writes": -1}[name]  # the last write: a weight
         lines[at] = f"{int(lines[at], 16) ^ 1:0{len(lines[at])}x}"
         path.write_text("\n".join(lines) + "\n")
         assert last().startswith("FAIL"), name
