@@ -7,7 +7,7 @@ from statistics import fmean, median, stdev
 from antevolt.hdl.spec.errors import BadFile
 from antevolt.sim.docs.results import Record, records
 
-__all__ = ["delayed_xor", "japanese_vowels", "lagline", "lagnet", "mackey_glass"]
+__all__ = ["delayed_xor", "lagline", "lagnet", "mackey_glass"]
 
 ECHO_STATE = {1: 0.0051, 10: 0.015}
 """NRMSE of an echo-state network that are stated beside ours, by steps ahead."""
@@ -103,26 +103,6 @@ def mackey_glass() -> str:
                 f"{still:.3f}",
                 f"{still / fmean(tests):.1f}",
                 f"{ECHO_STATE[ahead]:.4f}" if ahead in ECHO_STATE else "",
-                _link(name),
-            )
-        )
-    return _table(names, rows)
-
-
-def japanese_vowels() -> str:
-    """Accuracies on the test utterances."""
-    names = ("rule", "weights", "epochs", "seeds", "test", "by seed", "record")
-    rows = []
-    for name, record in _finished("japanese-vowels-*.json"):
-        settings, tests = record["settings"], _tests(record)
-        rows.append(
-            (
-                f"`{settings['rule']}`",
-                record["weights"],
-                settings["epochs"],
-                len(tests),
-                _share(tests),
-                ", ".join(f"{100 * test:.1f}" for test in tests),
                 _link(name),
             )
         )

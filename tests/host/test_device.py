@@ -218,7 +218,7 @@ def test_no_network_is_loaded_yet() -> None:
         device.predict(X)
 
 
-@pytest.mark.parametrize("name", ["modle", "serial:/dev/ttyUSB0", ""])
+@pytest.mark.parametrize("name", ["modle", "serial:", ""])
 def test_unknown_devices_are_named(name: str) -> None:
     with pytest.raises(BadInput, match="'model', 'rtl'"):
         open(name)
