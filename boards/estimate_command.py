@@ -32,7 +32,8 @@ def _print(network: Network, target: Board, found: Estimate) -> None:
         console.print(f"the largest of this shape that fits: hidden {found.largest}")
     if found.speed is None:
         return
-    s, console_table = found.speed, Table("speed", "", title=f"network {network.fingerprint}")
+    sizes = "-".join(map(str, network.sizes))
+    s, console_table = found.speed, Table("speed", "", title=f"network {sizes}")
     line = f"{s.link_steps:,.0f} steps per second, load {s.link_load:.0%}"
     for name, text in {
         "cycles per step": f"{s.cycles:g} ({s.cycles_plain} plain, {s.cycles_learning} applying)",
