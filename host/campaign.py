@@ -6,7 +6,6 @@ makes more steps than a large one, since they take less time.
 """
 
 import json
-import os
 import subprocess
 import zlib
 from dataclasses import replace
@@ -20,6 +19,7 @@ from antevolt.hdl.spec.errors import BadInput, DoesNotFit
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Population
+from antevolt.host.files import write_whole
 from antevolt.host.outputs import OutputSetting
 from antevolt.host.random_samples import random_network
 from antevolt.host.rehearse import rehearse
@@ -186,9 +186,7 @@ def result(reports: list[Report], planned: int | None = None) -> dict[str, objec
 def write(path: Path, reports: list[Report], planned: int | None = None) -> None:
     """Write `result` as JSON; the file is whole at any time."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(result(reports, planned), indent=2) + "\n")
-    os.replace(part, path)
+    write_whole(path, json.dumps(result(reports, planned), indent=2) + "\n")
 
 
 def found(path: Path, cases: list[Case]) -> dict[Key, Report]:

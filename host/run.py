@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from antevolt.hdl.spec.errors import BadFile, BadInput
 from antevolt.hdl.spec.network import Network, read
 from antevolt.host.device import Device
+from antevolt.host.files import write_whole
 from antevolt.host.version import version
 
 __all__ = ["CHECKPOINT", "LOG", "OUTPUTS", "RUN", "Data", "Progress", "Run", "read_data"]
@@ -121,7 +122,7 @@ class Run:
             self.position = int(device.state_dict()["register.step"][0])
         if not resume:
             folder.mkdir(parents=True, exist_ok=True)
-            _write_whole(folder / RUN, json.dumps({**about, "version": version()}, indent=1))
+            write_whole(folder / RUN, json.dumps({**about, "version": version()}, indent=1) + "\n")
         self._cut()
 
     def steps(self, every: int) -> Iterator[Progress]:
@@ -177,12 +178,6 @@ def _loss(outputs: NDArray[Any], part: dict[str, Any]) -> float | None:
     if part["targets"] is None or not outputs.size:
         return None
     return float(np.mean((outputs - np.reshape(part["targets"], outputs.shape)) ** 2))
-
-
-def _write_whole(path: Path, text: str) -> None:
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_text(text + "\n")
-    aside.replace(path)
 
 
 def _sync(file: Any) -> None:

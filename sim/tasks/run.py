@@ -3,7 +3,6 @@
 
 import json
 import math
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from antevolt.hdl.spec.errors import BadFile, BadInput
 from antevolt.host import campaign
 from antevolt.host.device import Device
 from antevolt.host.device import open as open_device
+from antevolt.host.files import write_whole
 from antevolt.host.version import version
 from antevolt.sim.tasks.task import Record, Samples, Settings, Task
 
@@ -128,10 +128,7 @@ def _keep(core: Device, record: Record, folder: Path) -> None:
 
 
 def _write(record: Record, folder: Path) -> None:
-    path = folder / f"seed-{record['seed']}.json"
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(record, indent=1) + "\n")
-    os.replace(part, path)
+    write_whole(folder / f"seed-{record['seed']}.json", json.dumps(record, indent=1) + "\n")
 
 
 def _epoch(
