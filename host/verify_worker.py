@@ -25,7 +25,17 @@ from antevolt.host.outputs import OutputSetting, Sent
 from antevolt.host.samples import Batch
 from antevolt.host.words import word_bits
 
-__all__ = ["COMPARED", "Fault", "Job", "Memories", "Result", "memories", "read_result", "write_job"]
+__all__ = [
+    "COMPARED",
+    "Fault",
+    "Job",
+    "Memories",
+    "Result",
+    "memories",
+    "read_result",
+    "words_of",
+    "write_job",
+]
 
 COMPARED = (
     *(Register.STEP, Register.SEED, Register.APPLY_EVERY, Register.LEARNED),
@@ -95,14 +105,19 @@ class Result:
     saturations: dict[str, int]
 
 
+def words_of(backend: Backend, region: Region) -> NDArray[np.int64]:
+    """All words of a region, [units, words], the bits that count."""
+    units, words = size(backend.machine, region)
+    rows = [backend.read(region, unit, 0, words) for unit in range(units)]
+    found: NDArray[np.int64] = np.stack(rows) & (1 << word_bits(backend.machine, region)) - 1
+    return found
+
+
 def memories(backend: Backend) -> Memories:
     """All memories that a host can read, the bits that count."""
     found: Memories = {}
     for region in Region:
-        units, words = size(backend.machine, region)
-        mask = (1 << word_bits(backend.machine, region)) - 1
-        rows = [backend.read(region, unit, 0, words) for unit in range(units)]
-        found[region] = np.stack(rows) & mask
+        found[region] = words_of(backend, region)
     found[Region.REGISTERS] = found[Region.REGISTERS][:, list(COMPARED)]
     return found
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from antevolt.hdl.spec.errors import AntevoltError
+from antevolt.host.campaign import commit
 from antevolt.host.version import version
 from antevolt.sim.mutation import patch
 from antevolt.sim.mutation.netlist import mutated, tools
@@ -22,7 +23,7 @@ from antevolt.sim.mutation.netlist_subject import NetlistSubject
 from antevolt.sim.mutation.short import MACHINE, Model, save
 from antevolt.sim.rtl.build import build
 
-__all__ = ["Verdict", "commit", "model_campaign", "netlist_campaign", "result"]
+__all__ = ["Verdict", "model_campaign", "netlist_campaign", "result"]
 
 SECONDS = 180.0  # for one mutant's process
 PATIENCE = 20_000
@@ -96,26 +97,6 @@ def result(kind: str, verdicts: list[Verdict], **settings: Any) -> dict[str, Any
         "survivors": [v.mutant for v in verdicts if not v.killed],
         "verdicts": [asdict(v) for v in verdicts],
     }
-
-
-def commit() -> str:
-    """The commit of the checkout, `+` where files have changed since; empty without git."""
-    texts = []
-    for arguments in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no")):
-        try:
-            done = subprocess.run(
-                ["git", *arguments],
-                cwd=Path(__file__).parent,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=20,
-                check=True,
-            )
-        except (OSError, subprocess.SubprocessError):
-            return ""
-        texts.append(done.stdout.strip())
-    return texts[0] + ("+" if texts[1] else "")
 
 
 def _short(text: str) -> str:

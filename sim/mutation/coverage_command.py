@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from antevolt.host.campaign import commit
 from antevolt.host.version import version
-from antevolt.sim.mutation.campaign import commit
 from antevolt.sim.mutation.coverage import Point, by_file, measure, missed
 from antevolt.sim.mutation.short import MACHINE
 

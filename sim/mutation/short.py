@@ -27,8 +27,7 @@ from antevolt.host.device import Device
 from antevolt.host.model import NumpyBackend
 from antevolt.host.random_samples import Profile, random_batch, random_network, weights
 from antevolt.host.samples import Batch, Sizes
-from antevolt.host.verify_worker import memories
-from antevolt.host.words import word_bits
+from antevolt.host.verify_worker import memories, words_of
 
 __all__ = ["MACHINE", "Model", "Observation", "Subject", "load", "observe", "save"]
 
@@ -254,13 +253,6 @@ def observe(subject: Subject) -> Iterator[Observation]:
     yield from _run(subject, after)
 
 
-def _words(backend: Backend, region: Region) -> NDArray[np.int64]:
-    """All words of a region, [units, words], the bits that count."""
-    units, words = size(backend.machine, region)
-    mask = (1 << word_bits(backend.machine, region)) - 1
-    return np.array([backend.read(region, unit, 0, words) for unit in range(units)]) & mask
-
-
 def _registers(backend: Backend) -> NDArray[np.int64]:
     """Without those that count cycles."""
     found = backend.read(Region.REGISTERS, 0, 0, size(backend.machine, Region.REGISTERS)[1])
@@ -285,7 +277,7 @@ def _counting(subject: Subject, case: Case) -> Iterator[Observation]:
         out = backend.run(x, y, 1, backend.machine.total_streams * net.outputs)
         yield Observation(f"counting, step {n}, outputs", "output", out)
         yield Observation(f"counting, step {n}, registers", "memory", _registers(backend))
-        found = _words(backend, Region.WEIGHTS)
+        found = words_of(backend, Region.WEIGHTS)
         yield Observation(f"counting, step {n}, weights", "memory", found)
 
 
@@ -326,7 +318,7 @@ def _applying(subject: Subject, net: Network, n: int) -> Iterator[Observation]:
     out = backend.run(x, y, 1, machine.total_streams * own.outputs)
     yield Observation(f"applying {n}, outputs", "output", out)
     for region in CHANGED:
-        found = _words(backend, region)
+        found = words_of(backend, region)
         yield Observation(f"applying {n}, {region.name}", "memory", found)
 
 
@@ -382,7 +374,7 @@ def _run(subject: Subject, case: Case) -> Iterator[Observation]:
             counts += [inputs, taken]
         yield Observation(f"{name}, cycles", "cycles", np.array(counts))
         for region in CHANGED:
-            yield Observation(f"{name}, {region.name}", "memory", _words(backend, region))
+            yield Observation(f"{name}, {region.name}", "memory", words_of(backend, region))
     found = memories(backend)
     for region in Region:
         yield Observation(f"{case.name}, {region.name}", "memory", found[region])
