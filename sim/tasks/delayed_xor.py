@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Parameters, Population, Projection
 from antevolt.host.device import Device
+from antevolt.sim.tasks.pieces import NEVER, epochs_option, rule_option
 from antevolt.sim.tasks.run_command import command as command_of
 from antevolt.sim.tasks.task import Record, Samples, Task
 from antevolt.sim.tasks.task import Settings as TaskSettings
@@ -32,8 +33,6 @@ STEPS = 2000  # of an epoch
 RATES = (0.01, 0.3)  # cues in a step while it learns: log-uniform, one for each stream
 TEST_RATE, TEST_STEPS = 1 / 500, 5000
 REACTION = 5  # steps after a cue that are not counted
-NEVER = 1e17
-"""tau_m = tau_r of instantaneous neurons whose membrane stays at zero."""
 
 
 @dataclass(frozen=True)
@@ -165,14 +164,8 @@ def _test(core: Device, settings: Settings, seed: int) -> float:
 
 OF = Settings()
 OPTIONS = (
-    click.option("--epochs", type=click.IntRange(1), default=OF.epochs, show_default=True),
-    click.option(
-        "--rule",
-        type=click.Choice(["trace", "gle", "instantaneous"]),
-        default=OF.rule,
-        show_default=True,
-        help="Of the first hidden population.",
-    ),
+    epochs_option(OF.epochs),
+    rule_option(OF.rule, help="Of the first hidden population."),
     click.option("--loop/--no-loop", default=OF.loop, show_default=True, help="From it to itself."),
     click.option(
         "--slow",

@@ -7,7 +7,6 @@ the logits' sums over an utterance. Streams start anew with each, and the weight
 have ended. Utterances are filled up with steps that have no target.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,14 +26,19 @@ from antevolt.sim.tasks.japanese_vowels_data import (
     test_part,
     train_part,
 )
+from antevolt.sim.tasks.pieces import (
+    epochs_option,
+    fast_and_leaky,
+    rule_option,
+    stepwise,
+    uniform_start,
+)
 from antevolt.sim.tasks.run_command import command as command_of
 from antevolt.sim.tasks.task import Record, Samples, Task
 from antevolt.sim.tasks.task import Settings as TaskSettings
 
 __all__ = ["JAPANESE_VOWELS", "Settings", "command"]
 
-NEVER = 1e17
-"""tau_m = tau_r of instantaneous neurons whose membrane stays at zero."""
 PER_SPEAKER = 30
 
 
@@ -62,10 +66,7 @@ class Settings(TaskSettings):
 
 def network(settings: Settings, seed: int) -> Network:
     """12 - hidden - hidden - 9."""
-    fast = settings.hidden // 3
-    slow = (settings.hidden - fast + 1) // 2
-    leaky = (2.0,) * slow + (4.0,) * (settings.hidden - fast - slow)
-    tau_m, tau_r = leaky + (NEVER,) * fast, (1.0,) * len(leaky) + (NEVER,) * fast
+    tau_m, tau_r = fast_and_leaky(settings.hidden, 4.0)
     hidden = Population(settings.hidden, "tanh", tau_m, tau_r, rule=settings.rule)
     return Network(
         inputs=CHANNELS,
@@ -99,12 +100,7 @@ def machine(settings: Settings) -> Machine:
 
 def start(settings: Settings, seed: int) -> Parameters:
     """Weights in +-1.7 / sqrt(inputs of a neuron), biases in +-1 / sqrt(inputs)."""
-    rng, drawn = np.random.default_rng(seed), Parameters()
-    sizes = network(settings, seed).sizes
-    for k, (source, target) in enumerate(zip(sizes, sizes[1:], strict=False)):
-        drawn[f"{k}.weight"] = rng.uniform(-1.7, 1.7, (target, source)) / math.sqrt(source)
-        drawn[f"{k}.bias"] = rng.uniform(-1, 1, target) / math.sqrt(source)
-    return drawn
+    return uniform_start(network(settings, seed).sizes, seed)
 
 
 def _parts(settings: Settings) -> tuple[Utterances, Utterances]:
@@ -125,16 +121,11 @@ def _streams(settings: Settings, given: Utterances) -> Samples:
     lengths = np.concatenate([given.lengths, np.zeros(missing, np.int64)])
     targets = np.repeat(np.eye(CLASSES)[y][:, None], LENGTH, axis=1)
     there = (np.arange(LENGTH) < lengths[:, None])[..., None]
-
-    def stepwise(values: NDArray[Any]) -> NDArray[Any]:
-        batches = values.reshape(-1, streams, LENGTH, values.shape[-1])
-        return batches.swapaxes(1, 2).reshape(-1, streams, values.shape[-1])
-
     return Samples(
-        stepwise(x),
-        stepwise(targets),
+        stepwise(x, streams),
+        stepwise(targets, streams),
         first=np.arange(len(x) // streams * LENGTH) % LENGTH == 0,
-        target_valid=stepwise(there)[..., 0],
+        target_valid=stepwise(there, streams)[..., 0],
     )
 
 
@@ -195,14 +186,8 @@ def settings_of(**options: Any) -> Settings:
 
 OF = Settings()
 OPTIONS = (
-    click.option("--epochs", type=click.IntRange(1), default=OF.epochs, show_default=True),
-    click.option(
-        "--rule",
-        type=click.Choice(["trace", "gle", "instantaneous"]),
-        default=OF.rule,
-        show_default=True,
-        help="Of the hidden populations.",
-    ),
+    epochs_option(OF.epochs),
+    rule_option(OF.rule, help="Of the hidden populations."),
     click.option("--hidden", type=click.IntRange(3, 100), default=OF.hidden, show_default=True),
     click.option(
         "--held",

@@ -28,6 +28,7 @@ from antevolt.sim.tasks.lag_chain import (
     square_wave,
     teach,
 )
+from antevolt.sim.tasks.pieces import epochs_option, rule_option
 from antevolt.sim.tasks.run_command import command as command_of
 from antevolt.sim.tasks.task import Record, Samples, Task, small
 from antevolt.sim.tasks.task import Settings as TaskSettings
@@ -128,7 +129,7 @@ def _test(core: Device, settings: Settings, seed: int) -> float:
 
 OF = Settings()
 OPTIONS = (
-    click.option("--epochs", type=click.IntRange(1), default=OF.epochs, show_default=True),
+    epochs_option(OF.epochs),
     click.option(
         "--periods",
         type=click.IntRange(1),
@@ -136,9 +137,7 @@ OPTIONS = (
         show_default=True,
         help="Of the input in an epoch: 400 steps, 4 units of time.",
     ),
-    click.option(
-        "--rule", type=click.Choice(["gle", "instantaneous"]), default=OF.rule, show_default=True
-    ),
+    rule_option(OF.rule, ("gle", "instantaneous")),
     click.option(
         "--eta", type=float, default=OF.eta, show_default=True, help="Of weights, per unit of time."
     ),

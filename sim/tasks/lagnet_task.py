@@ -18,6 +18,7 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Parameters
 from antevolt.host.device import Device
 from antevolt.sim.tasks import lagnet
+from antevolt.sim.tasks.pieces import epochs_option, rule_option
 from antevolt.sim.tasks.run_command import command as command_of
 from antevolt.sim.tasks.task import Record, Samples, Task, small
 from antevolt.sim.tasks.task import Settings as TaskSettings
@@ -95,10 +96,8 @@ def _distance(core: Device) -> float:
 
 OF = Settings()
 OPTIONS = (
-    click.option("--epochs", type=click.IntRange(1), default=OF.epochs, show_default=True),
-    click.option(
-        "--rule", type=click.Choice(["gle", "instantaneous"]), default=OF.rule, show_default=True
-    ),
+    epochs_option(OF.epochs),
+    rule_option(OF.rule, ("gle", "instantaneous")),
     click.option("--eta", type=float, default=OF.eta, show_default=True, help="Learning rate."),
 )
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Parameters, Population, Projection
 from antevolt.host.device import Device
+from antevolt.sim.tasks.pieces import NEVER, epochs_option
 from antevolt.sim.tasks.run_command import command as command_of
 from antevolt.sim.tasks.task import Record, Samples, Task
 from antevolt.sim.tasks.task import Settings as TaskSettings
@@ -34,8 +35,6 @@ SKIPPED = 1000  # samples until the start is forgotten
 MEAN, SPREAD = 0.93, 0.225  # about those of the series
 STEPS = 2000  # samples of an epoch, and of the test
 LARGEST = 3.9  # fixed weights; the format ends at 4
-NEVER = 1e17
-"""tau_m = tau_r of instantaneous neurons whose membrane stays at zero."""
 
 
 def _slope(now: float, then: float) -> float:
@@ -180,7 +179,7 @@ def persistence(ahead: int) -> float:
 
 OF = Settings()
 OPTIONS = (
-    click.option("--epochs", type=click.IntRange(1), default=OF.epochs, show_default=True),
+    epochs_option(OF.epochs),
     click.option(
         "--ahead",
         type=click.IntRange(1, 100),

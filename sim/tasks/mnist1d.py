@@ -6,7 +6,6 @@ logits, at every step; a prediction is the largest of the logits' sums over a se
 start anew with each sequence, and the weights change at its end.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -28,6 +27,13 @@ from antevolt.sim.tasks.mnist1d_data import (
     train_split,
     valid_split,
 )
+from antevolt.sim.tasks.pieces import (
+    epochs_option,
+    fast_and_leaky,
+    rule_option,
+    stepwise,
+    uniform_start,
+)
 from antevolt.sim.tasks.run_command import command as command_of
 from antevolt.sim.tasks.run_command import integers
 from antevolt.sim.tasks.task import Record, Samples, Task
@@ -38,10 +44,6 @@ __all__ = ["MNIST1D", "Settings", "command", "machine", "network", "settings_of"
 ETA = {"sign": 1e-3, "adam": 2e-3}
 """Learning rates of the recipe, at the start."""
 WORDS = ("18", "16")
-NEVER = 1e17
-"""tau_m = tau_r of instantaneous neurons, steps. They are instantaneous at any tau_m = tau_r, since
-p = u + (s - u); but s - u is one word long (+-8). With a membrane that never moves from 0 it is s,
-which fits; with one that follows at once it is the step from one s to the next, which need not."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,7 @@ def network(settings: Settings, seed: int) -> Network:
     """The first hidden population is linear, as in the recipe; equal neurons stand together."""
     hidden = []
     for k, size in enumerate(settings.hidden):
-        fast = size // 3
-        slow = (size - fast + 1) // 2
-        leaky = (settings.slow / 2,) * slow + (settings.slow,) * (size - fast - slow)
-        tau_m, tau_r = leaky + (NEVER,) * fast, (1.0,) * len(leaky) + (NEVER,) * fast
+        tau_m, tau_r = fast_and_leaky(size, settings.slow)
         phi = "tanh" if k else "linear"
         hidden.append(Population(size, phi, tau_m, tau_r, rule=settings.rule, g=settings.g))
     return Network(
@@ -142,13 +141,7 @@ def machine(settings: Settings) -> Machine:
 
 def start(settings: Settings, seed: int) -> Parameters:
     """Weights in +-1.7 / sqrt(inputs of a neuron), biases in +-1 / sqrt(inputs)."""
-    rng = np.random.default_rng(seed)
-    drawn: Parameters = {}
-    sizes = network(settings, seed).sizes
-    for k, (source, target) in enumerate(zip(sizes, sizes[1:], strict=False)):
-        drawn[f"{k}.weight"] = rng.uniform(-1.7, 1.7, (target, source)) / math.sqrt(source)
-        drawn[f"{k}.bias"] = rng.uniform(-1, 1, target) / math.sqrt(source)
-    return drawn
+    return uniform_start(network(settings, seed).sizes, seed)
 
 
 def _varied(
@@ -162,20 +155,13 @@ def _varied(
     return train.x[order] * factor + tilt * np.linspace(-1, 1, LENGTH), train.y[order]
 
 
-def _stepwise(sequences: NDArray[np.float64], streams: int) -> NDArray[np.float64]:
-    """[n, LENGTH, units] as steps [n LENGTH / streams, streams, units]."""
-    units = sequences.shape[-1]
-    batches = sequences.reshape(-1, streams, LENGTH, units)
-    return batches.swapaxes(1, 2).reshape(-1, streams, units)
-
-
 def _accuracy(core: Device, split: Split) -> float:
     """The share of sequences whose largest sum of logits is that of their class."""
     streams = core.machine.total_streams
     missing = -len(split) % streams
     x = np.concatenate([split.x, np.zeros((missing, LENGTH))])
     first = np.arange(len(x) // streams * LENGTH) % LENGTH == 0
-    outputs = core.predict(_stepwise(x[..., None], streams), first=first)
+    outputs = core.predict(stepwise(x[..., None], streams), first=first)
     sums = _sums(outputs).reshape(-1, CLASSES)
     return float((sums[: len(split)].argmax(axis=1) == split.y).mean())
 
@@ -185,8 +171,8 @@ def samples(settings: Settings, seed: int, epoch: int) -> Samples:
     x, y = _varied(settings, seed, epoch, train_split().head(settings.train))
     targets = np.repeat(np.eye(CLASSES)[y][:, None], LENGTH, axis=1)
     return Samples(
-        _stepwise(x[..., None], settings.streams),
-        _stepwise(targets, settings.streams),
+        stepwise(x[..., None], settings.streams),
+        stepwise(targets, settings.streams),
         first=np.arange(settings.steps) % LENGTH == 0,
     )
 
@@ -229,14 +215,8 @@ def settings_of(
 OF = Settings()
 """Defaults of the options."""
 OPTIONS = (
-    click.option("--epochs", type=click.IntRange(1), default=OF.epochs, show_default=True),
-    click.option(
-        "--rule",
-        type=click.Choice(["trace", "gle", "instantaneous"]),
-        default=OF.rule,
-        show_default=True,
-        help="Of the hidden populations.",
-    ),
+    epochs_option(OF.epochs),
+    rule_option(OF.rule, help="Of the hidden populations."),
     click.option("--optimizer", type=click.Choice(list(ETA)), default="sign", show_default=True),
     click.option(
         "--eta",

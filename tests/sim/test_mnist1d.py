@@ -16,7 +16,6 @@ from antevolt.hdl.spec.errors import BadFile, BadInput
 from antevolt.sim.tasks import mnist1d, mnist1d_data
 from antevolt.sim.tasks.mnist1d import (
     MNIST1D,
-    NEVER,
     Settings,
     command,
     machine,
@@ -32,6 +31,7 @@ from antevolt.sim.tasks.mnist1d_data import (
     train_split,
     valid_split,
 )
+from antevolt.sim.tasks.pieces import NEVER
 from antevolt.sim.tasks.run import compare, learn
 
 SHORT = Settings(epochs=2, hidden=(18, 18), train=400, valid=100, test=50, every=1, eta=2.0**-7)

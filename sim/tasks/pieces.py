@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What several tasks are made of: neurons, first weights, sequences on streams, options."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from antevolt.hdl.spec.network import Parameters
+
+__all__ = [
+    "NEVER",
+    "epochs_option",
+    "fast_and_leaky",
+    "rule_option",
+    "stepwise",
+    "uniform_start",
+]
+
+NEVER = 1e17
+"""tau_m = tau_r of instantaneous neurons, steps. They are instantaneous at any tau_m = tau_r, since
+p = u + (s - u); but s - u is one word long (+-8). With a membrane that never moves from 0 it is s,
+which fits; with one that follows at once it is the step from one s to the next, which need not."""
+
+Option = Callable[[Any], Any]
+RULES = ("trace", "gle", "instantaneous")
+
+
+def fast_and_leaky(size: int, slow: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """tau_m and tau_r: a third instantaneous, the rest leaky integrators of slow / 2 and slow.
+
+    Equal neurons stand together, the leaky ones first.
+    """
+    fast = size // 3
+    half = (size - fast + 1) // 2
+    leaky = (slow / 2,) * half + (slow,) * (size - fast - half)
+    return leaky + (NEVER,) * fast, (1.0,) * len(leaky) + (NEVER,) * fast
+
+
+def uniform_start(sizes: Sequence[int], seed: int) -> Parameters:
+    """Of a chain: weights in +-1.7 / sqrt(inputs of a neuron), biases in +-1 / sqrt(inputs)."""
+    rng, drawn = np.random.default_rng(seed), Parameters()
+    for k, (source, target) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        drawn[f"{k}.weight"] = rng.uniform(-1.7, 1.7, (target, source)) / math.sqrt(source)
+        drawn[f"{k}.bias"] = rng.uniform(-1, 1, target) / math.sqrt(source)
+    return drawn
+
+
+def stepwise(sequences: NDArray[Any], streams: int) -> NDArray[Any]:
+    """Sequences [n, length, units] as steps [n length / streams, streams, units]."""
+    _, length, units = sequences.shape
+    batches = sequences.reshape(-1, streams, length, units)
+    return batches.swapaxes(1, 2).reshape(-1, streams, units)
+
+
+def shown_option(name: str, default: object, **more: Any) -> Option:
+    """An option that shows its default."""
+    return click.option(name, default=default, show_default=True, **more)
+
+
+def epochs_option(default: int) -> Option:
+    """`--epochs`."""
+    return shown_option("--epochs", default, type=click.IntRange(1))
+
+
+def rule_option(default: str, names: Sequence[str] = RULES, **more: Any) -> Option:
+    """`--rule`, one of `names`."""
+    return shown_option("--rule", default, type=click.Choice(list(names)), **more)
