@@ -92,6 +92,7 @@ antevolt = LazyGroup(
     commands_at={
         "demo": ("antevolt.host.cli:demo", "learn something before your eyes"),
         "task": ("antevolt.host.cli:task", "learn a task and say how well"),
+        "sweep": ("antevolt.sim.tasks.sweep_command:command", "search for the settings of a task"),
         "run": ("antevolt.host.run_command:command", "run a network over recorded data"),
         "verify": ("antevolt.host.verify_command:command", "compare a device with the model"),
         "trace": ("antevolt.host.trace:command", "waveforms and operations of some steps"),

@@ -46,11 +46,14 @@ def learn(
     until: float = math.inf,
     stop: threading.Event | None = None,
     more: Sequence[str] = (),
+    measured: bool = True,
+    heard: Callable[[Record], None] | None = None,
 ) -> Record:
     """Learn, or go on where a run in this folder was left, and return its record.
 
     progress  is told the epochs that are done;  until  `time.monotonic()` after which no epoch is
-    begun;  stop  ends it within an epoch, with InterruptedError;  more  names of `task.more`
+    begun;  stop  ends it within an epoch, with InterruptedError;  more  names of `task.more`;
+    measured  False: `test` is left alone;  heard  is told the figures of each new epoch
 
     After every epoch the record (`seed-N.json`) and a checkpoint are written; a run that goes on is
     equal in every bit to one that was never left. `test` is measured when the last epoch is done;
@@ -76,11 +79,13 @@ def learn(
         while len(epochs) < settings.epochs and time.monotonic() < until:
             epochs.append(_epoch(task, core, settings, seed, len(epochs), stop))
             record["seconds"] += epochs[-1]["seconds"]
-            if len(epochs) == settings.epochs:
+            if measured and len(epochs) == settings.epochs:
                 record["test"] = task.test(core, settings, seed)
             _keep(core, record, folder)
             if progress is not None:
                 progress(1)
+            if heard is not None:
+                heard(epochs[-1])
         if record["test"] is not None and wanted:
             for name in wanted:
                 record[name] = task.more[name][1](core, settings, seed)

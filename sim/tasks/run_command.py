@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 import numpy as np
+from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -33,8 +34,11 @@ from antevolt.host.version import version
 from antevolt.sim.tasks.run import commit, compare, learn
 from antevolt.sim.tasks.task import Record, Settings, Task
 
-__all__ = ["command", "integers", "summary"]
+__all__ = ["TaskCommand", "command", "integers", "summary"]
 
+ELSEWHERE = ("jobs", "deadline", "steps", "out", "as_json")
+"""Parameters of every task's command that say how and where it runs."""
+GIVEN = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
 EPOCH = re.compile(r"\{\s+\"epoch\":.*?\n    \}", re.DOTALL)
 
 
@@ -232,7 +236,25 @@ def _options(task: Task) -> list[Callable[[Any], Any]]:
     ]
 
 
-def command(task: Task) -> click.Command:
+class TaskCommand(click.Command):
+    """The command of `task`."""
+
+    task: Task
+
+    def parsed(self, arguments: Sequence[str]) -> tuple[Settings, tuple[int, ...]]:
+        """Settings and seeds that a command line means. Raises click's errors and BadInput."""
+        with self.make_context(self.name, list(arguments)) as ctx:
+            values = dict(ctx.params)
+            given = [name for name in ELSEWHERE if ctx.get_parameter_source(name) in GIVEN]
+        if given:
+            raise BadInput(f"{', '.join(given)} is no setting of {self.name}")
+        seeds: tuple[int, ...] = values.pop("seeds")
+        for name in (*ELSEWHERE, *self.task.more):
+            del values[name]
+        return self.task.settings(**values), seeds
+
+
+def command(task: Task) -> TaskCommand:
     """The command of a task."""
 
     def run(
@@ -290,4 +312,6 @@ def command(task: Task) -> click.Command:
     """
     for option in reversed(_options(task)):
         run = option(run)
-    return click.command(task.name)(run)
+    made = click.command(task.name, cls=TaskCommand)(run)
+    made.task = task
+    return made

@@ -116,3 +116,8 @@ class Task:
     logarithmic: bool = False
     lines: Callable[[Any], Mapping[str, float]] = nothing
     help: str = ""
+
+    @property
+    def higher(self) -> bool:
+        """Whether more is better: of a share it is; what spans orders of magnitude is an error."""
+        return not self.logarithmic

@@ -40,11 +40,15 @@ def commands(content: str) -> list[list[str]]:
 
 
 def known(words: list[str]) -> bool:
-    """The command and its options exist: `--help` is answered after all words are read."""
+    """The command and its options exist: `--help` is answered after all words are read.
+
+    What follows `--` belongs to something else.
+    """
     if words[0] == "make":
         targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         return all(word in targets or "=" in word for word in words[1:])
-    return CliRunner().invoke(antevolt, [*words[1:], "--help"]).exit_code == 0
+    own = words[1 : words.index("--") if "--" in words else None]
+    return CliRunner().invoke(antevolt, [*own, "--help"]).exit_code == 0
 
 
 def run_console(content: str, folder: Path) -> None:
