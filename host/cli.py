@@ -71,6 +71,10 @@ task = LazyGroup(
             "antevolt.sim.tasks.japanese_vowels:command",
             "recognise speakers",
         ),
+        "speech-commands": (
+            "antevolt.sim.tasks.speech_commands:command",
+            "recognise spoken words in files that you have",
+        ),
     },
 )
 

@@ -313,5 +313,8 @@ def command(task: Task) -> TaskCommand:
     for option in reversed(_options(task)):
         run = option(run)
     made = click.command(task.name, cls=TaskCommand)(run)
+    names = [parameter.name for parameter in made.params]
+    if len(set(names)) != len(names):
+        raise RuntimeError(f"{task.name} has two options of one name: {sorted(map(str, names))}")
     made.task = task
     return made

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`antevolt task speech-commands`: recognise ten words, any other word, and silence.
+
+32 log-mel bands a step; hidden populations, a third of each instantaneous, the rest leaky
+integrators; errors at each step from leaky logits, as for MNIST-1D. A prediction is the largest of
+the logits' sums over a second. An epoch is a number of utterances, as many of each class, drawn
+anew.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from antevolt.hdl.spec.errors import BadInput
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.network import Network, Parameters, Population
+from antevolt.host.device import Device
+from antevolt.sim.tasks.pieces import (
+    epochs_option,
+    fast_and_leaky,
+    rule_option,
+    stepwise,
+    uniform_start,
+)
+from antevolt.sim.tasks.run_command import command as command_of
+from antevolt.sim.tasks.run_command import integers
+from antevolt.sim.tasks.speech_commands_data import BANDS, CLASSES, FRAMES, Part, opened
+from antevolt.sim.tasks.task import Record, Samples, Task
+from antevolt.sim.tasks.task import Settings as TaskSettings
+
+__all__ = ["SPEECH_COMMANDS", "Settings", "command"]
+
+DRAWN = {"valid": 1, "test": 2}  # seeds of what is looked at, the same in every run
+
+
+@dataclass(frozen=True)
+class Settings(TaskSettings):
+    """What a run depends on, besides its seed.
+
+    data     folder of the files
+    rule     of the hidden populations; the output's is `instantaneous`
+    hidden   sizes of the hidden populations;  slow  largest tau_m, in steps
+    spacing  steps from one frame to the next, interpolated; 40 frames are an utterance
+    train, valid, test  utterances of an epoch, of a look, of the end
+    streams  utterances at a time
+    eta      of the optimizer `sign`, at the start; it falls to zero by half a cosine
+    """
+
+    data: str = "speech_commands"
+    rule: Literal["trace", "gle", "instantaneous"] = "trace"
+    hidden: tuple[int, ...] = (60, 60, 60)
+    slow: float = 8.0
+    spacing: int = 1
+    train: int = 3600
+    valid: int = 600
+    test: int = 2400
+    streams: int = 12
+    eta: float = 1e-3
+    beta: float = 4.0
+
+    @property
+    def length(self) -> int:
+        """Steps of an utterance."""
+        return FRAMES * self.spacing
+
+
+def network(settings: Settings, seed: int) -> Network:
+    """32 - hidden - 12."""
+    hidden = [
+        Population(size, "tanh", *fast_and_leaky(size, settings.slow), rule=settings.rule)
+        for size in settings.hidden
+    ]
+    return Network(
+        inputs=BANDS,
+        populations=(*hidden, Population(CLASSES, "linear", rule="instantaneous")),
+        beta=settings.beta,
+        cost="cross_entropy",
+        softmax_gain=4.0,
+        tau_z=8.0,
+        optimizer="sign",
+        momentum=1 - 2.0**-3,
+        eta=settings.eta,
+        apply_every=settings.length,
+        seed=seed,
+    )
+
+
+def machine(settings: Settings) -> Machine:
+    """A core with room for it."""
+    return Machine(
+        rows=4,
+        streams=settings.streams,
+        w_depth=4096,
+        r_depth=1024,
+        state_depth=2048,
+        q_depth=256,
+        io_depth=512,
+        program_depth=512,
+        moments=1,
+    )
+
+
+def start(settings: Settings, seed: int) -> Parameters:
+    """Weights in +-1.7 / sqrt(inputs of a neuron), biases in +-1 / sqrt(inputs)."""
+    return uniform_start(network(settings, seed).sizes, seed)
+
+
+def _drawn(
+    settings: Settings, part: Part, count: int, seed: tuple[int, ...]
+) -> tuple[Samples, NDArray[np.int64]]:
+    """Utterances, as many of each class, in an order and a variation that follow from the seed."""
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.arange(count) % CLASSES)
+    frames = opened(Path(settings.data)).features(part, labels, rng, part == "train")
+    x = _interpolated(frames, settings.spacing)
+    targets = np.repeat(np.eye(CLASSES)[labels][:, None], settings.length, axis=1)
+    first = np.arange(count // settings.streams * settings.length) % settings.length == 0
+    streams = settings.streams
+    return Samples(stepwise(x, streams), stepwise(targets, streams), first=first), labels
+
+
+def _interpolated(frames: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
+    """Straight from frame to frame; the last one stays."""
+    share = (np.arange(steps) / steps)[:, None]
+    following = np.concatenate([frames[:, 1:], frames[:, -1:]], axis=1)
+    between = frames[:, :, None] * (1 - share) + following[:, :, None] * share
+    return between.reshape(len(frames), -1, frames.shape[2])
+
+
+def _right(settings: Settings, outputs: NDArray[Any], labels: NDArray[np.int64]) -> float:
+    sums = outputs.reshape(-1, settings.length, *outputs.shape[1:]).sum(axis=1)
+    return float((sums.reshape(-1, CLASSES).argmax(axis=-1) == labels).mean())
+
+
+def samples(settings: Settings, seed: int, epoch: int) -> Samples:
+    """An epoch's utterances."""
+    return _drawn(settings, "train", settings.train, (seed, epoch))[0]
+
+
+def _learned(
+    settings: Settings, seed: int, epoch: int, given: Samples, outputs: NDArray[Any]
+) -> Record:
+    labels = given.y[:: settings.length].argmax(axis=-1).ravel()
+    return {"train": _right(settings, outputs, labels)}
+
+
+def _accuracy(core: Device, settings: Settings, part: Part, count: int) -> float:
+    given, labels = _drawn(settings, part, count, (DRAWN[part],))
+    return _right(settings, core.predict(given.x, first=given.first), labels)
+
+
+def settings_of(**options: Any) -> Settings:
+    """From the options of the command; raises BadInput."""
+    settings = Settings(**options)
+    for name in ("train", "valid", "test"):
+        count = getattr(settings, name)
+        if count % settings.streams:
+            raise BadInput(f"{name} is {count}; it is a multiple of the {settings.streams} streams")
+    return settings
+
+
+OF = Settings()
+COUNTS = (("train", "Utterances of an epoch."), ("valid", "Looked at after it."),
+          ("test", "At the end."))  # fmt: skip
+OPTIONS = (
+    click.option(
+        "--data",
+        required=True,
+        type=click.Path(exists=True, file_okay=False),
+        help="Folder of Google Speech Commands, as unpacked.",
+    ),
+    epochs_option(OF.epochs),
+    rule_option(OF.rule, help="Of the hidden populations."),
+    click.option(
+        "--hidden",
+        callback=integers(3),
+        default=",".join(map(str, OF.hidden)),
+        show_default=True,
+        help="Sizes of the hidden populations.",
+    ),
+    click.option("--slow", type=float, default=OF.slow, show_default=True, help="Largest tau_m."),
+    click.option(
+        "--interpolate",
+        "spacing",
+        type=click.IntRange(1, 40),
+        default=OF.spacing,
+        show_default=True,
+        help="Steps from one frame to the next.",
+    ),
+    *(
+        click.option(
+            f"--{name}",
+            type=click.IntRange(1),
+            default=getattr(OF, name),
+            show_default=True,
+            help=words,
+        )
+        for name, words in COUNTS
+    ),
+    click.option("--streams", type=click.IntRange(1, 64), default=OF.streams, show_default=True),
+    click.option("--eta", type=float, default=OF.eta, show_default=True, help="At the start."),
+    click.option("--beta", type=float, default=OF.beta, show_default=True),
+)
+
+SPEECH_COMMANDS = Task(
+    name="speech-commands",
+    help="Recognise ten spoken words in files that you have.",
+    title=lambda s: f"Speech Commands, rule {s.rule}",
+    measure="accuracy",
+    series=("train", "valid"),
+    settings=settings_of,
+    options=OPTIONS,
+    network=network,
+    machine=machine,
+    start=start,
+    samples=samples,
+    learned=_learned,
+    look=lambda core, settings, seed, epoch: {
+        "valid": _accuracy(core, settings, "valid", settings.valid)
+    },
+    test=lambda core, settings, seed: _accuracy(core, settings, "test", settings.test),
+    steps=lambda settings: settings.train // settings.streams * settings.length,
+    rate=lambda settings, epoch: settings.eta * settings.cosine(epoch),
+)
+command = command_of(SPEECH_COMMANDS)
