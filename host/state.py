@@ -110,6 +110,11 @@ class Memory:
         state[FORMATS] = told(self.machine.formats)
         return state
 
+    def part(self, backend: Backend, names: list[str]) -> State:
+        """Some arrays, as real numbers."""
+        places = {name: self.places[name] for name in names}
+        return {name: place.fmt.to_real(place.gather(backend)) for name, place in places.items()}
+
     def check(
         self, state: Mapping[str, ArrayLike], rounded: bool = False, streams: bool = True
     ) -> dict[str, Raw]:

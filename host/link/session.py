@@ -108,6 +108,7 @@ class Session:
         self._next = self._expected = self._session = 0
         self._unacknowledged: deque[_Sent] = deque()
         self._used = self._consumed = 0  # bytes of the board's buffer: ever taken, ever freed
+        self._fullest = 0
         self._owed = 0  # bytes that came and are not acknowledged
         self._resent_at = self._asked_at = self._heard_at = self._moved_at = -1e9
         self._spoke_at = 0.0
@@ -120,6 +121,16 @@ class Session:
         if self._hello is None:
             raise Closed("there is no session; connect first")
         return self._hello
+
+    @property
+    def window(self) -> int:
+        """Bytes of the board's receive buffer that may be in use."""
+        return self.hello.description.link.receive_bytes - SLACK_BYTES
+
+    def take_fullest(self) -> int:
+        """The most bytes of that buffer in use at once since the last call."""
+        fullest, self._fullest = self._fullest, self._used - self._consumed
+        return fullest
 
     def ask(self, tries: int = TRIES) -> Hello:
         """Who is there, at the rate of power-up; raises NoPort when nobody answers."""
@@ -163,7 +174,7 @@ class Session:
     def send(self, kind: Kind, payload: bytes) -> None:
         """One sequenced frame; waits for room in the board's buffer."""
         cost = len(payload) + ENTRY_BYTES
-        limit = self.hello.description.link.receive_bytes - SLACK_BYTES
+        limit = self.window
         self.wait(lambda: self._used - self._consumed + cost <= limit, "room in its buffer")
         data = encode(kind, self._next, payload)
         if not self._unacknowledged:
@@ -171,6 +182,7 @@ class Session:
         self._unacknowledged.append(_Sent(self._next, data, cost))
         self._next = (self._next + 1) % WHOLE
         self._used += cost
+        self._fullest = max(self._fullest, self._used - self._consumed)
         self.counts.sent += 1
         self._write(data)
 
