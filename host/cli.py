@@ -98,6 +98,7 @@ antevolt = LazyGroup(
         "task": ("antevolt.host.cli:task", "learn a task and say how well"),
         "sweep": ("antevolt.sim.tasks.sweep_command:command", "search for the settings of a task"),
         "run": ("antevolt.host.run_command:command", "run a network over recorded data"),
+        "report": ("antevolt.host.report.command:command", "a page about such a run"),
         "verify": ("antevolt.host.verify_command:command", "compare a device with the model"),
         "trace": ("antevolt.host.trace:command", "waveforms and operations of some steps"),
         "compile": ("antevolt.host.compile_command:command", "timetable and memory of a network"),

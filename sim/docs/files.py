@@ -16,6 +16,7 @@ FOLDERS = {
     "hdl/io": "what joins the core to a serial line, or to a bus",
     "hdl": "the top level of boards, and the IP core",
     "host": "compiler, devices, comparison, command line",
+    "host/report": "the page about a run",
     "host/link": "the host's end of the serial link",
     "sim/golden": "models in numpy; the fixed-point one also compiled (`twin.cpp`)",
     "sim/rtl": "the core's netlist in a simulator",
