@@ -174,9 +174,9 @@ class Device:
         networks that the core cannot hold (DoesNotFit) or run (BadNetwork).
         """
         backend, setting = self.backend, OutputSetting(outputs).check(self.machine)
-        drawn = network.random_parameters(network.seed) if parameters is None else parameters
-        checked = network.check_parameters(drawn)
-        image = compile(network, self.machine)
+        checked = None if parameters is None else network.check_parameters(parameters)
+        image = compile(network, self.machine)  # what does not fit is refused before it is drawn
+        checked = checked or network.random_parameters(network.seed)
         memory = Memory(network, self.machine, image.layout)
         banks, saturated = image.layout.pack_weights(checked)
         with self._closing():

@@ -87,7 +87,7 @@ class Run:
         if not resume:
             folder.mkdir(parents=True, exist_ok=True)
             device.save(folder / START)
-            about |= {"tapped": {name: list(shape) for name, shape in self.taps.shapes.items()}}
+            about |= {"tapped": list(self.taps.shapes)}
             about |= circumstances(device, network, data.steps)
             write_whole(folder / RUN, json.dumps(about, indent=1) + "\n")
         sizes = device.sizes

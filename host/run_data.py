@@ -2,6 +2,8 @@
 """Recorded data: the arrays of a .npz file, as a device takes them."""
 
 import hashlib
+import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,11 @@ from antevolt.hdl.spec.errors import BadFile
 
 __all__ = ["Data", "read_data"]
 
+BROKEN = (
+    *(OSError, ValueError, LookupError, EOFError, MemoryError, OverflowError, SyntaxError),
+    *(RuntimeError, BadZipFile, zlib.error, struct.error),
+)
+"""What comes of files that are no .npz files, or only in part; RuntimeError: they are encrypted."""
 FLAGS = ("valid", "first", "last", "target_valid")
 
 
@@ -43,7 +50,7 @@ def read_data(path: Path) -> Data:
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, KeyError, EOFError, MemoryError, BadZipFile) as error:
+    except BROKEN as error:
         raise BadFile(f"{path} is not a whole .npz file of numbers: {error}") from error
     unknown = set(arrays) - {"x", "y", *FLAGS}
     if "x" not in arrays or unknown:

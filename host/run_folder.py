@@ -10,7 +10,6 @@
   the line's use
 """
 
-import json
 import platform
 import sys
 from dataclasses import dataclass
@@ -27,7 +26,8 @@ from antevolt.host import checkpoint, run_log
 from antevolt.host.checkpoint import State
 from antevolt.host.device import Device
 from antevolt.host.rows import Rows
-from antevolt.host.taps import Taps
+from antevolt.host.run_check import checked_about, checked_lines
+from antevolt.host.taps import ENERGY, Taps
 from antevolt.host.version import version
 
 __all__ = [
@@ -57,8 +57,6 @@ def circumstances(device: Device, network: Path, steps: int) -> dict[str, Any]:
         "steps": steps,
         "device": device.name,
         "implementation": device.implementation,
-        "streams": device.sizes.streams,
-        "outputs": device.sizes.outputs,
         "seed": device.network.seed,
         "versions": {
             "antevolt": version(),
@@ -94,29 +92,32 @@ class Recorded:
 
 def read_run(folder: Path) -> Recorded:
     """Raises BadFile for a folder that holds no run, or one of which something is missing."""
-    try:
-        about = json.loads((folder / RUN).read_text())
-        if not isinstance(about, dict) or about.get("kind") != KIND:
-            raise ValueError("run.json is of something else, or of another version")
-        streams, outputs, every = (int(about[n]) for n in ("streams", "outputs", "tap_every"))
-        shapes = {name: tuple(map(int, shape)) for name, shape in about["tapped"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadFile(f"{folder} holds no run: {error}") from error
+    about = checked_about(folder / RUN, KIND)
     network = checkpoint.read_network(folder / START)
     start = checkpoint.read(folder / START, network, None)
     last = folder / CHECKPOINT
     end = checkpoint.read(last, network, None) if last.exists() else start
-    position = int(end["register.step"][0])  # what came after it comes again
-    taps = Taps(shapes, every)
+    try:
+        position = int(end["register.step"][0])  # what came after it comes again
+        streams, outputs = start["output"].shape
+        shapes = {name: start[name].shape for name in about["tapped"] if name != ENERGY}
+    except (LookupError, ValueError, TypeError) as error:
+        raise BadFile(f"{folder} holds no run: its start lacks {error}") from error
+    if ENERGY in about["tapped"]:
+        shapes[ENERGY] = (len(network.populations) + 1, streams)
+    lines = [line for line in run_log.read(folder / LOG) if line["step"] <= position]
+    every = about["tap_every"]
+    taps = Taps({name: shapes[name] for name in about["tapped"]}, every)
     readings = Rows(folder / TAPS, taps.width).read() if taps.width else np.zeros((0, 0))
     readings = readings[: position // every]
+    rows = Rows(folder / OUTPUTS, streams * outputs).read()[:position]
     return Recorded(
         about,
         network,
         start,
         end,
-        [line for line in run_log.read(folder / LOG) if line["step"] <= position],
-        Rows(folder / OUTPUTS, streams * outputs).read()[:position].reshape(-1, streams, outputs),
+        checked_lines(lines, folder / LOG, len(network.populations)),
+        rows.reshape(-1, streams, outputs),
         taps.split(readings),
         every * np.arange(1, len(readings) + 1),
     )

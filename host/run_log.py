@@ -29,7 +29,7 @@ def read(path: Path) -> list[dict[str, Any]]:
     *lines, _torn = path.read_text(errors="replace").split("\n")
     try:
         found = [json.loads(line) for line in lines]
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadFile(f"{path} is not a run's log: {error}") from error
     if not all(isinstance(line, dict) and isinstance(line.get("step"), int) for line in found):
         raise BadFile(f"{path} is not a run's log: a line has no step")

@@ -27,12 +27,13 @@ from antevolt.hdl.spec.link import (
 from antevolt.host.link.codec import LONGEST, Decoder, Message, encode
 from antevolt.host.link.transport import Transport
 
-__all__ = ["Counts", "Hello", "Session"]
+__all__ = ["REPLIES", "Counts", "Hello", "Session"]
 
 BITS = 10  # of a byte on the line
 SILENT = 1.5  # times the board's silence: without a good frame that long the link is made anew
 IDLE = 0.5  # times its silence: without a word that long, the board is asked before anything else
 TRIES = 8
+REPLIES = 16  # that are kept: who asks looks for one of its own
 ECHO_BYTES, ECHOES = 200, 4  # that prove a new rate
 AGAIN = (Code.CRC, Code.SHORT, Code.OVERSIZE, Code.SEQUENCE, Code.CREDIT)
 HALF, WHOLE = 1 << 15, 1 << 16
@@ -104,7 +105,7 @@ class Session:
         self.inbox: deque[Message] = deque()
         self._decoder = Decoder()
         self._hello: Hello | None = None
-        self._replies: deque[Message] = deque()
+        self._replies: deque[Message] = deque(maxlen=REPLIES)
         self._next = self._expected = self._session = 0
         self._unacknowledged: deque[_Sent] = deque()
         self._used = self._consumed = 0  # bytes of the board's buffer: ever taken, ever freed

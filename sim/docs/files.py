@@ -23,6 +23,7 @@ FOLDERS = {
     "sim/ip": "the IP core as files",
     "sim/bench": "benches on the netlist, with cocotb",
     "sim/mutation": "does the comparison notice mistakes",
+    "sim/fuzz": "does broken input do any harm",
     "sim/tasks": "demonstrations",
     "sim/docs": "the generated parts of this manual",
     "sim/peers": "the same job elsewhere, for comparison",

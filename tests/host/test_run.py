@@ -147,7 +147,7 @@ def test_a_folder_that_is_no_run(files: Path, harm: str) -> None:
     if harm == "json":
         (folder / "run.json").write_text("[1")
     elif harm == "kind":
-        (folder / "run.json").write_text(json.dumps(about | {"tapped": {"a": 3}}))
+        (folder / "run.json").write_text(json.dumps(about | {"tapped": ["a"]}))
     elif harm == "log":
         (folder / LOG).write_text("what\n")
     else:
