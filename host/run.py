@@ -30,6 +30,8 @@ from antevolt.host.taps import Taps
 
 __all__ = ["Progress", "Run", "Watch"]
 
+SHOWN = 0.1
+"""Seconds from one call of a `Watch` to the next."""
 Watch = Callable[[int, Score], None]
 """Called now and then with the steps done and the score since the last checkpoint."""
 
@@ -125,20 +127,21 @@ class Run:
         sizes, position = self.device.sizes, self.position
         outputs = np.zeros((end - position, sizes.streams, sizes.outputs))
         tapped: list[NDArray[np.float64]] = []
+        scored, shown = position, time.monotonic()
         while position < end:
             stop = self._stop(position, end)
-            part = self.data.part(position, stop)
-            at = position - self.position
-            for k, result in enumerate(self.device.results(learn=self.learn, **part), 1):
-                outputs[at + k - 1] = result.values
-                if watch is not None and k % CHUNK == 0:
-                    self._add(score, outputs, position + k - CHUNK, position + k)
-                    watch(position + k, score)
-            done = (stop - position) // CHUNK * CHUNK if watch is not None else 0
-            self._add(score, outputs, position + done, stop)
+            results = self.device.results(learn=self.learn, **self.data.part(position, stop))
+            for step, result in enumerate(results, position + 1):
+                outputs[step - 1 - self.position] = result.values
+                if watch is None or step % CHUNK or time.monotonic() - shown < SHOWN:
+                    continue
+                self._add(score, outputs, scored, step)
+                watch(step, score)
+                scored, shown = step, time.monotonic()
             position = stop
             if self.taps.width and position % self.taps.every == 0:
                 tapped.append(self.taps.read(self.device))
+        self._add(score, outputs, scored, end)
         return outputs.reshape(len(outputs), -1), np.array(tapped)
 
     def _stop(self, position: int, end: int) -> int:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a terminal shows of a run while it runs; plain lines where there is no terminal.
 
-The view is drawn four times a second by a thread of its own. Looking at the device takes time that
-the run lacks, so the view does it no more often than that a look takes 1/50 of the time.
+Drawing, and looking at the device, take time that the run lacks: each is done four times a second,
+and no more often than that it takes 1/50 of the time.
 """
 
 import time
@@ -75,8 +75,8 @@ class RunView:
         self._gauges = Gauges(device)
         self._reading: Reading | None = None
         self._saturated: dict[str, int] = {}
-        self._look_at = 0.0
-        self._live = Live(get_renderable=self.panel, console=console, refresh_per_second=PER_SECOND)
+        self._live = Live(get_renderable=self.panel, console=console, auto_refresh=False)
+        self._turns = {self._look: 0.0, self._live.refresh: 0.0}  # when each is due again
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -96,17 +96,19 @@ class RunView:
         now = time.monotonic()
         if now - self._seen[-1][0] >= 1 / PER_SECOND:
             self._note(now)
-        if now >= self._look_at:
-            self._look()
-            spent = time.monotonic() - now
-            self._look_at = now + max(1 / PER_SECOND, SHARE * spent)
+        for turn, due in self._turns.items():
+            begin = time.monotonic()
+            if begin >= due:
+                turn()
+                spent = time.monotonic() - begin
+                self._turns[turn] = begin + max(1 / PER_SECOND, SHARE * spent)
 
     def checkpoint(self, progress: Progress) -> None:
         self._step, self._last, self._score = progress.step, progress, None
         self._losses.extend([] if progress.loss is None else [progress.loss])
         self._note(time.monotonic())
         if progress.step == progress.steps:
-            self._look()  # the panel that stays shows the end
+            self._look()  # the panel that stays shows the end; it is drawn once more
 
     def panel(self) -> RenderableType:
         """The view as it is now."""
