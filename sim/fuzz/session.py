@@ -5,7 +5,8 @@ from random import Random
 
 from antevolt.hdl.spec.link import Description, Kind, LinkParameters
 from antevolt.hdl.spec.machine import Machine
-from antevolt.host.link.session import REPLIES, Hello, Session
+from antevolt.host.link.hello import Hello
+from antevolt.host.link.session import REPLIES, Session
 from antevolt.sim.fuzz.campaign import Wrong
 from antevolt.sim.fuzz.decoder import framed, frames
 from antevolt.sim.fuzz.mutate import changed_bytes
@@ -78,14 +79,14 @@ class SessionTarget:
 
     def feed(self, item: bytes) -> None:
         session = self._session
-        if len(session._unacknowledged) < 3:
+        if len(session._sent) < 3:
             session.send(Kind.ECHO, b"fuzz")
         self._line.given = item
         try:
             session.poll()
         finally:
             session.inbox.clear()
-            if len(session._replies) > REPLIES or len(session._unacknowledged) > 4:
+            if len(session._replies) > REPLIES or len(session._sent) > 4:
                 raise Wrong(f"{len(session._replies)} replies are kept")
             if self._line.written > HELD:
                 raise Wrong(f"{self._line.written} bytes were answered")
