@@ -27,7 +27,9 @@ from antevolt.hdl.spec.errors import AntevoltError
 __all__ = ["Result", "Target", "TooSlow", "Wrong", "campaign"]
 
 DEADLINE = 5.0
-"""Seconds for one input; a machine that does much else is slow."""
+"""Seconds of the processor for one input."""
+PATIENCE = 12
+"""Times as many seconds may pass: for what waits, on a machine that may do much else."""
 MEMORY = 256 << 20
 """Bytes that may be taken beyond what the process had."""
 KEPT = 20
@@ -121,7 +123,7 @@ def campaign(
             for place in range(min(target.block, inputs - result.inputs)):
                 item = target.draw(draw)
                 begin = time.perf_counter()
-                signal.setitimer(signal.ITIMER_REAL, deadline)
+                _allow(deadline)
                 try:
                     target.feed(item)
                     result.taken += 1
@@ -132,7 +134,7 @@ def campaign(
                 spent = time.perf_counter() - begin
                 result.slowest = max(result.slowest, spent)
                 result.inputs += 1
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            _allow(0)
             result.refused, result.seconds = dict(refused), time.monotonic() - start
             if progress is not None:
                 progress(result)
@@ -154,12 +156,19 @@ def _alarm() -> Iterator[None]:
     def late(_number: int, _frame: FrameType | None) -> None:
         raise TooSlow("beyond the deadline")
 
-    before = signal.signal(signal.SIGALRM, late)
+    before = {number: signal.signal(number, late) for number in (signal.SIGPROF, signal.SIGALRM)}
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        _allow(0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _allow(deadline: float) -> None:
+    """From now on; 0: all the time there is."""
+    signal.setitimer(signal.ITIMER_PROF, deadline)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE * deadline)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 """Broken input: short campaigns, and that a campaign can fail."""
 
 import json
+import time
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -64,11 +65,19 @@ class Broken:
             return bytearray(1 << 34)
         while self.how == "loop":
             pass
+        if self.how == "wait":
+            time.sleep(1000)
         return item
 
 
 @pytest.mark.parametrize(
-    ("how", "error"), [("exception", "KeyError"), ("memory", "MemoryError"), ("loop", "TooSlow")]
+    ("how", "error"),
+    [
+        ("exception", "KeyError"),
+        ("memory", "MemoryError"),
+        ("loop", "TooSlow"),
+        ("wait", "TooSlow"),
+    ],
 )
 def test_a_campaign_can_fail(how: str, error: str) -> None:
     target: Target = Broken(how)
