@@ -25,21 +25,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from antevolt.hdl.spec import description
 from antevolt.hdl.spec.errors import BadFile, BadInput, Closed
-from antevolt.hdl.spec.flags import Flag
-from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.memory_map import KINDS, Region, Register
+from antevolt.hdl.spec.memory_map import Region, Register
 from antevolt.hdl.spec.network import Network
 from antevolt.host import checkpoint
 from antevolt.host.backend import Backend, open_backend
 from antevolt.host.checkpoint import State
 from antevolt.host.compile import Image, compile
 from antevolt.host.constants import changed, words
-from antevolt.host.energy import Energy, energy_of
+from antevolt.host.energy import Energy
 from antevolt.host.optimizer import changes, with_rate
 from antevolt.host.outputs import Output, OutputSetting, Sent
+from antevolt.host.running import Running
 from antevolt.host.samples import Batch, Flags, Sample, Sizes, collect, steps_of
-from antevolt.host.state import Memory
 from antevolt.host.substeps import InputSetting
 
 __all__ = ["CHUNK", "Device", "Loaded", "Output", "Sample", "open"]
@@ -100,12 +98,7 @@ class Device:
     def __init__(self, name: str, backend: Backend):
         self.name = name
         self._backend: Backend | None = backend
-        self._image: Image | None = None
-        self._memory: Memory | None = None
-        self._loads = 0
-        self._inputs = InputSetting()
-        self._last: Batch | None = None  # whose last step the core ran last
-        self._saturated = {"inputs": 0, "targets": 0, "weights": 0}
+        self._running: Running | None = None
         self.loaded: Loaded | None = None
 
     def __enter__(self) -> Self:
@@ -143,19 +136,17 @@ class Device:
     @property
     def network(self) -> Network:
         """The network that is loaded."""
-        return self._ready()[0].network
+        return self._ready().network
 
     @property
     def image(self) -> Image:
         """What was loaded: the words, where they lie, and the timetable."""
-        return self._ready()[0]
+        return self._ready().image
 
     @property
     def sizes(self) -> Sizes:
         """Streams, inputs, outputs and formats of one step."""
-        network = self.network
-        machine = self.machine
-        return Sizes(machine.total_streams, network.inputs, network.outputs, machine.formats)
+        return self._ready().sizes
 
     def load(
         self,
@@ -177,7 +168,6 @@ class Device:
         checked = None if parameters is None else network.check_parameters(parameters)
         image = compile(network, self.machine)  # what does not fit is refused before it is drawn
         checked = checked or network.random_parameters(network.seed)
-        memory = Memory(network, self.machine, image.layout)
         banks, saturated = image.layout.pack_weights(checked)
         with self._closing():
             for region, unit, index, words in image.words:
@@ -188,10 +178,7 @@ class Device:
             mark = getattr(backend, "set_fingerprint", None)  # a board can say what it runs
             if mark is not None:
                 mark(image.fingerprint)
-        self._image, self._memory = image, memory
-        self._loads += 1
-        self._inputs, self._last = InputSetting(), None
-        self._saturated = {"inputs": 0, "targets": 0, "weights": saturated}
+        self._running = Running(backend, image, saturated)
         self.loaded = Loaded(
             saturated, image.timetable.cycles_learning, image.timetable.cycles_plain
         )
@@ -288,15 +275,15 @@ class Device:
         The streams carry on from where they are (or start anew where `first` says so); afterwards
         all memories and the step counter are put back, bit for bit. Counters of `counters` move.
         """
-        steps = steps_of(self.sizes, samples, None, Flags(valid, first, last))
-        _, memory = self._ready()
+        running = self._ready()
+        steps = steps_of(running.sizes, samples, None, Flags(valid, first, last))
         with self._closing():
             mode = Sent.read(self.backend).setting.mode
-            snapshot, last_run = memory.snapshot(self.backend), self._last
+            snapshot, last_run = running.memory.snapshot(self.backend), running.last
             parts = (steps.batch(a, a + CHUNK) for a in range(0, len(steps), CHUNK))
-            rows = [output.values for part in parts for output in self._run(part)]
-            memory.write(self.backend, snapshot)
-            self._last = last_run
+            rows = [output.values for part in parts for output in running.run(part)]
+            running.memory.write(self.backend, snapshot)
+            running.last = last_run
         if mode == "argmax":
             return np.concatenate([np.zeros(0, dtype=np.int64), *rows])
         if mode != "every":
@@ -308,9 +295,10 @@ class Device:
     def learn_one(self, x: ArrayLike, y: ArrayLike) -> NDArray[Any]:
         """One learning step of all streams: x [S, inputs], y [S, outputs]; the outputs [S, outputs]
         of the step, computed before the weights change; none in a step that puts out nothing."""
-        batch = collect(self.sizes, [Sample(x, y)], 0, learn=True)
+        running = self._ready()
+        batch = collect(running.sizes, [Sample(x, y)], 0, learn=True)
         with self._closing():
-            rows = [output.values for output in self._run(batch)]
+            rows = [output.values for output in running.run(batch)]
         return rows[-1] if rows else np.zeros((0, self.sizes.outputs))
 
     def partial_fit(self, samples: ArrayLike, targets: ArrayLike, **flags: ArrayLike) -> Self:
@@ -352,8 +340,7 @@ class Device:
         makes the steps; the setting lasts until `load`, and checkpoints do not hold it. Raises
         BadInput for what there is not.
         """
-        self._ready()
-        self._inputs = InputSetting(substeps, mode).check()
+        self._ready().inputs = InputSetting(substeps, mode).check()
 
     def energy(self) -> Energy:
         """The energy after the last step: 1/2 |e|^2 of each population, beta C at the output.
@@ -363,15 +350,9 @@ class Device:
         valid and had a target in that step; `load`, `restore` and `load_state_dict` forget the
         targets.
         """
-        _, memory = self._ready()
-        sizes, last = self.sizes, self._last
-        targets = np.zeros((sizes.streams, sizes.outputs))
-        targeted = np.zeros(sizes.streams, dtype=np.bool_)
-        if last is not None:
-            needs = int(Flag.VALID | Flag.TARGET_VALID)
-            targets, targeted = sizes.formats.r.to_real(last.y[-1]), last.flags[-1] & needs == needs
+        running = self._ready()
         with self._closing():
-            return energy_of(memory, self.backend, targets, targeted)
+            return running.energy()
 
     def set_eta(self, projection: int | None, eta: float) -> float:
         """Change the learning rate of one projection, or (None) of all that learn, from now on.
@@ -380,12 +361,12 @@ class Device:
         rate belongs to the program: `load` sets it anew, states and checkpoints do not hold it.
         Raises BadInput for a projection that does not learn or a rate beyond the core's range.
         """
-        image, _ = self._ready()
-        new = with_rate(image, projection, eta)
+        running = self._ready()
+        new = with_rate(running.image, projection, eta)
         with self._closing():
-            for index, words in changes(image, new):
+            for index, words in changes(running.image, new):
                 self.backend.write(Region.PROGRAM, 0, index, words)
-        self._image = new
+        running.image = new
         rates = new.eta if projection is None else new.eta[projection : projection + 1]
         return next(rate for rate in rates if rate is not None)
 
@@ -402,18 +383,18 @@ class Device:
         and changes that need another program; BadNetwork and DoesNotFit as `load` does. Nothing has
         changed then.
         """
-        image, _ = self._ready()
-        new = changed(image, population, constants)
+        running = self._ready()
+        new = changed(running.image, population, constants)
         with self._closing():
-            for region, index, data in words(image, new):
+            for region, index, data in words(running.image, new):
                 self.backend.write(region, 0, index, data)
-        self._image, self._memory = new, Memory(new.network, self.machine, new.layout)
+        running.change(new)
         return new.network
 
     @property
     def state_names(self) -> tuple[str, ...]:
         """Names of the arrays of `state_dict`, without their `.raw` doubles and the registers."""
-        return tuple(self._ready()[1].places)
+        return tuple(self._ready().memory.places)
 
     def state_dict(self, names: Iterable[str] | None = None) -> State:
         """All learnable words and all states, by name, as copies; or those of these `names`.
@@ -428,7 +409,7 @@ class Device:
         which the integers are. Of `names`, which are from `state_names`, the float64 alone are
         read. Raises BadInput for another name.
         """
-        _, memory = self._ready()
+        memory = self._ready().memory
         wanted = None if names is None else list(names)
         if wanted is not None and (unknown := sorted(set(wanted) - set(memory.places))):
             raise BadInput(f"this network has no {', '.join(unknown)}; see state_names")
@@ -452,11 +433,11 @@ class Device:
         streams  False: only what all streams share: weights, gradients, moments, time constants,
                  registers; the states of this core's streams stay what they are
         """
-        _, memory = self._ready()
-        checked = memory.check(state, rounded, streams)
+        running = self._ready()
+        checked = running.memory.check(state, rounded, streams)
         with self._closing():
-            memory.write(self.backend, checked)
-            self._last = None
+            running.memory.write(self.backend, checked)
+            running.last = None
 
     def save(self, path: str | Path) -> None:
         """Write the state and the network to one `.safetensors` file."""
@@ -488,21 +469,9 @@ class Device:
         saturated_sums       sums beyond their 32 bits, or beyond a word when they were put out
         saturated_on_host    inputs, targets and weights beyond their formats
         """
-        self._ready()
+        running = self._ready()
         with self._closing():
-            words = self.backend.read(Region.REGISTERS, 0, 0, Register.SATURATED + len(KINDS))
-        values = [int(w) for w in words]
-        return {
-            "cycles": values[Register.CYCLES],
-            "busy": values[Register.BUSY],
-            "stalled_input": values[Register.STALLED_INPUT],
-            "stalled_output": values[Register.STALLED_OUTPUT],
-            "steps": values[Register.STEP],
-            "slots": values[Register.SLOTS],
-            "saturated": dict(zip(KINDS, values[Register.SATURATED :], strict=True)),
-            "saturated_sums": values[Register.SATURATED_SUMS],
-            "saturated_on_host": dict(self._saturated),
-        }
+            return running.counters()
 
     def close(self) -> None:
         """Let go of the core. Closing twice does no harm."""
@@ -510,42 +479,21 @@ class Device:
             self._backend.close()
             self._backend = None
 
-    def _ready(self) -> tuple[Image, Memory]:
+    def _ready(self) -> Running:
         self.backend  # noqa: B018  raises Closed
-        if self._image is None or self._memory is None:
+        if self._running is None:
             raise BadInput("no network is loaded; call load first")
-        return self._image, self._memory
+        return self._running
 
     def _outputs(self, parts: Iterator[Batch]) -> Iterator[Output]:
-        loads, done = self._loads, 0
+        running, done = self._ready(), 0
         for part in parts:
-            if loads != self._loads:
+            if running is not self._ready():
                 raise Closed("another network was loaded while this stream was under way")
             with self._closing():
-                outputs = self._run(part, done)
-            done += part.steps * self._inputs.substeps
+                outputs = running.run(part, done)
+            done += part.steps * running.inputs.substeps
             yield from outputs
-
-    def _run(self, batch: Batch, start: int = 0) -> list[Output]:
-        """What the steps of a batch put out; `start` is the number of the first."""
-        sizes, backend = self.sizes, self.backend
-        if not batch.steps:
-            return []
-        batch = self._inputs.expand(batch, self._inputs_before())
-        x, y = batch.words(sizes.formats)
-        sent = Sent.read(backend)
-        count = int(sent.words(batch.flags, sizes.outputs).sum())
-        words = backend.run(x, y, batch.steps, sizes.streams * sizes.outputs, count)
-        self._saturated["inputs"] += batch.saturated_inputs
-        self._saturated["targets"] += batch.saturated_targets
-        self._last = batch
-        return list(sent.parse(words, batch.flags, sizes, start))
-
-    def _inputs_before(self) -> Raw:
-        """[S, inputs] as they stand in the core, where they matter."""
-        if self._inputs.looks_back:
-            return self._ready()[1].places["population.0.r"].gather(self.backend)
-        return np.zeros((self.sizes.streams, self.sizes.inputs), dtype=np.int64)
 
     @contextmanager
     def _closing(self) -> Iterator[None]:

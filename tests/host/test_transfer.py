@@ -114,7 +114,7 @@ def test_longer_words_are_rounded_half_up() -> None:
     other.load(home.network)
     state = home.state_dict()
     other.load_state_dict(state, rounded=True)
-    found, memory = other.state_dict(), other._ready()[1]
+    found, memory = other.state_dict(), other._ready().memory
     lost = 0
     for name, place in memory.places.items():
         if not name.endswith("moment"):
@@ -154,7 +154,7 @@ def test_real_numbers_alone_need_no_consent() -> None:
     other.load(home.network)
     state = home.state_dict()
     other.load_state_dict({n: v for n, v in state.items() if not n.endswith(".raw")})
-    real = other._ready()[1].places["projection.0.weight"].fmt.to_raw(state["projection.0.weight"])
+    real = other._ready().memory.places["projection.0.weight"].fmt.to_raw(state["projection.0.weight"])
     assert np.array_equal(other.state_dict()["projection.0.weight.raw"], real)
 
 
