@@ -154,7 +154,8 @@ def test_real_numbers_alone_need_no_consent() -> None:
     other.load(home.network)
     state = home.state_dict()
     other.load_state_dict({n: v for n, v in state.items() if not n.endswith(".raw")})
-    real = other._ready().memory.places["projection.0.weight"].fmt.to_raw(state["projection.0.weight"])
+    place = other._ready().memory.places["projection.0.weight"]
+    real = place.fmt.to_raw(state["projection.0.weight"])
     assert np.array_equal(other.state_dict()["projection.0.weight.raw"], real)
 
 
