@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from antevolt.boards.measure import DATA, PLAIN
+from antevolt.boards.measure import DATA, PLAIN, machine_of
 from antevolt.boards.presets import SMALLEST
 from antevolt.boards.synthesis import ARCHITECTURES, Architecture, Usage, netlist, usage
 from antevolt.hdl.spec.errors import BadFile
@@ -57,7 +57,9 @@ def _key(architecture: Architecture, kind: str, machine: Machine) -> str:
 def _records() -> dict[str, dict[str, int]]:
     try:
         found: dict[str, dict[str, int]] = json.loads(FILE.read_text()) if FILE.exists() else {}
-    except ValueError as error:
+        split = ((key.split(" ", 2), values) for key, values in found.items())
+        found = {_key(a, kind, machine_of(json.loads(m))): v for (a, kind, m), v in split}  # type: ignore[arg-type]
+    except (ValueError, TypeError) as error:
         raise BadFile(f"{FILE} is no record of components: {error}") from error
     return found
 

@@ -151,7 +151,7 @@ def random_cases(
     cases: list[Case] = []
     refused: DoesNotFit | None = None
     for _ in range(DRAWS * count):
-        network = random_network(rng, moments=machine.moments)
+        network = random_network(rng, moments=machine.moments, carry=machine.carry)
         case = Case(network, machine, steps, seed + len(cases), device=device)
         case = _random_outputs(case)
         try:

@@ -299,7 +299,7 @@ class _Program:
                 prior_e=prior_e,
                 skip=run.skip,
                 rows=run.rows,
-                keep=int(run.keep),
+                keep=int(run.keep or (g and self.optimizer.carries)),
             )
             for run in self._runs(k, g)
         ]

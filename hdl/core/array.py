@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -42,7 +42,8 @@ class Array(wiring.Component):
     e_in[k], e_shift[k], d_shift[k] : chains, at column k's time
     d_lo[k], d_hi[k] : row 0's drained sum
     q_data[k], q_neuron[k], q_context[k], q_live[k] : finished q words
-    lane_* : per row, what the apply lane needs: gradient word, weight word, and its write port
+    lane_* : per row, what the apply lane needs: gradient word, weight word, and its write port;
+             lane_folded, where sums are carried on: the gradient word FOLD later
     moments : per row, where there are some, its own component with ports for the lane
     """
 
@@ -100,6 +101,7 @@ class Array(wiring.Component):
                 "lane_data": In(pair).array(rows),
                 "lane_address": In(bits(m.w_depth)).array(rows),
                 "lane_en": In(1).array(rows),
+                **({"lane_folded": In(pair).array(rows)} if m.carry else {}),
             }
         )
         places = bels or {}
@@ -307,14 +309,19 @@ class Array(wiring.Component):
 
     def _sum_g(self, m: Module) -> None:
         slot, machine = self.slot, self.machine
-        command = Cat(slot.gradients, slot.g_clear, slot.en & slot.g_live)
-        ahead = delay(m, command, self.timing.g_address - 1, "g")
+        fold = slot.fold if machine.carry else Const(0, 0)
+        live = slot.en & slot.g_live | fold
+        ahead = delay(
+            m, Cat(slot.gradients, slot.g_clear, live, fold), self.timing.g_address - 1, "g"
+        )
         at = hops(m, ahead, self.timing.tiles_down, "g")
         depth = 1 + bits(machine.w_depth)
         self._moments(m, ahead[:depth])
         reply: Any = self.reply_rows.shape().const({}).as_value()
         for t, rows in enumerate(self.row_tiles):
-            answers = []
+            answers, folds = [], at[t][depth + 2 :]
+            if machine.carry:
+                folds = delay(m, folds, Accumulator.latency, f"fold{t}")
             for i in rows:
                 terms = [[self.elements[i, k].g_part for k in cols] for cols in self.column_tiles]
                 total = self._reduce(m, f"g{i}", terms)
@@ -322,7 +329,7 @@ class Array(wiring.Component):
                 m.submodules[f"gradients{i}"] = sums
                 m.d.comb += [
                     sums.address.eq(at[t][:depth]),
-                    Cat(sums.clear, sums.live).eq(at[t][depth:]),
+                    Cat(sums.clear, sums.live).eq(at[t][depth : depth + 2]),
                     self.lane_gradient[i].eq(sums.word),
                 ]
                 tap = self.row_taps[i]
@@ -331,7 +338,9 @@ class Array(wiring.Component):
                     sums.ram,
                     sums.address,
                     sums.done_address,
-                    sums.done_data,
+                    Mux(folds, self.lane_folded[i], sums.done_data)
+                    if machine.carry
+                    else sums.done_data,
                     sums.done_live,
                 )
                 answers += tap.answers

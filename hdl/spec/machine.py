@@ -40,6 +40,7 @@ class Machine:
     time_constants  with TIMES: they learn
     moments       per weight: 0 (plain SGD only), 1 (also momentum and sign), 2 (also Adam)
     sums          of outputs over a sequence: output modes sum and argmax
+    carry         an APPLY may carry gradient sums on: momentum_sum and sign_sum, without moments
     """
 
     rows: int = 1
@@ -62,6 +63,7 @@ class Machine:
     time_constants: bool = False
     moments: int = 0
     sums: bool = True
+    carry: bool = False
     formats: Formats = field(default_factory=Formats)
 
     def __post_init__(self) -> None:
@@ -100,11 +102,13 @@ class Machine:
 
     @property
     def name(self) -> str:
-        """`R x S`, contexts where there are several, the word, moments where it has some."""
+        """`R x S`, contexts where there are several, the word; m: moments, t: time constants that
+        learn, c: gradient sums are carried on."""
         contexts = f"x{self.contexts}" if self.contexts > 1 else ""
         moments = f"m{self.moments}" if self.moments else ""
         times = "t" if self.time_constants else ""
-        return f"{self.rows}x{self.streams}{contexts}w{self.formats.word}{moments}{times}"
+        kept = f"{moments}{times}{'c' if self.carry else ''}"
+        return f"{self.rows}x{self.streams}{contexts}w{self.formats.word}{kept}"
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)

@@ -27,7 +27,7 @@ PHI = ("linear", "tanh", "sigmoid", "softplus", "relu", "hard_tanh")
 Rule = Literal["gle", "instantaneous", "trace"]
 RULES = ("gle", "instantaneous", "trace")
 BACKWARD = ("transpose", "fixed", "learned")
-OPTIMIZERS = ("sgd", "momentum", "sign", "adam")
+OPTIMIZERS = ("sgd", "momentum", "sign", "adam", "momentum_sum", "sign_sum")
 COSTS = ("squared_error", "cross_entropy")
 SCHEDULES = ("sequential", "parallel")
 
@@ -148,7 +148,8 @@ class Network:
     optimizer    what an APPLY does with the gradient sum G (m, v: moments, zero at the start).
                  `sgd`: W += eta G; `momentum`: m <- momentum m + (1 - momentum) G, W += eta m;
                  `sign`: W += eta sign(m); `adam`: v <- momentum2 v + (1 - momentum2) G^2,
-                 W += eta m / sqrt(v), without correction of the start
+                 W += eta m / sqrt(v), without correction of the start; `momentum_sum`:
+                 m <- momentum m + G, W += eta m; `sign_sum`: with this m, W += eta sign(m)
     seed         of the random bits of stochastic rounding
     """
 
@@ -164,7 +165,7 @@ class Network:
     seed: int = 0
     softmax_gain: float = 1.0
     tau_z: float | None = None
-    optimizer: Literal["sgd", "momentum", "sign", "adam"] = "sgd"
+    optimizer: Literal["sgd", "momentum", "sign", "adam", "momentum_sum", "sign_sum"] = "sgd"
     momentum: float = 0.875
     momentum2: float = 1 - 2.0**-10
 

@@ -20,7 +20,7 @@ from antevolt.hdl.spec.errors import BuildFailed
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Register
-from antevolt.hdl.spec.moments import NEEDS, ROOTS, SLOWEST, SQUARES, Rule
+from antevolt.hdl.spec.moments import NEEDS, ROOTS, SLOWEST, SQUARES, Rule, knows
 from antevolt.hdl.spec.program import Kind, Operation
 from antevolt.hdl.spec.time_constants import ONE
 from antevolt.sim.golden.core import GoldenCore
@@ -303,7 +303,8 @@ def _has_rule(m: Machine, op: Operation) -> bool:
     """The C knows the rule of an APPLY, and the core keeps what it needs."""
     if op.table not in NEEDS:
         return False
-    return NEEDS[Rule(op.table)] <= m.moments and max(op.rates, op.neurons) <= SLOWEST
+    known = knows(m.moments, m.carry, Rule(op.table))
+    return known and max(op.rates, op.neurons) <= SLOWEST
 
 
 def _tables(core: GoldenCore) -> NDArray[np.float64]:

@@ -141,6 +141,7 @@ private:
     void put(long place, int mode, int which, Ratio value);
     void apply(const Operation &op);
     template <bool DITHER> int64_t change(const Operation &op, uint32_t key);
+    template <bool DITHER> int64_t carry(const Operation &op, uint32_t key);
     template <bool DITHER> int64_t move(const Operation &op, uint32_t key);
 
     // All neurons and streams of an operation as one row: few streams make no vectors.
@@ -650,7 +651,9 @@ void Core::apply(const Operation &op) {
     const auto seed = static_cast<uint32_t>(s.registers[SEED]);
     const auto step = static_cast<uint32_t>(s.registers[STEP]);
     const uint32_t key = mix(mix(seed ^ step) ^ static_cast<uint32_t>(op.n));
-    if (op.table)
+    if (op.table >= MOMENTUM_SUM)
+        count(W, op.output ? carry<true>(op, key) : carry<false>(op, key));
+    else if (op.table)
         count(W, op.output ? move<true>(op, key) : move<false>(op, key));
     else
         count(W, op.output ? change<true>(op, key) : change<false>(op, key));
@@ -714,6 +717,31 @@ template <bool DITHER> int64_t Core::change(const Operation &op, uint32_t key) {
             weights[j] = kept;
         }
         limits += here;
+    }
+    return limits;
+}
+
+// As `change`, by a sum of which part is carried on.
+template <bool DITHER> int64_t Core::carry(const Operation &op, uint32_t key) {
+    const int m = op.interval & 7, k = op.interval >> 3;
+    const double eta = std::ldexp(m, DITHER_BITS - k), unit = std::ldexp(1.0, -DITHER_BITS);
+    const double nearest = std::ldexp(1.0, DITHER_BITS - 1), share = std::ldexp(1.0, -op.rates);
+    int64_t limits = 0;
+    for (long i = 0; i < op.groups * s.machine_rows; i++) {
+        const long at = bank(op, op.words, i);
+        for (long j = 0; j < 2L * op.words; j++) {
+            double random = nearest, &sum = s.gradients[at + j], &weight = s.weights[at + j];
+            if (DITHER) {
+                const uint32_t place = static_cast<uint32_t>(i) << 16 ^ static_cast<uint32_t>(j);
+                random = static_cast<int32_t>(mix(place ^ key) >> (32 - DITHER_BITS));
+            }
+            const double step = std::floor(step_of(sum, op.table) * eta) + random;
+            const double value = std::floor(step * unit) + weight;
+            const double kept = limited(value, ranges.low, ranges.high);
+            sum = carried(sum, share);
+            limits += kept != value;
+            weight = kept;
+        }
     }
     return limits;
 }
