@@ -73,8 +73,8 @@ def rams(machine: Machine, architecture: Architecture = "ecp5") -> int:
     sums = 1 << (m.io_depth - 1).bit_length() + max(1, (m.streams - 1).bit_length())
     shapes = [
         *[(36, m.program_depth)] * 5,
-        *[(word + 6, 2 * m.state_depth)] * 3,
-        *[(36, m.state_depth)] * (4 * m.time_constants),
+        *[(word + 6, 2 * m.coefficient_depth)] * 3,
+        *[(36, m.coefficient_depth)] * (4 * m.time_constants),
         *[(OUTPUT_SUM_BITS, sums)] * m.sums,
         *[(pair, m.w_depth), (pair, 2 * m.w_depth)] * m.rows,
         *[(WORD * m.moments, 2 * m.w_depth)] * (m.rows if m.moments else 0),

@@ -234,14 +234,17 @@ def place(given: Network, machine: Machine) -> Layout:
     _check(
         layout,
         banks.used,
-        max(states.used, coefficients.used),
+        states.used,
+        coefficients.used,
         activity.used * machine.contexts,
         kept.used,
     )
     return layout
 
 
-def _check(layout: Layout, weights: int, states: int, rates: int, outputs: int) -> None:
+def _check(
+    layout: Layout, weights: int, states: int, coefficients: int, rates: int, outputs: int
+) -> None:
     network, m, f = layout.network, layout.machine, layout.machine.formats
     sizes, rows = network.sizes, layout.machine.rows
 
@@ -262,6 +265,7 @@ def _check(layout: Layout, weights: int, states: int, rates: int, outputs: int) 
     held = f"this core holds {largest} weights, padding included"
     fewer = f"apply_every is at most {f.max_products // m.total_streams} with this many streams"
     padded = f"{m.state_depth} neurons over {m.contexts} contexts, padded to {rows}, fit"
+    shared = "contexts share them: fewer neurons and time constants of traces, or more state_depth"
     pairs_fit = f"about {2 * m.r_depth // m.contexts} inputs and neurons fit"
     filtered = len(layout.traces) + len(layout.delayed)
     learning = sum(bool(p.eta_tau_m or p.eta_tau_r) for p in network.populations)
@@ -271,6 +275,7 @@ def _check(layout: Layout, weights: int, states: int, rates: int, outputs: int) 
     checks = (
         ("weight pairs per row", weights, m.w_depth, f"{held}: fewer neurons or a larger w_depth"),
         ("neurons per column", states, m.state_depth, padded),
+        ("coefficients", coefficients, m.coefficient_depth, shared),
         ("activity pairs per column", rates, m.r_depth, pairs_fit),
         ("columns of a projection", columns, min(2 * m.r_depth, f.max_inputs), "use fewer inputs"),
         ("columns that have a q", with_q, m.q_depth, "use narrower populations"),

@@ -95,6 +95,12 @@ class Machine:
         return self.streams * self.contexts
 
     @property
+    def coefficient_depth(self) -> int:
+        """Neurons that have coefficients, and time constants that learn; contexts share them."""
+        own = -(-self.state_depth // self.contexts)
+        return max(16, 1 << (own - 1).bit_length())
+
+    @property
     def interval(self) -> int:
         """D: cycles from one neuron to the next in a filter; the drain shifts every 2 at most."""
         per_unit = -(-PRODUCTS // self.multipliers)

@@ -231,7 +231,10 @@ class GoldenCore:
         pairs = sweeps.get(op.kind, 0)
         ends = {
             "context": (op.context + 1, m.contexts),
-            "weights": (op.weights + op.groups * pairs, m.w_depth if pairs else m.state_depth),
+            "weights": (
+                op.weights + op.groups * pairs,
+                m.w_depth if pairs else m.coefficient_depth,
+            ),
             "rates": (op.rates + (pairs or -(-(op.n + op.odd) // 2)), m.r_depth),
             "neurons": (op.neurons + neurons, m.state_depth),
             "extra": (op.extra + op.n, m.state_depth if op.q else m.io_depth),

@@ -43,15 +43,15 @@ struct Operation {
 // Fields and their order: compiled.py, _Settings.
 struct Settings {
     int64_t machine_rows, streams, contexts, w_depth, phi_log2, operations, inputs, outputs,
-        output_rows, repeated, state_depth, keeps_d;
+        output_rows, repeated, tau_depth, keeps_d;
     int64_t word, guard, q_drop, g_drop, w_frac, r_frac, e_frac, u_frac, drive_frac, q_frac;
     const Operation *program;
     double *coefficients;
     const Interval *tables;  // [tables][2^phi_log2]
     double *weights, *gradients, *rates, *u, *v, *e, *slope, *q, *output, *target, *partial_q,
         *moments, *largest, *total, *d;
-    int64_t *registers, *mantissa, *shift;  // of coefficients [state_depth][mode][which]
-    int64_t *times;                         // [4][state_depth]: tau_m, tau_r, sums
+    int64_t *registers, *mantissa, *shift;  // of coefficients [tau_depth][mode][which]
+    int64_t *times;                         // [4][tau_depth]: tau_m, tau_r, sums
     const int64_t *squares, *roots;         // hdl/spec/moments.py
 };
 
@@ -509,15 +509,15 @@ void Core::add_times(const Operation &op, const Streams &streams, long i) {
     for (int which = 0; which < 2; which++) {
         double sum = 0.0;
         for (const long k : streams.learning) sum += half_up(errors_of[which][k] * d[k] * unit);
-        int64_t &total = s.times[(2 + which) * s.state_depth + op.weights + i];
+        int64_t &total = s.times[(2 + which) * s.tau_depth + op.weights + i];
         total = (fresh && op.context == 0 ? 0 : total) + static_cast<int64_t>(sum);
     }
 }
 
 void Core::change_times(const Operation &op) {
     const int word = static_cast<int>(s.word);
-    int64_t *tau_m = s.times, *tau_r = tau_m + s.state_depth;
-    const int64_t *sum_m = tau_r + s.state_depth, *sum_r = sum_m + s.state_depth;
+    int64_t *tau_m = s.times, *tau_r = tau_m + s.tau_depth;
+    const int64_t *sum_m = tau_r + s.tau_depth, *sum_r = sum_m + s.tau_depth;
     for (long c = op.weights; c < op.weights + op.n; c++) {
         const int64_t new_m = moved(tau_m[c], sum_m[c], tau_m[c], op.interval, -1, word);
         const int64_t new_r = moved(tau_r[c], sum_r[c], tau_m[c], op.words, 1, word);

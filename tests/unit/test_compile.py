@@ -302,6 +302,10 @@ LIMITS = {
         16, of_sizes(1, 3, 4), of_sizes(1, 5, 4), 2 * (6 + 4),
         machine(rows=2, contexts=2, state_depth=16, io_depth=16),
     ),
+    "coefficients": (
+        16, of_sizes(1, 10, 4, cost="cross_entropy"), of_sizes(1, 12, 4, cost="cross_entropy"), 18,
+        machine(contexts=2, state_depth=32, io_depth=16),
+    ),
     "activity pairs per column": (
         16, of_sizes(24, 5), of_sizes(24, 7), 17, machine(r_depth=16, w_depth=128)
     ),
