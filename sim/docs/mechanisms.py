@@ -74,8 +74,8 @@ def _words(image: Image) -> tuple[int, int, int, int, int]:
     layout = image.layout
     weights = [a * b for a, b in zip(layout.pairs, layout.groups, strict=True)]
     weights += [weights[k] for k in layout.backward]
-    rows, sizes = image.machine.rows, layout.network.sizes
-    neurons = sum(-(-n // rows) * rows for n in sizes[1:])
+    sizes = layout.network.sizes
+    neurons = sum(sizes[1:])
     neurons += sum(trace.rates.n for trace in layout.traces)
     neurons += max((rates.n for rates in layout.delayed.values()), default=0)
     rates = sum(each.width for each in layout.all_rates)
