@@ -32,7 +32,7 @@ BITS = {"ecp5": SHAPES, "gowin": SHAPES, "xilinx": ((512, 36), (1024, 18), (2048
 
 TERMS = (
     "base", "rows", "streams", "elements", "filters", "multipliers", "contexts", "tiles", "traces",
-    "softmax", "times", "one moment", "two moments", "sums", "depth",
+    "softmax", "times", "one moment", "two moments", "carry", "sums", "depth",
 )  # fmt: skip
 """What the sum is over; `_terms` says how often a machine has each."""
 
@@ -54,6 +54,7 @@ def _terms(machine: Machine) -> list[float]:
         m.time_constants,
         (m.moments == 1) * m.rows,
         (m.moments == 2) * m.rows,
+        m.carry * m.rows,
         m.sums,
         depth,
     ]
