@@ -142,7 +142,7 @@ def deep() -> str:
         f"{LARGE.weight_count:,} weights (1-90x6-10, rule `trace`, leaky logits).",
         f"An ECP5-85F has {holds.rams} block RAMs. Sums: of outputs; all with the link.",
         "",
-        "| core | streams | sums | weight pairs per row | RAMs of the rows | of all | LUTs | fits |",
+        "| core | streams | sums | weight pairs per row | RAMs: rows | all | LUTs | fits |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for machine in _candidates():
