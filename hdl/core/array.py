@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from antevolt.hdl.core.accumulator import Accumulator
 from antevolt.hdl.core.bundles import Access, Reply, Slot, bits, flags
 from antevolt.hdl.core.element import Element
+from antevolt.hdl.core.memory import memory
 from antevolt.hdl.core.moments import Moments
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.ram import Ram
@@ -110,8 +111,8 @@ class Array(wiring.Component):
             for i in range(rows)
             for k in range(streams)
         }
-        self.weights = [Ram(pair, m.w_depth) for _ in range(rows)]
-        self.rates = [Ram(pair, m.r_depth) for _ in range(streams)]
+        self.weights = [memory(m, pair, m.w_depth) for _ in range(rows)]
+        self.rates = [memory(m, pair, m.r_depth) for _ in range(streams)]
         self.moments = [Moments(m) for _ in range(rows if m.moments else 0)]
 
     @property
@@ -285,7 +286,8 @@ class Array(wiring.Component):
             for k in columns:
                 terms = [[self.elements[i, k].q_part for i in rows] for rows in self.row_tiles]
                 total = self._reduce(m, f"q{k}", terms)
-                sums = Accumulator(2 * machine.formats.word, machine.q_depth, total)
+                ram = memory(machine, 2 * machine.formats.word, machine.q_depth)
+                sums = Accumulator(ram, total)
                 m.submodules[f"q{k}"] = sums
                 address, clear, live, done = (
                     at[c][:depth],
@@ -325,7 +327,8 @@ class Array(wiring.Component):
             for i in rows:
                 terms = [[self.elements[i, k].g_part for k in cols] for cols in self.column_tiles]
                 total = self._reduce(m, f"g{i}", terms)
-                sums = Accumulator(2 * machine.formats.word, 2 * machine.w_depth, total)
+                ram = memory(machine, 2 * machine.formats.word, 2 * machine.w_depth)
+                sums = Accumulator(ram, total)
                 m.submodules[f"gradients{i}"] = sums
                 m.d.comb += [
                     sums.address.eq(at[t][:depth]),

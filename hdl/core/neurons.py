@@ -8,10 +8,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import Access, FilterCommand, Reply, bits, coefficient
+from antevolt.hdl.core.memory import memory
 from antevolt.hdl.core.sequencer import operation
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.core.walker import NeuronWalker
-from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.lib.registers import delay
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
@@ -144,7 +144,7 @@ class Neurons(wiring.Component):
         width, depth = coefficient(self.machine).size, 2 * self.machine.coefficient_depth
         tap, words = Tap(m, self.access, None), []
         for n in range(3):
-            m.submodules[f"coefficients{n}"] = ram = Ram(width, depth)
+            m.submodules[f"coefficients{n}"] = ram = memory(self.machine, width, depth)
             en = self.tune_en[n - 1] if n and self.machine.time_constants else 0
             tap.join(
                 Region.COEFFICIENTS, ram, place, self.tune_address, self.tune_data, en, way=(2, n)

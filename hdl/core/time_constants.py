@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import Access, Reply, bits
 from antevolt.hdl.core.held import Pipeline
+from antevolt.hdl.core.memory import memory
 from antevolt.hdl.core.move import Move
 from antevolt.hdl.core.ratio import Ratio
 from antevolt.hdl.core.sequencer import operation
@@ -79,7 +80,7 @@ class Times(wiring.Component):
         machine = self.machine
         m.submodules.ratio = self.ratio = Ratio(machine.formats)
         m.submodules.move = self.move = Move(machine.formats)
-        self.rams = [Ram(BITS, machine.coefficient_depth) for _ in range(4)]
+        self.rams = [memory(machine, BITS, machine.coefficient_depth) for _ in range(4)]
         m.submodules += self.rams
         self.neuron, self.running = Signal(len(self.index)), Signal()
         self.tau = [register(f"tau_{name}", BITS) for name in "mr"]

@@ -19,7 +19,8 @@ multiplexer behind the blocks."""
 
 
 class Ram(wiring.Component):
-    """Words of `width` bits, `depth` a power of two.
+    """Words of `width` bits, `depth` a power of two; on ECP5 in block RAMs, or with depths of at
+    most `lut_depth` in LUTs.
 
     Members
     -------
@@ -31,8 +32,8 @@ class Ram(wiring.Component):
 
     latency = 2
 
-    def __init__(self, width: int, depth: int):
-        self.width, self.depth = width, depth
+    def __init__(self, width: int, depth: int, lut_depth: int = 0):
+        self.width, self.depth, self.in_luts = width, depth, depth <= lut_depth
         self.data = MemoryData(shape=width, depth=depth, init=[])
         bits = (depth - 1).bit_length()
         super().__init__(
@@ -48,6 +49,8 @@ class Ram(wiring.Component):
     @property
     def blocks(self) -> int:
         """DP16KD blocks on ECP5."""
+        if self.in_luts:
+            return 0
         return -(-self.width // self._shape()[1])
 
     def _shape(self) -> tuple[int, int]:
@@ -55,14 +58,18 @@ class Ram(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        if family(platform) == "ecp5":
+        if family(platform) == "ecp5" and not self.in_luts:
             for n in range(self.blocks):
                 m.submodules[f"block{n}"] = self._ecp5(n)
             return m
-        m.submodules.memory = memory = Memory(self.data)
-        read, write = memory.read_port(), memory.write_port()
+        luts = family(platform) == "ecp5"
+        style = {"ram_style": "distributed"} if luts else {}
+        m.submodules.memory = memory = Memory(self.data, attrs=style)
+        write = memory.write_port()
+        # LUTs are read at once: the register stands before them, not in them
+        read = memory.read_port(domain="comb" if luts else "sync")
         m.d.comb += [
-            read.addr.eq(self.raddr),
+            read.addr.eq(delay(m, self.raddr, int(luts), "address")),
             write.addr.eq(self.waddr),
             write.data.eq(self.wdata),
             write.en.eq(self.wen),

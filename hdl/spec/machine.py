@@ -41,6 +41,8 @@ class Machine:
     moments       per weight: 0 (plain SGD only), 1 (also momentum and sign), 2 (also Adam)
     sums          of outputs over a sequence: output modes sum and argmax
     carry         an APPLY may carry gradient sums on: momentum_sum and sign_sum, without moments
+    lut_depth     memories of at most so many words are made of LUTs where a family can (ECP5), to
+                  save block RAMs; 0: none
     """
 
     rows: int = 1
@@ -64,6 +66,7 @@ class Machine:
     moments: int = 0
     sums: bool = True
     carry: bool = False
+    lut_depth: int = 0
     formats: Formats = field(default_factory=Formats)
 
     def __post_init__(self) -> None:
@@ -84,6 +87,10 @@ class Machine:
             raise ValueError(f"phi_log2 is {self.phi_log2}; a table has 2^4..2^10 intervals")
         if self.moments not in (0, 1, 2):
             raise ValueError(f"moments is {self.moments}; a core keeps 0, 1 or 2 per weight")
+        if self.lut_depth and (
+            not 16 <= self.lut_depth <= 256 or self.lut_depth & (self.lut_depth - 1)
+        ):
+            raise ValueError(f"lut_depth is {self.lut_depth}; it is 0, or a power of two, 16..256")
         if self.sums and self.streams * self.io_depth > 1 << 14:
             raise ValueError(
                 f"streams x io_depth is {self.streams * self.io_depth}; a core with sums has at "

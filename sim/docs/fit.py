@@ -140,10 +140,10 @@ def deep() -> str:
     holds = PARTS["LFE5U-85F"].holds
     lines = [
         f"{LARGE.weight_count:,} weights (1-90x6-10, rule `trace`, leaky logits).",
-        f"An ECP5-85F has {holds.rams} block RAMs. Sums: of outputs; all with the link.",
+        f"An ECP5-85F has {holds.rams} block RAMs (all: with the link).",
         "",
-        "| core | streams | sums | weight pairs per row | RAMs: rows | all | LUTs | fits |",
-        "|---|---|---|---|---|---|---|---|",
+        "| core | streams | sums | `lut_depth` | pairs per row | RAMs: rows | all | LUTs | fits |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for machine in _candidates():
         needs = predict(machine, "ecp5")
@@ -152,7 +152,7 @@ def deep() -> str:
         rows = each * machine.rows
         lines.append(
             f"| {machine.name} | {machine.total_streams} | {'yes' if machine.sums else 'no'} "
-            f"| {pairs:,} of {machine.w_depth:,} | {rows} | {needs.rams} "
+            f"| {machine.lut_depth} | {pairs:,} of {machine.w_depth:,} | {rows} | {needs.rams} "
             f"| {needs.luts:,} | {'no' if _over(needs, holds) else 'yes'} |"
         )
     return "\n".join([*lines, "", *_synthesised(holds)])
@@ -194,6 +194,7 @@ def _candidates() -> list[Machine]:
         replace(base, streams=2, formats=narrow),
         replace(base, rows=23, w_depth=1024, streams=3, carry=True),
         replace(core_of_deep.MACHINE, sums=True),
+        replace(core_of_deep.MACHINE, sums=True, lut_depth=128),
         core_of_deep.MACHINE,
     ]
 

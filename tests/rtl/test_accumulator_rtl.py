@@ -11,6 +11,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.accumulator import Accumulator
+from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.lib.skew import Skew
 from antevolt.hdl.spec.timing import LAG, LEAD, RMW
 from antevolt.sim.bench.simulator import values
@@ -26,7 +27,7 @@ class Sums(wiring.Component):
     def __init__(self, width):
         half = width // 2
         self.total = Skew("total", half, half, pending=True)
-        self.sums = Accumulator(width, DEPTH, self.total)
+        self.sums = Accumulator(Ram(width, DEPTH), self.total)
         super().__init__(
             {
                 **{name: In(member.shape) for name, member in self.sums.signature.members.items()
