@@ -10,10 +10,9 @@ from amaranth.lib.wiring import In, Out
 from antevolt.hdl.core.accumulator import Accumulator
 from antevolt.hdl.core.bundles import Access, Reply, Slot, bits, flags
 from antevolt.hdl.core.element import Element
-from antevolt.hdl.core.memory import memory
 from antevolt.hdl.core.moments import Moments
 from antevolt.hdl.core.tap import Tap
-from antevolt.hdl.lib.ram import Ram
+from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import delay, hop, hops, register
 from antevolt.hdl.lib.skew import Skew, add, hold, tree
 from antevolt.hdl.spec.machine import Machine

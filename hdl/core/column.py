@@ -18,11 +18,10 @@ from antevolt.hdl.core.bundles import (
 )
 from antevolt.hdl.core.filter import EVENTS, FilterUnit
 from antevolt.hdl.core.held import Pipeline
-from antevolt.hdl.core.memory import memory
 from antevolt.hdl.core.softmax import Softmax
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.multiplier import Multiplier
-from antevolt.hdl.lib.ram import Ram
+from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.lib.saturate import LATENCY, saturate
 from antevolt.hdl.spec.machine import Machine

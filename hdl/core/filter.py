@@ -9,10 +9,9 @@ from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import Access, bits, coefficient
 from antevolt.hdl.core.held import Pipeline
-from antevolt.hdl.core.memory import memory
 from antevolt.hdl.core.product import Product
 from antevolt.hdl.core.tap import Tap
-from antevolt.hdl.lib.ram import Ram
+from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import register
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region

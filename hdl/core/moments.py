@@ -8,9 +8,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import bits
-from antevolt.hdl.core.memory import memory
 from antevolt.hdl.core.tap import Tap
-from antevolt.hdl.lib.ram import Ram
+from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import delay
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region

@@ -8,10 +8,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import Access, FilterCommand, Reply, bits, coefficient
-from antevolt.hdl.core.memory import memory
 from antevolt.hdl.core.sequencer import operation
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.core.walker import NeuronWalker
+from antevolt.hdl.lib.ram import memory
 from antevolt.hdl.lib.registers import delay
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region

@@ -9,9 +9,8 @@ from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import Access, Reply, bits, flags
-from antevolt.hdl.core.memory import memory
 from antevolt.hdl.core.tap import Tap
-from antevolt.hdl.lib.ram import Ram
+from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.lib.saturate import LATENCY, saturate
 from antevolt.hdl.spec.machine import Machine

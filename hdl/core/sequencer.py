@@ -8,8 +8,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import Access, Reply, bits
-from antevolt.hdl.core.memory import memory
 from antevolt.hdl.core.tap import Tap
+from antevolt.hdl.lib.ram import memory
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.program import CHUNK, CHUNKS, LAYOUT, STREAMS, Kind

@@ -9,12 +9,11 @@ from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import Access, Reply, bits
 from antevolt.hdl.core.held import Pipeline
-from antevolt.hdl.core.memory import memory
 from antevolt.hdl.core.move import Move
 from antevolt.hdl.core.ratio import Ratio
 from antevolt.hdl.core.sequencer import operation
 from antevolt.hdl.core.tap import Tap
-from antevolt.hdl.lib.ram import Ram
+from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region

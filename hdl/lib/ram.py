@@ -10,8 +10,9 @@ from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.lib.family import family
 from antevolt.hdl.lib.registers import delay
+from antevolt.hdl.spec.machine import Machine
 
-__all__ = ["Ram"]
+__all__ = ["Ram", "memory"]
 
 SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 """Depth and width of one DP16KD; a deep memory is cut into slices of its width, which needs no
@@ -118,3 +119,8 @@ class Ram(wiring.Component):
             else:
                 ports[f"o_DOB{i}"] = rdata[i]
         return Instance("DP16KD", **ports)
+
+
+def memory(machine: Machine, width: int, depth: int) -> Ram:
+    """A memory of a core, in LUTs where `Machine.lut_depth` allows."""
+    return Ram(width, depth, machine.lut_depth)
