@@ -66,8 +66,8 @@ class Settings(TaskSettings):
     apply_every: int = 10
     eta: float = 5e-4
     beta: float = 4.0
-    hold: float = 0.8
-    reach: float = 0.1
+    hold: float = 0.9
+    reach: float = 0.05
     cue: float = 2.0
 
 

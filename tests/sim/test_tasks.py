@@ -130,7 +130,7 @@ def test_the_loop_of_delayed_xor_forgets_before_it_learns() -> None:
     settings = delayed_xor.Settings()
     for seed in range(5):
         drawn = delayed_xor.start(settings, seed)
-        assert np.abs(np.linalg.eigvals(drawn["1.weight"])).max() < 0.96
+        assert np.abs(np.linalg.eigvals(drawn["1.weight"])).max() < 0.98
         assert not drawn["1.backward"].any()
     asked = replace(settings, loop_errors=True, loop_learns=False)
     assert "1.backward" not in delayed_xor.start(asked, 0)
