@@ -20,7 +20,7 @@ from antevolt.host.quantize import learns_times
 __all__ = ["OF_NETWORK", "OF_POPULATION", "changed", "words"]
 
 OF_NETWORK: tuple[str, ...] = ("beta", "momentum", "momentum2", "softmax_gain", "apply_every")
-OF_POPULATION: tuple[str, ...] = ("tau_m", "tau_r", "gamma", "g")
+OF_POPULATION: tuple[str, ...] = ("tau_m", "tau_r", "gamma", "g", "kappa", "tau_v")
 
 
 def changed(image: Image, population: int | None, constants: Mapping[str, Any]) -> Image:

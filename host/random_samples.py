@@ -70,6 +70,7 @@ def random_network(
     moments  per weight that its optimizer may need;  carry  it may carry gradient sums on; without
              either, plain SGD
     """
+    apart = rng.spawn(1)[0]
     depth = int(rng.integers(1, deepest + 1)) + 1
     softmax, parallel = rng.random() < 0.35, rng.random() < 0.4
     projections = _graph(rng, depth)
@@ -89,6 +90,9 @@ def random_network(
         rule = str(rng.choice(["gle", "gle", "instantaneous", "trace"]))
         if k in looped and rule == "gle":  # errors that run ahead in a loop run away
             rule = "instantaneous"
+        errors = {}
+        if rule == "gle" and apart.random() < 0.25:  # an error filter apart from the membrane
+            errors = {"kappa": float(apart.uniform(0, 2)), "tau_v": float(apart.uniform(1, 4))}
         populations.append(
             Population(
                 size,
@@ -98,6 +102,7 @@ def random_network(
                 float(rng.choice([0.0, 0.1])),
                 rule,  # type: ignore[arg-type]
                 float(rng.choice([1.0, 1.0, 0.75])),
+                **errors,
             )
         )
     apply_every = int(rng.choice([1, 1, 3, 8]))

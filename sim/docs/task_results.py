@@ -64,14 +64,17 @@ def lagnet() -> str:
 
 def delayed_xor() -> str:
     """Right signs with and without a loop."""
-    names = ("loop", "largest tau_m", "weights", "steps", "seeds", "right signs", "lowest seed",
-             "record")  # fmt: skip
+    names = ("loop", "it learns", "errors go round it", "largest tau_m", "weights", "steps",
+             "seeds", "right signs", "lowest seed", "record")  # fmt: skip
     rows = []
     for name, record in _finished("delayed-xor-*.json"):
         settings, tests = record["settings"], _tests(record)
+        loop = settings["loop"]
         rows.append(
             (
-                "yes" if settings["loop"] else "no",
+                _yes(loop),
+                _yes(settings["loop_learns"]) if loop else "",
+                _yes(settings["loop_errors"]) if loop else "",
                 f"{settings['slow']:g}" if settings["slow"] else "instantaneous",
                 record["weights"],
                 f"{_steps(record):,}",
@@ -130,6 +133,10 @@ def _saturated(record: Record) -> str:
     """Words, in all runs."""
     counted = (e["counters"]["saturated"] for run in record["runs"] for e in run["epochs"])
     return f"{sum(sum(kinds.values()) for kinds in counted):,}"
+
+
+def _yes(said: bool) -> str:
+    return "yes" if said else "no"
 
 
 def _below(values: Sequence[float], bound: float) -> str:

@@ -146,7 +146,11 @@ private:
 
     // All neurons and streams of an operation as one row: few streams make no vectors.
     bool flat(const Streams &streams) const {
-        return s.repeated > 1 || S == 1 ? streams.all_valid && !streams.any_starting : false;
+        return (s.repeated > 1 || S == 1) && even(streams);
+    }
+    // All streams are alike in this step.
+    static bool even(const Streams &streams) {
+        return streams.all_valid && !streams.any_starting;
     }
     const int64_t *starting(const Streams &streams, bool asked) const {
         return asked && streams.any_starting ? streams.starting.data() : nowhere.data();
@@ -276,7 +280,7 @@ void Core::forward(const Operation &op, const Streams &streams, const double *co
     const double *rates = s.rates + 2 * op.rates * S;
     const bool before = op.prior && streams.any_starting;
     s.registers[SLOTS] += op.words * op.groups;
-    if (pitch != S || before) {
+    if ((pitch != S && S != 1) || before) {
         for (long j = 0; j < columns; j++) {
             const int64_t *zero = starting(streams, op.prior && j != one);
             for (long k = 0; k < S; k++)
@@ -307,12 +311,15 @@ void Core::membrane(const Operation &op, const Streams &streams) {
     const double scale = std::ldexp(1.0, static_cast<int>(s.u_frac - s.drive_frac));
     const double low = ranges.wide_low, high = ranges.wide_high;
     int64_t limits = 0;
-    for (long i = 0; i < op.n; i++) {
-        In sums = acc.data() + i * S;
-        Out drive = row.data() + i * S;
-        Mask counted = streams.valid.data();
+    const bool together = even(streams);
+    const long rows = together ? 1 : op.n, length = together ? op.n * S : S;
+    Mask valid = together ? everywhere.data() : streams.valid.data();
+    for (long i = 0; i < rows; i++) {
+        In sums = acc.data() + i * length;
+        Out drive = row.data() + i * length;
+        Mask counted = valid;
         int64_t here = 0;
-        for (long k = 0; k < S; k++) {
+        for (long k = 0; k < length; k++) {
             const double value = half_up(sums[k] * scale);
             const double kept = limited(value, low, high);
             here -= kept != value ? counted[k] : 0;
@@ -324,8 +331,14 @@ void Core::membrane(const Operation &op, const Streams &streams) {
     filter(op, streams, starting(streams, op.prior));
     // r is in `made` now
     if (op.output)
-        for (long i = 0; i < op.n; i++)
-            keep_row(S, s.output + (op.extra + i) * S, made.data() + i * S, streams.valid.data());
+        for (long i = 0; i < rows; i++)
+            keep_row(length, s.output + op.extra * S + i * length, made.data() + i * length, valid);
+    if (S == 1) {
+        double most = op.head ? made[0] : s.largest[0];
+        for (long i = 0; i < op.n; i++) most = made[i] > most ? made[i] : most;
+        s.largest[0] = most;
+        return;
+    }
     for (long i = 0; i < op.n; i++)
         for (long k = 0; k < S; k++) {
             const double r = made[i * S + k];
@@ -555,7 +568,11 @@ void Core::back(const Operation &op, const Streams &streams, const double *const
     const double *e = s.e + op.neurons * S;
     const int64_t *zero = starting(streams, op.prior_e);
     s.registers[SLOTS] += op.words * op.groups;
-    for (long i = 0; i < targets; i++) {
+    if (!(op.prior_e && streams.any_starting)) {
+        std::fill(errors.begin(), errors.begin() + targets * S, 0.0);
+        const long end = std::min<long>(op.skip + op.rows, targets);
+        if (op.skip < end) std::copy(e + op.skip * S, e + end * S, errors.begin() + op.skip * S);
+    } else for (long i = 0; i < targets; i++) {
         Out kept = errors.data() + i * S;
         if (i < op.skip || i >= op.skip + op.rows)
             std::fill(kept, kept + S, 0.0);
@@ -588,18 +605,21 @@ void Core::send(const Operation &op, const Streams &streams, const double *const
     const double unit = std::ldexp(1.0, static_cast<int>(s.e_frac - s.q_frac));
     const double low = ranges.low, high = ranges.high;
     int64_t limits = 0;
-    for (long j = 0; j < op.n; j++) {
-        double *partial = s.partial_q + (op.extra + j) * S, *sum = sums + j * ld;
+    const bool together = streams.all_valid && ld == S;
+    const long rows = together ? 1 : op.n, length = together ? op.n * S : S;
+    Mask valid = together ? everywhere.data() : streams.valid.data();
+    for (long j = 0; j < rows; j++) {
+        const long at = op.extra * S + j * length;
+        double *partial = s.partial_q + at, *sum = sums + j * (together ? length : ld);
         if (!op.head)
-            for (long k = 0; k < S; k++) sum[k] += partial[k];
+            for (long k = 0; k < length; k++) sum[k] += partial[k];
         if (!op.tail) {
-            std::copy(sum, sum + S, partial);
+            std::copy(sum, sum + length, partial);
             continue;
         }
-        Out q = s.q + (op.extra + j) * S;
-        Mask valid = streams.valid.data();
+        Out q = s.q + at;
         int64_t here = 0;
-        for (long k = 0; k < S; k++) {
+        for (long k = 0; k < length; k++) {
             const double value = half_up(sum[k] * unit);
             const double kept = limited(value, low, high);
             here -= kept != value ? valid[k] : 0;
@@ -627,6 +647,12 @@ void Core::learn(const Operation &op, const Streams &streams) {
             up[j] = rate + TINY;
             down[j] = rate - TINY;
         }
+    }
+    if (S == 1 && terms == 1) {
+        for (long i = 0; i < targets; i++)
+            learn_one_stream(columns, errors[i], operand.data() + (errors[i] < 0 ? half : 0),
+                             anew, s.gradients + bank(op, pairs, i), g_rounding);
+        return;
     }
     for (long i = 0; i < targets; i++) {
         double *e = errors.data() + i * S;

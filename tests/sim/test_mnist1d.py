@@ -77,6 +77,13 @@ def test_network() -> None:
         1.7 / np.sqrt(53), rel=1e-2
     )
     assert machine(replace(Settings(), optimizer="adam")).moments == 2
+    limited = network(settings_of(rule="gle", kappa=1.1), 0).populations[3]
+    assert limited.kappa == (1.1,) * 36 + (1.0,) * 17  # instantaneous neurons stay so
+    assert network(settings_of(tau_z=0.0), 0).tau_z is None
+    with pytest.raises(BadInput, match="kappa is for rule gle"):
+        settings_of(kappa=1.1)
+    assert Settings().first(3).nonzero()[0].tolist() == [0, LENGTH, 2 * LENGTH]
+    assert replace(Settings(), reset=False).first(3).nonzero()[0].tolist() == [0]
     rates = [Settings().eta_of(epoch) for epoch in range(100)]
     assert rates == sorted(rates, reverse=True)
     assert rates[0] == pytest.approx(1e-3, rel=1e-3)

@@ -207,6 +207,20 @@ def test_coefficients():
     assert (words[12:] == -1).all()
 
 
+def test_an_error_filter_apart_from_the_membrane():
+    net, m = network(dt=0.5), machine()
+    first = replace(net.populations[0], kappa=1.25, tau_v=2.0)
+    apart = net.with_(populations=(first, *net.populations[1:]))
+    words, before = (
+        memory(compile(n, m), Region.COEFFICIENTS)[0].reshape(-1, 2, 4) for n in (apart, net)
+    )
+    general, f = shifts(m.formats)[0], m.formats
+    made = [coefficient("c", value, general, f) for value in (1.0, 0.25, 1.25)]
+    assert [w[1, :3].tolist() for w in words[:5]] == [made] * 5
+    assert words[:, 0].tolist() == before[:, 0].tolist()
+    assert words[5:].tolist() == before[5:].tolist()
+
+
 def test_tables_in_the_order_of_their_use():
     image = compile(network(), machine())
     words = memory(image, Region.PHI)[0].reshape(2, 2, -1)

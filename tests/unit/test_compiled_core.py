@@ -198,7 +198,9 @@ def test_any_sum_that_is_carried_on(rule, word):
             sums >>= rng.integers(1, f.g.width, shape)
             for core in cores:
                 core.memories.gradients[:] = sums
-            run_both(cores, samples(net, cores[0].machine, 1, n), (1,))
+            batch = samples(net, cores[0].machine, 1, n)
+            batch.flags[:] |= int(Flag.VALID | Flag.LEARN)
+            run_both(cores, batch, (1,))
         assert cores[1]._beyond == []
 
 
