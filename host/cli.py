@@ -4,6 +4,7 @@
 An AntevoltError ends with one message on stderr and exit code 2, as wrong usage does.
 """
 
+import io
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -98,6 +99,7 @@ antevolt = LazyGroup(
         "task": ("antevolt.host.cli:task", "learn a task and say how well"),
         "sweep": ("antevolt.sim.tasks.sweep_command:command", "search for the settings of a task"),
         "run": ("antevolt.host.run_command:command", "run a network over recorded data"),
+        "report": ("antevolt.host.report.command:command", "a page about such a run"),
         "verify": ("antevolt.host.verify_command:command", "compare a device with the model"),
         "trace": ("antevolt.host.trace:command", "waveforms and operations of some steps"),
         "compile": ("antevolt.host.compile_command:command", "timetable and memory of a network"),
@@ -131,6 +133,7 @@ antevolt = LazyGroup(
             "antevolt.sim.rtl.faults_command:command",
             "does a line that errs get anything wrong through",
         ),
+        "fuzz": ("antevolt.sim.fuzz.command:command", "does broken input do any harm"),
         "version": ("antevolt.host.version:command", "what is installed"),
     },
 )
@@ -138,6 +141,9 @@ antevolt = LazyGroup(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point; exits with 0, 1 (a comparison failed) or 2 (wrong usage or bad input)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files may be no text
+            stream.reconfigure(errors="backslashreplace")
     try:
         antevolt.main(args=arguments, prog_name="antevolt", standalone_mode=True)
     except AntevoltError as error:

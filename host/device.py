@@ -174,9 +174,9 @@ class Device:
         networks that the core cannot hold (DoesNotFit) or run (BadNetwork).
         """
         backend, setting = self.backend, OutputSetting(outputs).check(self.machine)
-        drawn = network.random_parameters(network.seed) if parameters is None else parameters
-        checked = network.check_parameters(drawn)
-        image = compile(network, self.machine)
+        checked = None if parameters is None else network.check_parameters(parameters)
+        image = compile(network, self.machine)  # what does not fit is refused before it is drawn
+        checked = checked or network.random_parameters(network.seed)
         memory = Memory(network, self.machine, image.layout)
         banks, saturated = image.layout.pack_weights(checked)
         with self._closing():
@@ -410,8 +410,13 @@ class Device:
         self._image, self._memory = new, Memory(new.network, self.machine, new.layout)
         return new.network
 
-    def state_dict(self) -> State:
-        """All learnable words and all states, by name, as copies.
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        """Names of the arrays of `state_dict`, without their `.raw` doubles and the registers."""
+        return tuple(self._ready()[1].places)
+
+    def state_dict(self, names: Iterable[str] | None = None) -> State:
+        """All learnable words and all states, by name, as copies; or those of these `names`.
 
         `projection.k.weight` [target, source], `.bias` [target], `.gradient` [target, columns];
         with an optimizer that has moments `.moment` [target, columns] (`hdl/spec/moments.py`);
@@ -420,10 +425,16 @@ class Device:
         as float64, and under the same name with `.raw` the integers they are.
         `register.step`, `.seed`, `.apply_every`, `.learned`, `.output_mode`, `.output_every`,
         `.output_passed`, `.output_shift`: int64, [1]. `core.formats`, int64 [5]: `Formats`, in
-        which the integers are.
+        which the integers are. Of `names`, which are from `state_names`, the float64 alone are
+        read. Raises BadInput for another name.
         """
         _, memory = self._ready()
+        wanted = None if names is None else list(names)
+        if wanted is not None and (unknown := sorted(set(wanted) - set(memory.places))):
+            raise BadInput(f"this network has no {', '.join(unknown)}; see state_names")
         with self._closing():
+            if wanted is not None:
+                return memory.part(self.backend, wanted)
             return memory.read(self.backend)
 
     def load_state_dict(

@@ -2,15 +2,15 @@
 """`antevolt run`: a network over recorded data, on any device, with checkpoints."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from antevolt.host.device import open as open_device
-from antevolt.host.run import Run, read_data
+from antevolt.host.run import Run
+from antevolt.host.run_data import read_data
+from antevolt.host.run_view import PlainView, RunView
 from antevolt.host.verify_command import machine_of, machine_options
 
 __all__ = ["command"]
@@ -24,9 +24,30 @@ FILE = click.Path(path_type=Path)
 @click.option("--out", required=True, type=FILE, help="The folder of the run.")
 @click.option("--device", default="model", show_default=True, help="What to run on.")
 @click.option("--learn", is_flag=True, help="Learn in every step that has a target.")
-@click.option("--every", default=1000, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--every",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Steps from one checkpoint to the next.",
+)
 @click.option("--resume", is_flag=True, help="Go on from the folder's last checkpoint.")
+@click.option(
+    "--tap",
+    "taps",
+    multiple=True,
+    metavar="NAME",
+    help="Record a state, too: u, v, e, r, weight ..., population.1.u, energy; * for any.",
+)
+@click.option(
+    "--tap-every",
+    default=100,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Steps from one reading of the taps to the next.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per checkpoint.")
+@click.option("--plain", is_flag=True, help="Lines also where there is a terminal.")
 @machine_options
 def command(
     network: Path,
@@ -36,33 +57,36 @@ def command(
     learn: bool,
     every: int,
     resume: bool,
+    taps: tuple[str, ...],
+    tap_every: int,
     as_json: bool,
+    plain: bool,
     **core: int,
 ) -> None:
     """Stream the samples of a file through NETWORK (a JSON file, with weights beside it if any) and
-    keep outputs and a checkpoint after each EVERY steps.
+    keep outputs, taps and a checkpoint after each EVERY steps.
 
     Killed at any moment, it goes on with --resume; the outputs and the last state are those of a
-    run that was never interrupted, bit for bit.
+    run that was never interrupted, bit for bit. `antevolt report` draws what it did.
     """
     samples = read_data(data)
     machine = None if device.startswith(("serial:", "tcp:")) else machine_of(**core)
-    console = Console(stderr=True)
-    columns = (
-        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
-        *(TextColumn("{task.fields[about]}"), TimeRemainingColumn()),
-    )
-    with (
-        open_device(device, machine=machine, deadline=600.0) as opened,
-        Progress(*columns, console=console, disable=not console.is_terminal) as bar,
-    ):
-        run = Run(out, opened, network, samples, learn, resume)
-        task = bar.add_task("steps", total=samples.steps, completed=run.position, about="")
-        for progress in run.steps(every):
-            loss = "" if progress.loss is None else f"loss {progress.loss:.5f}, "
-            about = f"{loss}{progress.steps_per_second:.0f} steps/s"
-            bar.update(task, completed=progress.step, about=about)
-            if as_json:
-                click.echo(json.dumps(asdict(progress)))
-    if not as_json:
-        click.echo(f"{samples.steps} steps; outputs and checkpoint in {out}")
+    console = Console()
+    with open_device(device, machine=machine, deadline=600.0) as opened:
+        run = Run(out, opened, network, samples, learn, resume, taps, tap_every)
+        if as_json:
+            for progress in run.steps(every):
+                click.echo(json.dumps(progress.to_dict()))
+            return
+        if plain or not console.is_terminal:
+            with PlainView(console) as lines:
+                for progress in run.steps(every):
+                    lines.checkpoint(progress)
+        else:
+            core_name = opened.machine.name
+            title = f"{network.name} on {device} ({opened.implementation}), core {core_name}"
+            title += ", learning" if learn else ""
+            with RunView(console, title, opened, run.position, samples.steps) as view:
+                for progress in run.steps(every, view.watch):
+                    view.checkpoint(progress)
+    click.echo(f"{samples.steps} steps; outputs and checkpoint in {out}")

@@ -110,6 +110,11 @@ class Memory:
         state[FORMATS] = told(self.machine.formats)
         return state
 
+    def part(self, backend: Backend, names: list[str]) -> State:
+        """Some arrays, as real numbers."""
+        places = {name: self.places[name] for name in names}
+        return {name: place.fmt.to_real(place.gather(backend)) for name, place in places.items()}
+
     def check(
         self, state: Mapping[str, ArrayLike], rounded: bool = False, streams: bool = True
     ) -> dict[str, Raw]:
@@ -220,11 +225,14 @@ def _integers(name: str, state: Mapping[str, ArrayLike], place: Place) -> Raw:
     if real is not None and not np.isfinite(real).all():
         raise BadInput(f"{name} holds NaN or infinity; expected {wants} of finite numbers")
     if raw is None:
-        return place.fmt.to_raw(real if real is not None else 0)
+        with np.errstate(over="ignore"):  # an infinite product saturates like any other
+            return place.fmt.to_raw(real if real is not None else 0)
     fmt = place.fmt
     if raw.dtype.kind not in "iu" or (raw < fmt.raw_min).any() or (raw > fmt.raw_max).any():
         raise BadInput(f"{name + RAW} is no array of integers {fmt.raw_min}..{fmt.raw_max}")
-    if real is not None and not np.array_equal(fmt.to_raw(real), raw):
+    with np.errstate(over="ignore"):
+        contradicts = real is not None and not np.array_equal(fmt.to_raw(real), raw)
+    if contradicts:
         raise BadInput(
             f"{name} and {name + RAW} contradict each other; "
             f"leave out {name + RAW} to load the real numbers"

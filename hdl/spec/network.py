@@ -8,7 +8,7 @@ into the soma, beta the strength of the cost, eta the learning rate of one APPLY
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from antevolt.hdl.spec import checks
 from antevolt.hdl.spec.errors import BadFile, BadNetwork
 
 __all__ = ["PHI", "Network", "Parameters", "Population", "Projection", "Rule", "read", "write"]
@@ -38,11 +39,19 @@ Parameters = dict[str, NDArray[np.float64]]
 [target, source] where it has separate backward weights; float64."""
 
 
-def _numbers(name: str, value: float | Sequence[float], size: int) -> tuple[float, ...]:
-    values = (float(value),) * size if isinstance(value, int | float) else tuple(map(float, value))
+LARGEST = 1 << 16
+"""Neurons of a population: no memory of a core has more words."""
+WORDS = (1 << 32) - 1
+"""The largest number in a register of a core."""
+
+
+def _numbers(name: str, value: Any, size: int) -> tuple[float, ...]:
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+        return (checks.real(name, value),) * size
+    values = tuple(value)
     if len(values) != size:
         raise BadNetwork(f"{name} has {len(values)} values for {size} neurons; give one or {size}")
-    return values
+    return tuple(checks.real(name, each) for each in values)
 
 
 @dataclass(frozen=True)
@@ -76,22 +85,18 @@ class Population:
     tau_v: float | tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.size, int) or self.size < 1:
-            raise BadNetwork(f"a population has {self.size} neurons; it needs 1 or more")
-        if self.phi not in PHI:
-            raise BadNetwork(f"phi is {self.phi!r}; there are {', '.join(PHI)}")
+        checks.integer("the size of a population", self.size, 1, LARGEST)
+        checks.choice("phi", self.phi, PHI)
         for name in ("tau_m", "tau_r"):
             object.__setattr__(self, name, _numbers(name, getattr(self, name), self.size))
             for tau in getattr(self, name):
-                if not (math.isfinite(tau) and tau > 0):
+                if tau <= 0:
                     raise BadNetwork(f"{name} is {tau}; a time constant is finite and positive")
-        if self.rule not in RULES:
-            raise BadNetwork(f"rule is {self.rule!r}; there are {', '.join(RULES)}")
+        checks.choice("rule", self.rule, RULES)
         if (self.eta_tau_m or self.eta_tau_r) and self.rule == "trace":
             raise BadNetwork("time constants cannot learn under rule trace; use another rule")
         for name in ("gamma", "g", "eta_tau_m", "eta_tau_r"):
-            if not math.isfinite(getattr(self, name)):
-                raise BadNetwork(f"{name} is {getattr(self, name)}; it must be finite")
+            checks.real(name, getattr(self, name))
         self._check_error_filter()
 
     def _check_error_filter(self) -> None:
@@ -105,7 +110,7 @@ class Population:
                 raise BadNetwork(f"{name} cannot be set where time constants learn: they make it")
             object.__setattr__(self, name, _numbers(name, getattr(self, name), self.size))
             least = min(getattr(self, name))
-            if not (all(map(math.isfinite, getattr(self, name))) and least >= 0):
+            if least < 0:
                 raise BadNetwork(f"{name} is {least} at least; it is finite and not negative")
 
     @property
@@ -156,6 +161,15 @@ class Projection:
     eta: float | None = None
     backward: Literal["transpose", "fixed", "learned"] = "transpose"
 
+    def __post_init__(self) -> None:
+        for name in ("source", "target"):
+            checks.integer(f"the {name} of a projection", getattr(self, name), 0, LARGEST)
+        for name in ("bias", "learn"):
+            checks.flag(name, getattr(self, name))
+        if self.eta is not None:
+            checks.real("eta", self.eta)
+        checks.choice("backward", self.backward, BACKWARD)
+
     @property
     def recurrent(self) -> bool:
         return self.source >= self.target
@@ -203,8 +217,7 @@ class Network:
     def __post_init__(self) -> None:
         object.__setattr__(self, "populations", tuple(self.populations))
         depth = len(self.populations)
-        if not isinstance(self.inputs, int) or self.inputs < 1:
-            raise BadNetwork(f"inputs is {self.inputs}; a network needs 1 or more")
+        checks.integer("inputs", self.inputs, 1, LARGEST)
         if not depth:
             raise BadNetwork("a network needs at least one population")
         chain = self.projections or tuple(Projection(k, k + 1) for k in range(depth))
@@ -215,22 +228,22 @@ class Network:
             ("schedule", SCHEDULES),
             ("optimizer", OPTIMIZERS),
         ):
-            if getattr(self, name) not in choices:
-                raise BadNetwork(f"{name} is {getattr(self, name)!r}; there are {choices}")
-        for name in ("dt", "beta", "eta"):
-            if not math.isfinite(getattr(self, name)):
-                raise BadNetwork(f"{name} is {getattr(self, name)}; it must be finite")
+            checks.choice(name, getattr(self, name), choices)
+        for name in ("dt", "beta", "eta", "momentum", "momentum2", "softmax_gain"):
+            checks.real(name, getattr(self, name))
+        if self.tau_z is not None:
+            checks.real("tau_z", self.tau_z)
+        checks.integer("apply_every", self.apply_every, 1, WORDS)
+        checks.integer("seed", self.seed, 0, (1 << 64) - 1)
         if self.dt <= 0:
             raise BadNetwork(f"dt is {self.dt}; it must be positive")
         for name in ("momentum", "momentum2"):
             if not 0 <= getattr(self, name) < 1:
                 raise BadNetwork(f"{name} is {getattr(self, name)}; it lies in 0 <= {name} < 1")
-        if not (math.isfinite(self.softmax_gain) and self.softmax_gain > 0):
+        if self.softmax_gain <= 0:
             raise BadNetwork(f"softmax_gain is {self.softmax_gain}; it is finite and positive")
-        if self.tau_z is not None and not (math.isfinite(self.tau_z) and self.tau_z >= self.dt):
+        if self.tau_z is not None and self.tau_z < self.dt:
             raise BadNetwork(f"tau_z is {self.tau_z}; it is finite and at least dt = {self.dt}")
-        if self.apply_every < 1:
-            raise BadNetwork(f"apply_every is {self.apply_every}; it must be 1 or more")
         for k, population in enumerate(self.populations, 1):
             for name in ("tau_m", "tau_r", "tau_v"):
                 taus = getattr(population, name)
@@ -257,8 +270,6 @@ class Network:
                 )
             if (p.source, p.target) in seen:
                 raise BadNetwork(f"projection {k}: there is one from {p.source} to {p.target} yet")
-            if p.backward not in BACKWARD:
-                raise BadNetwork(f"backward is {p.backward!r}; there are {', '.join(BACKWARD)}")
             if p.bias and p.target in biased:
                 raise BadNetwork(
                     f"projection {k}: population {p.target} has a bias already; set bias=False"
@@ -319,7 +330,9 @@ class Network:
             network: Network = _build(
                 cls, {**values, "populations": populations, "projections": projections}
             )
-        except (json.JSONDecodeError, KeyError, AttributeError, TypeError) as error:
+        except (ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
+            if isinstance(error, BadNetwork):
+                raise
             raise BadFile(f"not a network description: {type(error).__name__}: {error}") from error
         return network
 

@@ -13,7 +13,8 @@ from serial.tools import list_ports
 from antevolt.hdl.spec.errors import AntevoltError, LinkLost, NoPort, PortDenied, PortTaken
 from antevolt.hdl.spec.machine import Machine
 from antevolt.host.link.backend import LinkBackend
-from antevolt.host.link.session import Hello, Session
+from antevolt.host.link.hello import Hello
+from antevolt.host.link.session import Session
 
 __all__ = ["Found", "SerialPort", "devices", "open_serial"]
 

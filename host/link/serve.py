@@ -33,6 +33,7 @@ __all__ = ["Bridge", "command"]
 
 GREETING_SECONDS = 5.0  # that a new owner may take to say its token
 REFUSAL_SECONDS = 0.5  # before a wrong token is answered, so that guessing is slow
+FAREWELL_SECONDS = 1.0  # that who comes may wait for who leaves
 QUEUE = 1 << 16  # bytes that may wait in one direction; beyond it that side is not read
 TURN = 0.005  # seconds
 FASTEST = 50_000_000
@@ -68,6 +69,7 @@ class Bridge:
         self._line: Transport | None = None
         self._messages, self._greeted, self._since = Messages(), False, 0.0
         self._to_owner = bytearray()
+        self._asked: float | None = None  # since when somebody waits to be let in
 
     @property
     def port(self) -> int:
@@ -81,7 +83,9 @@ class Bridge:
             sockets = [self._listener, *(owner if self._reads_owner() else [])]
             writes = owner if self._to_owner else []
             ready, free, _ = select.select(sockets, writes, [], 0 if self._line else 0.05)
-            if self._listener in ready:
+            if self._listener not in ready:
+                self._asked = None
+            elif not self._may_have_left(ready):
                 self._accept()
             try:
                 self._turn(self._owner is not None and self._owner in ready, bool(free))
@@ -99,7 +103,15 @@ class Bridge:
     def _reads_owner(self) -> bool:
         return self._line is None or self._line.waiting() < QUEUE
 
+    def _may_have_left(self, ready: list[socket.socket]) -> bool:
+        """Whether the owner has sent something, its farewell perhaps, that is to be read before
+        somebody else is turned away; for a short while only."""
+        now = time.monotonic()
+        self._asked = now if self._asked is None else self._asked
+        return self._owner in ready and now - self._asked < FAREWELL_SECONDS
+
     def _accept(self) -> None:
+        self._asked = None
         new, _ = self._listener.accept()
         new.setblocking(False)
         if self._owner is not None:

@@ -11,7 +11,6 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from antevolt.hdl.spec.errors import Closed, DeadlineExceeded, LinkLost, NoPort, Refused
 from antevolt.hdl.spec.link import (
@@ -22,70 +21,23 @@ from antevolt.hdl.spec.link import (
     Code,
     Description,
     Kind,
-    parse_description,
 )
 from antevolt.host.link.codec import LONGEST, Decoder, Message, encode
+from antevolt.host.link.counts import Counts
+from antevolt.host.link.hello import Hello, hello_of
 from antevolt.host.link.transport import Transport
+from antevolt.host.link.window import WHOLE, Window
 
-__all__ = ["Counts", "Hello", "Session"]
+__all__ = ["REPLIES", "Session"]
 
 BITS = 10  # of a byte on the line
 SILENT = 1.5  # times the board's silence: without a good frame that long the link is made anew
 IDLE = 0.5  # times its silence: without a word that long, the board is asked before anything else
 TRIES = 8
+REPLIES = 16  # that are kept: who asks looks for one of its own
 ECHO_BYTES, ECHOES = 200, 4  # that prove a new rate
 AGAIN = (Code.CRC, Code.SHORT, Code.OVERSIZE, Code.SEQUENCE, Code.CREDIT)
-HALF, WHOLE = 1 << 15, 1 << 16
-
-
-@dataclass(frozen=True)
-class Hello:
-    """What a board said of itself.
-
-    fingerprint  of the loaded program, 0 when it is not known
-    session      of the last reset, 0 after power-up
-    """
-
-    description: Description
-    fingerprint: int
-    session: int
-
-
-@dataclass
-class Counts:
-    """Of one session. `sent` = `accepted` + those under way; the others are what it took.
-
-    sent, accepted       sequenced frames to the board, each once; acknowledged ones
-    received             sequenced frames from the board, each once
-    resent               frames sent again
-    repeated, early      frames from the board that had come before, or came after a gap
-    bad                  frames from the board that were damaged
-    errors               by code: frames that the board dropped, as far as it was heard
-    polls, renewals      questions into silence; times the link was made anew
-    bytes_out, bytes_in  on the line
-    """
-
-    sent: int = 0
-    accepted: int = 0
-    received: int = 0
-    resent: int = 0
-    repeated: int = 0
-    early: int = 0
-    bad: int = 0
-    errors: dict[str, int] = field(default_factory=dict)
-    polls: int = 0
-    renewals: int = 0
-    bytes_out: int = 0
-    bytes_in: int = 0
-
-
-@dataclass
-class _Sent:
-    """A frame until it is acknowledged."""
-
-    sequence: int
-    data: bytes
-    cost: int  # in the board's buffer
+HALF = WHOLE // 2
 
 
 class Session:
@@ -104,10 +56,9 @@ class Session:
         self.inbox: deque[Message] = deque()
         self._decoder = Decoder()
         self._hello: Hello | None = None
-        self._replies: deque[Message] = deque()
-        self._next = self._expected = self._session = 0
-        self._unacknowledged: deque[_Sent] = deque()
-        self._used = self._consumed = 0  # bytes of the board's buffer: ever taken, ever freed
+        self._replies: deque[Message] = deque(maxlen=REPLIES)
+        self._expected = self._session = 0
+        self._sent = Window()
         self._owed = 0  # bytes that came and are not acknowledged
         self._resent_at = self._asked_at = self._heard_at = self._moved_at = -1e9
         self._spoke_at = 0.0
@@ -121,6 +72,15 @@ class Session:
             raise Closed("there is no session; connect first")
         return self._hello
 
+    @property
+    def window(self) -> int:
+        """Bytes of the board's receive buffer that may be in use."""
+        return self.hello.description.link.receive_bytes - SLACK_BYTES
+
+    def take_fullest(self) -> int:
+        """The most bytes of that buffer in use at once since the last call."""
+        return self._sent.take_fullest()
+
     def ask(self, tries: int = TRIES) -> Hello:
         """Who is there, at the rate of power-up; raises NoPort when nobody answers."""
         self._start()
@@ -129,7 +89,7 @@ class Session:
         for number in range(tries):
             reply = self._question(b"\0" + frame, Kind.HELLO, nonce, 1 + number)
             if reply is not None:
-                self._hello = _hello(reply.payload)
+                self._hello = hello_of(reply.payload)
                 return self._hello
         raise NoPort(
             f"no board answers on {self.transport.name}; is it switched on and programmed, and is "
@@ -154,29 +114,25 @@ class Session:
                 break
         else:
             raise LinkLost(f"{self.transport.name} does not answer a reset; switch it off and on")
-        self._session = self._next = self._expected = session
-        self._unacknowledged.clear()
+        self._session = self._expected = session
+        self._sent.start(session)
         self.inbox.clear()
-        self._used = self._consumed = self._owed = 0
+        self._owed = 0
         self.counts.sent = self.counts.accepted = 0
 
     def send(self, kind: Kind, payload: bytes) -> None:
         """One sequenced frame; waits for room in the board's buffer."""
-        cost = len(payload) + ENTRY_BYTES
-        limit = self.hello.description.link.receive_bytes - SLACK_BYTES
-        self.wait(lambda: self._used - self._consumed + cost <= limit, "room in its buffer")
-        data = encode(kind, self._next, payload)
-        if not self._unacknowledged:
+        limit = self.window
+        self.wait(lambda: self._sent.fits(payload, limit), "room in its buffer")
+        if not self._sent:
             self._wake_late()
-        self._unacknowledged.append(_Sent(self._next, data, cost))
-        self._next = (self._next + 1) % WHOLE
-        self._used += cost
+        data = self._sent.put(kind, payload)
         self.counts.sent += 1
         self._write(data)
 
     def flush(self) -> None:
         """Until the board has acknowledged everything."""
-        self.wait(lambda: not self._unacknowledged, "an acknowledgement")
+        self.wait(lambda: not self._sent, "an acknowledgement")
 
     def receive(self, what: str) -> Message:
         """The next sequenced frame."""
@@ -238,7 +194,7 @@ class Session:
     @property
     def _pause(self) -> float:
         """Seconds of silence that mean a loss: what is under way, and an answer to it."""
-        under_way = self.transport.waiting() + sum(len(sent.data) for sent in self._unacknowledged)
+        under_way = self.transport.waiting() + self._sent.bytes_under_way
         return self.transport.latency + (under_way + 3 * LONGEST) * BITS / self.baud
 
     def _write(self, data: bytes) -> None:
@@ -296,13 +252,10 @@ class Session:
                 self.counts.repeated += 1
                 self._owed += 1
         elif kind is Kind.ACK:
-            consumed = int.from_bytes(payload[:2], "little")
             self._acknowledged(sequence)
-            freed = (consumed - self._consumed) % WHOLE
-            if freed <= self._used - self._consumed:
-                self._consumed += freed
+            self._sent.free(int.from_bytes(payload[:2], "little"))
             asked = self._asked_at > self._resent_at
-            if self._unacknowledged and asked and not self.transport.waiting():
+            if self._sent and asked and not self.transport.waiting():
                 self._resend(sequence)
         elif kind is Kind.ERROR:
             self._error(payload[0], payload[1], sequence)
@@ -314,7 +267,7 @@ class Session:
         self.counts.errors[name] = self.counts.errors.get(name, 0) + 1
         self._acknowledged(expected)
         if number in AGAIN:
-            if self._unacknowledged:
+            if self._sent:
                 self._resend(expected)
             return
         if number == Code.ACKNOWLEDGED:  # an ACK that was late
@@ -326,25 +279,19 @@ class Session:
 
     def _acknowledged(self, expected: int) -> None:
         """All frames before `expected` have arrived."""
-        if not self._unacknowledged:
-            return
-        count = (expected - self._unacknowledged[0].sequence) % WHOLE
-        if count > len(self._unacknowledged):
-            return  # an old one
-        for _ in range(count):
-            self._unacknowledged.popleft()
-            self.counts.accepted += 1
+        if count := self._sent.acknowledge(expected):
+            self.counts.accepted += count
             self._moved_at = self.transport.clock()
 
     def _resend(self, expected: int) -> None:
         """All frames from `expected` on, once in a pause."""
         now = self.transport.clock()
-        if expected != self._unacknowledged[0].sequence or now - self._resent_at < self._pause:
+        if expected != self._sent.first or now - self._resent_at < self._pause:
             return
         self._resent_at = now
-        for sent in self._unacknowledged:
+        for data in self._sent:
             self.counts.resent += 1
-            self._write(sent.data)
+            self._write(data)
 
     def _ask_again(self) -> None:
         """A frame from the board is missing: once in a pause."""
@@ -446,13 +393,3 @@ class Session:
             self._rate(baud)
         self._asked_at = self.transport.clock()
         self._acknowledge(AckFlag.RESEND | AckFlag.REQUEST)
-
-
-def _hello(payload: bytes) -> Hello:
-    text, rest = payload[:-6], payload[-6:]
-    try:
-        description = parse_description(text)
-    except ValueError as error:
-        raise NoPort(f"there is something else than this version's board: {error}") from error
-    fingerprint, session = int.from_bytes(rest[:4], "little"), int.from_bytes(rest[4:], "little")
-    return Hello(description, fingerprint, session)

@@ -9,6 +9,7 @@ from antevolt.hdl.spec.formats import Formats
 from antevolt.sim.docs import fit, link, mutants, results, task_results
 from antevolt.sim.docs.design import design
 from antevolt.sim.docs.files import files
+from antevolt.sim.docs.fuzz import fuzz
 from antevolt.sim.docs.mechanisms import mechanisms
 from antevolt.sim.docs.numbers import coefficients, formats, learning_rates, limits, phi
 from antevolt.sim.docs.slots import slots
@@ -29,6 +30,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "fit_model": fit.model,
     "fit_placed": fit.placed,
     "formats": formats,
+    "fuzz": fuzz,
     "learning_rates": learning_rates,
     "limits": limits,
     "link_codes": link.codes,

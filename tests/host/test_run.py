@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs that are killed go on as if nothing had been: the same outputs, the same memories."""
 
+import json
 import os
 import signal
 import subprocess
@@ -14,10 +15,12 @@ import pytest
 from click.testing import CliRunner
 from safetensors.numpy import load_file
 
-from antevolt.hdl.spec.errors import BadFile
+from antevolt.hdl.spec.errors import BadFile, BadInput
 from antevolt.hdl.spec.network import write
 from antevolt.host.cli import antevolt
-from antevolt.host.run import CHECKPOINT, OUTPUTS, read_data
+from antevolt.host.device import open as open_device
+from antevolt.host.run_data import read_data
+from antevolt.host.run_folder import CHECKPOINT, LOG, OUTPUTS, TAPS, read_run
 from small import NETWORK
 
 STEPS, KILLS = 20_000, 20
@@ -29,6 +32,7 @@ def files(tmp_path: Path) -> Path:
     """A folder with a network and data."""
     rng = np.random.default_rng(1)
     x, y = rng.uniform(-1, 1, (STEPS, 2)), rng.uniform(-1, 1, (STEPS, 1))
+    x[::7] *= 9  # beyond the format: the log counts it
     np.savez(tmp_path / "data.npz", x=x, y=y, first=np.arange(STEPS) % 50 == 0)
     write(tmp_path / "net.json", NETWORK)
     return tmp_path
@@ -36,14 +40,21 @@ def files(tmp_path: Path) -> Path:
 
 def arguments(folder: Path, out: str, *more: str) -> list[str]:
     net, data = str(folder / "net.json"), str(folder / "data.npz")
-    return ["run", net, "--data", data, "--out", str(folder / out), "--learn", *more]
+    taps = ("--tap", "u", "--tap", "projection.*.bias", "--tap", "energy", "--tap-every", "70")
+    return ["run", net, "--data", data, "--out", str(folder / out), "--learn", *taps, *more]
 
 
-def results(folder: Path) -> tuple[bytes, dict[str, bytes]]:
-    """Outputs, and every word of the last state; the file's header has no order of its own."""
+def results(folder: Path) -> tuple[bytes, bytes, dict[str, bytes]]:
+    """Outputs, taps and every word of the last state; the file's header has no order of its own."""
     state = load_file(folder / CHECKPOINT)
-    outputs = (folder / OUTPUTS).read_bytes()
-    return outputs, {name: array.tobytes() for name, array in state.items()}
+    outputs, taps = ((folder / name).read_bytes() for name in (OUTPUTS, TAPS))
+    return outputs, taps, {name: array.tobytes() for name, array in state.items()}
+
+
+def saturated(folder: Path) -> dict[str, int]:
+    """Of all lines of the log together."""
+    lines = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
+    return {kind: sum(line["saturated"][kind] for line in lines) for kind in lines[0]["saturated"]}
 
 
 def test_killed_and_resumed(files: Path) -> None:
@@ -74,12 +85,83 @@ def test_killed_and_resumed(files: Path) -> None:
     assert killed == KILLS
     assert results(files / "killed") == results(files / "whole")
     assert len(results(files / "whole")[0]) == STEPS * 8
+    log = read_run(files / "killed").log
+    assert [line["step"] for line in log] == [*range(60, STEPS, 60), STEPS]
+    assert saturated(files / "killed") == saturated(files / "whole")
+    assert any(saturated(files / "whole").values())
+
+
+def test_taps_are_what_the_device_holds(files: Path) -> None:
+    """Read back, they are the states of a device that ran the same steps."""
+    done = CliRunner().invoke(antevolt, arguments(files, "out", "--every", "1000"))
+    assert done.exit_code == 0, done.output
+    found = read_run(files / "out")
+    names = {f"population.{l}.u" for l in (1, 2)} | {f"projection.{k}.bias" for k in (0, 1)}
+    assert set(found.taps) == names | {"energy"}
+    assert found.tap_steps.tolist() == list(range(70, STEPS + 1, 70))
+    data = read_data(files / "data.npz")
+    with open_device() as device:
+        device.load(NETWORK)
+        assert all(np.array_equal(found.start[n], v) for n, v in device.state_dict().items())
+        for k, (start, end) in enumerate(((0, 70), (70, 140), (140, 210))):
+            outputs = np.array(list(device.stream(learn=True, **data.part(start, end))))
+            assert np.array_equal(found.outputs[start:end], outputs)
+            state = device.state_dict()
+            assert all(np.array_equal(found.taps[name][k], state[name]) for name in names)
+            energy = device.energy()
+            assert np.array_equal(found.taps["energy"][k][:2], energy.errors)
+            assert np.array_equal(found.taps["energy"][k][2], energy.cost)
+
+
+def test_a_run_that_was_cut_is_read_to_its_checkpoint(files: Path) -> None:
+    """What a kill left behind the checkpoint is not shown."""
+    assert CliRunner().invoke(antevolt, arguments(files, "out")).exit_code == 0
+    folder = files / "out"
+    whole = read_run(folder)
+    for name in (OUTPUTS, TAPS):
+        with (folder / name).open("ab") as file:
+            file.write(bytes(1001))
+    with (folder / LOG).open("a") as file:
+        file.write('{"step": 99999}\n{"ste')
+    again = read_run(folder)
+    assert again.log == whole.log
+    assert np.array_equal(again.outputs, whole.outputs)
+    assert np.array_equal(again.taps["energy"], whole.taps["energy"])
+    assert CliRunner().invoke(antevolt, arguments(files, "out", "--resume")).exit_code == 0
+    assert (folder / LOG).read_text().count("\n") == len(whole.log)
+
+
+def test_a_state_that_there_is_not(files: Path) -> None:
+    done = CliRunner().invoke(antevolt, arguments(files, "out", "--tap", "w"))
+    assert isinstance(done.exception, BadInput)
+    assert "no state is called 'w'" in str(done.exception)
+    assert "weight" in str(done.exception)
+    assert not (files / "out").exists()
+
+
+@pytest.mark.parametrize("harm", ["json", "start", "log", "kind"])
+def test_a_folder_that_is_no_run(files: Path, harm: str) -> None:
+    assert CliRunner().invoke(antevolt, arguments(files, "out")).exit_code == 0
+    folder = files / "out"
+    about = json.loads((folder / "run.json").read_text())
+    if harm == "json":
+        (folder / "run.json").write_text("[1")
+    elif harm == "kind":
+        (folder / "run.json").write_text(json.dumps(about | {"tapped": ["a"]}))
+    elif harm == "log":
+        (folder / LOG).write_text("what\n")
+    else:
+        (folder / "start.safetensors").unlink()
+    with pytest.raises(BadFile):
+        read_run(folder)
 
 
 def test_a_run_is_not_overwritten(files: Path) -> None:
     run = CliRunner()
     assert run.invoke(antevolt, arguments(files, "out")).exit_code == 0
     before = results(files / "out")
+    taps = run.invoke(antevolt, arguments(files, "out", "--resume", "--tap", "v"))
+    assert "differs in taps" in str(taps.exception)
     again = run.invoke(antevolt, arguments(files, "out"))
     assert isinstance(again.exception, BadFile)
     assert "resume it" in str(again.exception)

@@ -123,6 +123,19 @@ def test_one_owner_at_a_time() -> None:
         second.close()
 
 
+def test_who_comes_waits_for_who_leaves() -> None:
+    """A program that starts when another one ends finds the board free, whatever was under way."""
+    with lent() as (address, mirror):
+        for number in range(20):
+            line = TcpLine(address)
+            line.write(bytes(100_000))
+            line.set_baud(number + 1)
+            line.close()
+        last = TcpLine(address)
+        last.close()
+    assert mirror.closed == 21
+
+
 def test_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve, "REFUSAL_SECONDS", 0.01)
     with lent(SECRET) as (address, mirror):

@@ -15,8 +15,8 @@ from repository import modules
 
 HDL, SPEC, LIB, CORE, IO = (f"antevolt.hdl{part}" for part in ("", ".spec", ".lib", ".core", ".io"))
 HOST, BOARDS, CACHE = "antevolt.host", "antevolt.boards", "antevolt.sim.cache"
-PARTS = ("golden", "rtl", "bench", "tasks", "docs", "mutation", "peers")
-GOLDEN, RTL, BENCH, TASKS, DOCS, MUTATION, PEERS = (f"antevolt.sim.{part}" for part in PARTS)
+PARTS = ("golden", "rtl", "bench", "tasks", "docs", "mutation", "peers", "fuzz")
+GOLDEN, RTL, BENCH, TASKS, DOCS, MUTATION, PEERS, FUZZ = (f"antevolt.sim.{part}" for part in PARTS)
 AMARANTH = "amaranth"
 
 RULES: dict[str, tuple[str, ...]] = {
@@ -37,6 +37,7 @@ RULES: dict[str, tuple[str, ...]] = {
     RTL: (HDL, HOST, CACHE, RTL, AMARANTH),
     BENCH: (HDL, HOST, CACHE, GOLDEN, RTL, BENCH, BOARDS, AMARANTH),
     MUTATION: (HDL, HOST, GOLDEN, RTL, MUTATION, AMARANTH),
+    FUZZ: (SPEC, HOST, FUZZ),
     PEERS: (SPEC, HOST, CACHE, GOLDEN, BOARDS, PEERS),
     "antevolt.sim.netlist": (),
     "antevolt.sim.ip": (HDL, HOST, GOLDEN, "antevolt.sim.ip", AMARANTH),
@@ -48,7 +49,7 @@ ON_DEMAND = {
     "antevolt.host.backend": (RTL,),
     "antevolt.host.device": (RTL,),
     "antevolt.host.trace": (RTL,),
-    "antevolt.host.cli": (TASKS, MUTATION, RTL, PEERS, BOARDS, "antevolt.sim.ip"),
+    "antevolt.host.cli": (TASKS, MUTATION, RTL, PEERS, FUZZ, BOARDS, "antevolt.sim.ip"),
 }
 """What a module may import beyond that in a function, or by a name in a string."""
 

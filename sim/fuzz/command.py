@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`antevolt fuzz`: broken input by the million, with a record."""
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from antevolt.hdl.spec.errors import BadFile
+from antevolt.host.campaign import commit
+from antevolt.host.files import write_whole
+from antevolt.host.version import version
+from antevolt.sim.fuzz.arguments import ArgumentsTarget
+from antevolt.sim.fuzz.campaign import Result, Target, campaign
+from antevolt.sim.fuzz.checkpoint_file import CheckpointTarget
+from antevolt.sim.fuzz.data_file import DataTarget
+from antevolt.sim.fuzz.decoder import DecoderTarget
+from antevolt.sim.fuzz.network_file import NetworkTarget
+from antevolt.sim.fuzz.run_files import RunTarget
+from antevolt.sim.fuzz.session import SessionTarget
+
+__all__ = ["TARGETS", "command"]
+
+TARGETS: dict[str, Callable[[], Target]] = {
+    "decoder": DecoderTarget,
+    "session": SessionTarget,
+    "network": NetworkTarget,
+    "checkpoint": CheckpointTarget,
+    "data": DataTarget,
+    "run": RunTarget,
+    "arguments": ArgumentsTarget,
+}
+
+
+@click.command("fuzz")
+@click.argument("targets", nargs=-1, type=click.Choice(list(TARGETS)))
+@click.option("--inputs", default=1000, show_default=True, type=click.IntRange(1))
+@click.option("--seconds", default=1e9, help="Stop after so many seconds, of each target.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--out", type=click.Path(path_type=Path), help="A JSON file; other targets stay.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+def command(
+    targets: tuple[str, ...],
+    inputs: int,
+    seconds: float,
+    seed: int,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Feed changed input to what reads from outside: the link's decoder and session, the loaders of
+    networks and checkpoints, the command line. Without TARGETS, to all of them.
+
+    Each input may be taken or refused with an error of antevolt's own. Exit status: 1 when one led
+    to anything else, to a long wait or to much memory; else 0.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    console, found = Console(stderr=True), {}
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        for name in targets or TARGETS:
+            task = bar.add_task(name, total=inputs)
+
+            def progress(result: Result, task: Any = task) -> None:
+                bar.update(task, completed=result.inputs)
+
+            target = TARGETS[name]()
+            result = campaign(target, inputs, seed, seconds, progress=progress)
+            found[name] = _record(result)
+            if not as_json:
+                _print(result)
+    if out is not None:
+        _write(out, found)
+    if as_json:
+        click.echo(json.dumps(found))
+    if not all(record["passed"] for record in found.values()):
+        sys.exit(1)
+
+
+def _record(result: Result) -> dict[str, Any]:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"date": now, "commit": commit(), "version": version(), **result.to_dict()}
+
+
+def _write(out: Path, found: dict[str, Any]) -> None:
+    try:
+        before = json.loads(out.read_text()) if out.exists() else {}
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(out, json.dumps({**before, **found}, indent=1) + "\n")
+    except (OSError, ValueError, TypeError) as error:
+        raise BadFile(f"cannot write {out}: {error}") from error
+
+
+def _print(result: Result) -> None:
+    say = click.echo
+    say(f"{result.target}: {result.inputs} inputs, {result.seconds:.0f} s, seed {result.seed}")
+    refused = ", ".join(f"{name} {count}" for name, count in sorted(result.refused.items()))
+    say(f"  taken {result.taken}, refused: {refused or 'none'}")
+    say(f"  failures {result.failures}, slowest {1000 * result.slowest:.1f} ms")
+    for kind, text in result.described.items():
+        say(f"  {kind}: {text}")
