@@ -56,9 +56,9 @@ def _netlist(library: Path, reference: Path, number: int) -> dict[str, str]:
 
 
 def _compare(subject: object, reference: Path) -> dict[str, str]:
-    from antevolt.sim.mutation.short import load, observe
+    from antevolt.sim.mutation.short import load_kept, observe
 
-    known = load(reference)
+    known = load_kept(reference)
     for seen in observe(subject):  # type: ignore[arg-type]
         expected = known.pop(seen.name, None)
         if expected is None:
