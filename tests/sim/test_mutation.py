@@ -3,6 +3,7 @@
 
 from dataclasses import replace
 from importlib import util
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from antevolt.sim.mutation.campaign import model_campaign, netlist_campaign, res
 from antevolt.sim.mutation.cases import Case, cases, full, graph, learned, network
 from antevolt.sim.mutation.coverage import Point, by_file, missed, places, points
 from antevolt.sim.mutation.drawn import coefficients, fill, moments, times
+from antevolt.sim.mutation.kept import Kept, Verdict
 from antevolt.sim.mutation.netlist import place
 from antevolt.sim.mutation.placed import Offsets, load, slow
 from antevolt.sim.mutation.short import MACHINE
@@ -89,6 +91,23 @@ def outputs(case: Case, paced: bool = False) -> list[int]:
     x, y = (batch := case.batch(MACHINE)).words(MACHINE.formats)
     out = backend.run(x, y, batch.steps, MACHINE.total_streams * case.network.outputs)
     return out.tolist()
+
+
+def test_a_campaign_that_was_stopped_goes_on(tmp_path: Path) -> None:
+    out, verdict = tmp_path / "new" / "result.json", Verdict(3, "a mistake", "output", "here", 1.5)
+    kept = Kept.open(out, "abc", kind="netlist", seed=1)
+    kept.add(verdict)
+    assert Kept.open(out, "abc", kind="netlist", seed=1).verdicts == {3: verdict}
+    assert not Kept.open(out, "abc", kind="netlist", seed=2).verdicts
+    for commit in ("abc+", ""):  # nobody knows what these were
+        Kept.open(out, commit, kind="model").add(verdict)
+        assert not Kept.open(out, commit, kind="model").verdicts
+    Kept.open(None, "abc", kind="model").add(verdict)
+    (tmp_path / "new" / "result.json.part").write_text("{")
+    with pytest.raises(BadFile):
+        Kept.open(out, "abc", kind="model")
+    kept.done()
+    assert not Kept.open(out, "abc", kind="netlist", seed=1).verdicts
 
 
 PLACED = {"graph": graph(), "times": learned(network(3, 5, 4, 3))}
