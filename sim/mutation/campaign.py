@@ -21,13 +21,12 @@ from antevolt.sim.mutation import patch
 from antevolt.sim.mutation.kept import Kept, Verdict
 from antevolt.sim.mutation.netlist import mutated, tools
 from antevolt.sim.mutation.netlist_subject import NetlistSubject
-from antevolt.sim.mutation.short import MACHINE, Model, save
+from antevolt.sim.mutation.short import MACHINE, PATIENCE, Model, save
 from antevolt.sim.rtl.build import build
 
 __all__ = ["Verdict", "model_campaign", "netlist_campaign", "result"]
 
 SECONDS = 900.0  # for one mutant's process; a busy machine must not look like a noticed mutant
-PATIENCE = 20_000
 EQUAL = "equal"
 
 Progress = Callable[[int, int], None]

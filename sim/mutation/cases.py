@@ -153,6 +153,8 @@ def cases() -> tuple[Case, ...]:
     one = network(3, 5, 4, 3, eta=2.0**-4, seed=0x1234ABCD)
     other = network(4, 3, 6, 2, schedule="parallel", apply_every=3, eta=2.0**-4, seed=7)
     single = network(1, 2, 1, eta=2.0**-3, seed=3)
+    wide = network(125, 2, optimizer="adam", eta=2.0**-7)
+    high = network(20, 3, 31, optimizer="momentum", momentum=0.75, eta=2.0**-4)
     stress, adam = stress_network(), stress_network().with_(optimizer="adam")
     parallel = graph().with_(schedule="parallel", tau_z=None)
     return (
@@ -166,8 +168,8 @@ def cases() -> tuple[Case, ...]:
         Case("graph, slow", graph(), 3, 18, place="drawn", slow=True),
         Case("graph, parallel, slow", parallel, 3, 19, percent=20, slow=True),
         Case("long program", deep(24), 5, 20, place="top"),
-        Case("many inputs", network(119, 2), 5, 21, "stress"),
-        Case("many outputs", network(20, 3, 31), 6, 22, "stress"),
+        Case("many inputs", wide, 5, 21, "stress"),
+        Case("many outputs", high, 6, 22, "stress"),
         Case("momentum", one.with_(optimizer="momentum", momentum=0.75), 10, 8, place="drawn"),
         Case("sign", one.with_(optimizer="sign", momentum=0.875, eta=2.0**-7), 10, 9, percent=30),
         Case("adam", other.with_(optimizer="adam", eta=2.0**-7), 21, 10, place="top"),

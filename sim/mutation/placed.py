@@ -12,7 +12,7 @@ import numpy as np
 
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.memory_map import Region
+from antevolt.hdl.spec.memory_map import Region, Register
 from antevolt.hdl.spec.network import Parameters
 from antevolt.hdl.spec.program import STREAMS, Kind, Operation
 from antevolt.host.backend import Backend
@@ -22,7 +22,7 @@ from antevolt.host.schedule import schedule
 
 __all__ = ["LONGEST", "Offsets", "load", "program", "slow"]
 
-LONGEST = 1024
+LONGEST = 2500
 """Cycles that `slow` adds to an interval or delay, at most."""
 
 _FILTER = {"weights": "coefficients", "neurons": "neurons", "extra": "outputs", "rates": "rates"}
@@ -113,7 +113,8 @@ def load(
     offsets: Offsets,
     operations: Sequence[Operation] | None = None,
 ) -> tuple[Operation, ...]:
-    """Write a network, a clean start and weights; returns the program as it was written.
+    """Write a network, a clean start and weights; returns the program as it was written. Counters
+    stay what they are.
 
     operations  in place of the image's, not yet moved
     """
@@ -136,6 +137,8 @@ def _words(image: Image, offsets: Offsets) -> Iterator[tuple[Region, int, int, R
         Region.PHI: offsets.tables << image.machine.phi_log2 + 1,
     }
     for region, unit, index, words in image.words:
+        if region == Region.REGISTERS and index == Register.CYCLES:
+            continue  # counters run on: so they come to large numbers
         if region == Region.RATES:  # the whole memory, zero but for the constant ones
             yield region, unit, index, np.roll(words, offsets.rates)
         elif region != Region.PROGRAM:

@@ -20,7 +20,6 @@ from antevolt.hdl.spec.flags import Flag
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import (
     DATA_BITS,
-    KINDS,
     OUTPUT_SUM_BITS,
     Region,
     Register,
@@ -42,7 +41,16 @@ from antevolt.sim.mutation.cases import Case, cases, full, graph, learned, narro
 from antevolt.sim.mutation.drawn import fill, moments, numbers, times
 from antevolt.sim.mutation.placed import Offsets, load, program, slow
 
-__all__ = ["MACHINE", "Model", "Observation", "Subject", "load_kept", "observe", "save"]
+__all__ = [
+    "MACHINE",
+    "PATIENCE",
+    "Model",
+    "Observation",
+    "Subject",
+    "load_kept",
+    "observe",
+    "save",
+]
 
 Words = NDArray[np.int64]
 
@@ -70,12 +78,15 @@ PARTS = 3  # per case
 COUNTED = (Register.BUSY, Register.STALLED_INPUT, Register.STALLED_OUTPUT, Register.SLOTS)
 DRAWS = 10  # of all that a step works on
 RATES = 24  # of learning, at which gradients are applied
-AGAIN = 2  # steps on the same words
+AGAIN = 2  # looks at what comes of the same words
+APPLIED = 8  # steps from look to look
 TIMINGS, TIMED = 8, 64  # draws of time constants; how many of them move in each
 SLOWEST_TAU = 50  # largest k of a rate of time constants (`host.quantize.tau_rate`)
 CHANGED = (Region.WEIGHTS, Region.GRADIENTS, Region.MOMENTS)
 """Looked at often; looking at everything takes long."""
 STATES = (Region.RATES, Region.STATE, Region.PARTNER, Region.Q, Region.OUTPUT)
+PATIENCE = 60_000
+"""Cycles without a word after which a core is taken to hang; the longest step takes a third."""
 STOP = 37  # cycles of silence after which a step that lacks inputs is reset
 
 
@@ -167,16 +178,16 @@ def _look(backend: Backend, name: str, regions: Iterable[Region]) -> Iterator[Ob
         yield Observation(f"{name}, {region.name}", "memory", found)
 
 
-def _step(subject: Subject, network: Network, seed: int, more: Flag) -> Words:
-    """The outputs of one step with random samples and flags; `more`: those that all streams have
-    in every other step."""
+def _steps(subject: Subject, network: Network, seed: int, more: Flag, steps: int = 1) -> Words:
+    """The outputs of steps with random samples and flags; `more`: those that all streams have with
+    every other seed."""
     backend = subject.backend
     sizes = Sizes(backend.machine.total_streams, network.inputs, network.outputs, FORMATS)
-    batch = random_batch(sizes, 1, seed, "stress" if seed % 3 == 0 else "normal")
+    batch = random_batch(sizes, steps, seed, "stress" if seed % 3 == 0 else "normal")
     if seed % 2:
         batch.flags[:] |= int(more)
     x, y = batch.words(FORMATS)
-    return backend.run(x, y, 1, sizes.streams * sizes.outputs)
+    return backend.run(x, y, steps, sizes.streams * sizes.outputs)
 
 
 def _drawn(subject: Subject) -> Iterator[Observation]:
@@ -196,7 +207,7 @@ def _drawn(subject: Subject) -> Iterator[Observation]:
             every, done = int(rng.choice([1, 1000])), int(rng.integers(0, 2))
             backend.write(Region.REGISTERS, 0, Register.APPLY_EVERY, [every, done])
             name = f"random states {n}, step {again}"
-            out = _step(subject, net, AGAIN * n + again, Flag.VALID)
+            out = _steps(subject, net, AGAIN * n + again, Flag.VALID)
             yield Observation(f"{name}, outputs", "output", out)
             yield from _look(backend, name, (*STATES, *CHANGED, Region.REGISTERS))
         yield from _look(backend, name, (Region.COEFFICIENTS, Region.TIMES))
@@ -253,9 +264,9 @@ def _counting(subject: Subject, case: Case) -> Iterator[Observation]:
 
 
 def _applying(subject: Subject, n: int) -> Iterator[Observation]:
-    """Steps that apply gradients written by the host to all weights there are: half of them of any
-    size, half where one more or less decides how the change of a weight is rounded; two times of
-    three by moments."""
+    """Steps that apply gradients written by the host to all weights there are, and make no new
+    ones: half of them of any size, half where one more or less decides how the change of a weight
+    is rounded; two times of three by moments."""
     backend, rng = subject.backend, np.random.default_rng(n)
     eta = float(rng.integers(4, 8)) * 2.0 ** -(4.0 + 2 * n + n % 2)
     own = full().with_(eta=eta, apply_every=1 + n // 3 % 2, seed=n)
@@ -267,14 +278,15 @@ def _applying(subject: Subject, n: int) -> Iterator[Observation]:
             momentum2=1 - 2.0 ** -float(rng.integers(0, SLOWEST + 1)),
         )
     image = compile(own, MACHINE)
-    load(backend, image, weights(own, n), Offsets())
+    kept = [op for op in image.operations if op.kind != Kind.BACK]
+    load(backend, image, weights(own, n), Offsets(), schedule(kept, MACHINE).operations)
     op = next(op for op in image.operations if op.kind == Kind.APPLY)
     units, words = size(MACHINE, Region.GRADIENTS)
-    top = 1 << (FORMATS.g.width - 2)  # half the range: what the steps themselves add fits
+    top = 1 << (FORMATS.g.width - 1)
     for unit in range(units):
         change = rng.integers(-600, 600, words)
         edge = ((2 * change + 1) << op.eta_k) // (2 * op.eta_m) + rng.integers(-1, 2, words)
-        wild = numbers(rng, FORMATS.g.width - 1, words)
+        wild = numbers(rng, FORMATS.g.width, words)
         gradients = np.clip(np.where(rng.random(words) < 0.5, edge, wild), -top, top - 1)
         backend.write(Region.GRADIENTS, unit, 0, gradients)
         if n % 3:
@@ -282,10 +294,9 @@ def _applying(subject: Subject, n: int) -> Iterator[Observation]:
             backend.write(Region.MOMENTS, unit, 0, moments(rng, MACHINE, gradients, rates))
     for again in range(AGAIN):
         step, seed = (int(number) for number in rng.integers(0, 1 << 32, 2))
-        # one step has learned, so that the gradients stay
-        backend.write(Region.REGISTERS, 0, Register.STEP, [step, seed, 1, 1])
-        name = f"applying {n}, step {again}"
-        out = _step(subject, own, AGAIN * n + again, Flag.VALID)
+        backend.write(Region.REGISTERS, 0, Register.STEP, [step, seed, 0])  # due in every step
+        name = f"applying {n}, part {again}"
+        out = _steps(subject, own, AGAIN * n + again, Flag.LEARN, APPLIED)
         yield Observation(f"{name}, outputs", "output", out)
         yield from _look(backend, name, (*CHANGED, Region.REGISTERS))
 
@@ -310,7 +321,7 @@ def _timing(subject: Subject) -> Iterator[Observation]:
         backend.write(Region.PROGRAM, 0, 0, program(schedule(own, MACHINE).operations))
         backend.write(Region.TIMES, 0, 0, times(rng, MACHINE.state_depth, DATA_BITS))
         backend.write(Region.REGISTERS, 0, Register.APPLY_EVERY, [1, 1])
-        out = _step(subject, net, n, Flag.VALID)
+        out = _steps(subject, net, n, Flag.VALID)
         yield Observation(f"timing {n}, outputs", "output", out)
         yield from _look(backend, f"timing {n}", (Region.TIMES, Region.COEFFICIENTS))
 
@@ -335,8 +346,6 @@ def _run(subject: Subject, case: Case) -> Iterator[Observation]:
     operations = slow(image, np.random.default_rng(case.seed)) if case.slow else None
     given = weights(net, case.seed, case.profile)
     load(backend, image, given, case.offsets(image), operations)
-    for kind in range(len(KINDS)):
-        backend.write(Region.REGISTERS, 0, Register.SATURATED + kind, [0])
     for number in COUNTED:
         backend.write(Region.REGISTERS, 0, number, [0])
     clock = subject.clock_error()
