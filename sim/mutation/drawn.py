@@ -20,11 +20,17 @@ __all__ = ["coefficients", "fill", "moments", "numbers", "pairs", "times"]
 
 Words = NDArray[np.int64]
 
+SPARSE = 0.3  # share of the numbers that have few bits set
+
 
 def numbers(rng: np.random.Generator, bits: int, count: int) -> Words:
-    """Signed words of `bits` bits, of every size alike."""
+    """Signed words of `bits` bits, of every size alike; some with one bit set, or next to that: a
+    circuit that looks for the first one may miss it only there."""
     half = 1 << (bits - 1)
-    return rng.integers(-half, half, count) >> rng.integers(0, bits, count)
+    anything = rng.integers(-half, half, count) >> rng.integers(0, bits, count)
+    single = np.int64(1) << rng.integers(0, bits - 1, count)
+    single = (single + rng.integers(-1, 2, count)) * rng.choice([-1, 1], count)
+    return np.where(rng.random(count) < SPARSE, single, anything)
 
 
 def pairs(rng: np.random.Generator, bits: int, count: int) -> Words:
@@ -50,6 +56,8 @@ def times(rng: np.random.Generator, neurons: int, data_bits: int) -> Words:
     for which in range(2):
         taus = np.floor(ONE * 2.0 ** rng.uniform(0, top, neurons)).astype(np.int64)
         end = np.where(rng.random(neurons) < 0.5, ONE, HIGHEST)
+        whole = np.int64(ONE) << rng.integers(0, int(top) + 1, neurons)
+        taus = np.where(rng.random(neurons) < SPARSE, whole + rng.integers(-1, 2, neurons), taus)
         words[:, which] = np.where(rng.random(neurons) < 0.1, end, np.clip(taus, ONE, HIGHEST))
     same = rng.random(neurons) < 0.1
     words[same, 1] = words[same, 0]

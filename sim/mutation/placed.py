@@ -112,15 +112,18 @@ def load(
     parameters: Parameters,
     offsets: Offsets,
     operations: Sequence[Operation] | None = None,
+    clean: bool = True,
 ) -> tuple[Operation, ...]:
     """Write a network, a clean start and weights; returns the program as it was written. Counters
     stay what they are.
 
     operations  in place of the image's, not yet moved
+    clean       False: states, sums and gradients stay what they are, too
     """
     moved = tuple(offsets.of(op) for op in operations or image.operations)
     for region, unit, index, words in _words(image, offsets):
-        backend.write(region, unit, index, words)
+        if clean or words.any() or region == Region.REGISTERS:
+            backend.write(region, unit, index, words)
     backend.write(Region.PROGRAM, 0, 0, program(moved))
     banks, _ = image.layout.pack_weights(parameters)
     for row, words in enumerate(banks):

@@ -76,9 +76,10 @@ FORMATS = MACHINE.formats
 WORD_BITS = 36
 PARTS = 3  # per case
 COUNTED = (Register.BUSY, Register.STALLED_INPUT, Register.STALLED_OUTPUT, Register.SLOTS)
-DRAWS = 10  # of all that a step works on
+DRAWS = 8  # of all that a step works on
 RATES = 24  # of learning, at which gradients are applied
 AGAIN = 2  # looks at what comes of the same words
+EDGES = 0.5  # share of the gradients whose change of a weight is about to be rounded
 APPLIED = 8  # steps from look to look
 TIMINGS, TIMED = 8, 64  # draws of time constants; how many of them move in each
 SLOWEST_TAU = 50  # largest k of a rate of time constants (`host.quantize.tau_rate`)
@@ -172,6 +173,11 @@ def _registers(backend: Backend) -> Words:
     return found
 
 
+def _learns(network: Network) -> bool:
+    """Some of its time constants do."""
+    return any(map(learns_times, network.populations))
+
+
 def _look(backend: Backend, name: str, regions: Iterable[Region]) -> Iterator[Observation]:
     for region in regions:
         found = _registers(backend) if region == Region.REGISTERS else words_of(backend, region)
@@ -199,10 +205,11 @@ def _drawn(subject: Subject) -> Iterator[Observation]:
         rng, net = np.random.default_rng(n), kinds[n % len(kinds)]
         image = compile(net, MACHINE)
         offsets, shared = Offsets.room(image).drawn(rng), image.layout.shared
-        load(backend, image, weights(net, n), offsets)
+        load(backend, image, weights(net, n), offsets, clean=False)
         copies = [number for name, number in shared.items() if name == "copy"]
         fill(backend, rng, [offsets.coefficients + number for number in copies])
-        backend.write(Region.TIMES, 0, 0, times(rng, MACHINE.state_depth, DATA_BITS))
+        if _learns(net):
+            backend.write(Region.TIMES, 0, 0, times(rng, MACHINE.state_depth, DATA_BITS))
         for again in range(AGAIN):
             every, done = int(rng.choice([1, 1000])), int(rng.integers(0, 2))
             backend.write(Region.REGISTERS, 0, Register.APPLY_EVERY, [every, done])
@@ -210,7 +217,8 @@ def _drawn(subject: Subject) -> Iterator[Observation]:
             out = _steps(subject, net, AGAIN * n + again, Flag.VALID)
             yield Observation(f"{name}, outputs", "output", out)
             yield from _look(backend, name, (*STATES, *CHANGED, Region.REGISTERS))
-        yield from _look(backend, name, (Region.COEFFICIENTS, Region.TIMES))
+        if _learns(net):
+            yield from _look(backend, name, (Region.COEFFICIENTS, Region.TIMES))
 
 
 def _outputs(subject: Subject) -> Iterator[Observation]:
@@ -220,7 +228,7 @@ def _outputs(subject: Subject) -> Iterator[Observation]:
     image = compile(net, MACHINE)
     sizes = Sizes(MACHINE.total_streams, net.inputs, net.outputs, FORMATS)
     for n, mode in enumerate(("last", "sum", "argmax", "every", "none", "sum", "argmax")):
-        load(backend, image, weights(net, n), Offsets.room(image).drawn(rng))
+        load(backend, image, weights(net, n), Offsets.room(image).drawn(rng), clean=False)
         setting = OutputSetting(mode, 3, int(rng.integers(0, 20)) if n else 31)
         setting.write(backend)
         units, count = size(MACHINE, Region.SUMS)
@@ -265,8 +273,8 @@ def _counting(subject: Subject, case: Case) -> Iterator[Observation]:
 
 def _applying(subject: Subject, n: int) -> Iterator[Observation]:
     """Steps that apply gradients written by the host to all weights there are, and make no new
-    ones: half of them of any size, half where one more or less decides how the change of a weight
-    is rounded; two times of three by moments."""
+    ones: two times of three by moments; else half of them where one more or less decides how the
+    change of a weight is rounded."""
     backend, rng = subject.backend, np.random.default_rng(n)
     eta = float(rng.integers(4, 8)) * 2.0 ** -(4.0 + 2 * n + n % 2)
     own = full().with_(eta=eta, apply_every=1 + n // 3 % 2, seed=n)
@@ -279,7 +287,8 @@ def _applying(subject: Subject, n: int) -> Iterator[Observation]:
         )
     image = compile(own, MACHINE)
     kept = [op for op in image.operations if op.kind != Kind.BACK]
-    load(backend, image, weights(own, n), Offsets(), schedule(kept, MACHINE).operations)
+    steps = schedule(kept, MACHINE).operations
+    load(backend, image, weights(own, n), Offsets(), steps, clean=False)
     op = next(op for op in image.operations if op.kind == Kind.APPLY)
     units, words = size(MACHINE, Region.GRADIENTS)
     top = 1 << (FORMATS.g.width - 1)
@@ -287,7 +296,9 @@ def _applying(subject: Subject, n: int) -> Iterator[Observation]:
         change = rng.integers(-600, 600, words)
         edge = ((2 * change + 1) << op.eta_k) // (2 * op.eta_m) + rng.integers(-1, 2, words)
         wild = numbers(rng, FORMATS.g.width, words)
-        gradients = np.clip(np.where(rng.random(words) < 0.5, edge, wild), -top, top - 1)
+        gradients = np.clip(
+            np.where(rng.random(words) < EDGES * (n % 3 == 0), edge, wild), -top, top - 1
+        )
         backend.write(Region.GRADIENTS, unit, 0, gradients)
         if n % 3:
             rates = (op.rates, op.neurons)
@@ -323,7 +334,10 @@ def _timing(subject: Subject) -> Iterator[Observation]:
         backend.write(Region.REGISTERS, 0, Register.APPLY_EVERY, [1, 1])
         out = _steps(subject, net, n, Flag.VALID)
         yield Observation(f"timing {n}, outputs", "output", out)
-        yield from _look(backend, f"timing {n}", (Region.TIMES, Region.COEFFICIENTS))
+        for region, words in ((Region.TIMES, 4), (Region.COEFFICIENTS, 8)):
+            found = backend.read(region, 0, words * start, words * TIMED)
+            yield Observation(f"timing {n}, {region.name}", "memory", found)
+    yield from _look(backend, "timing", (Region.TIMES, Region.COEFFICIENTS))
 
 
 def _scattered(subject: Subject, seed: int) -> Iterator[Observation]:
@@ -365,10 +379,11 @@ def _run(subject: Subject, case: Case) -> Iterator[Observation]:
         if not case.percent:
             counts += [inputs, taken]
         yield Observation(f"{name}, cycles", "cycles", np.array(counts))
-        yield from _look(backend, name, (*CHANGED, Region.REGISTERS))
+        changed = CHANGED if net.optimizer != "sgd" else CHANGED[:-1]
+        yield from _look(backend, name, (*changed, Region.REGISTERS))
     subject.stall(0, case.seed)
-    learns = [Region.COEFFICIENTS] if any(map(learns_times, net.populations)) else []
-    yield from _look(backend, case.name, (*STATES, *learns, Region.TIMES, Region.SUMS))
+    more = (Region.COEFFICIENTS, Region.TIMES) if _learns(net) else ()
+    yield from _look(backend, case.name, (*STATES, *more))
     off = subject.clock_error() - clock
     yield Observation(f"{case.name}, the register CYCLES", "cycles", np.array([off]))
 
