@@ -1,14 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operands through a unit whose ports have fixed latencies: one a cycle, or with pauses."""
+"""Operands through a unit whose ports have fixed latencies: one a cycle, or with pauses.
+
+Such a unit cannot be held back, and has no stream to hold back others by: of the matrix of stalls
+these are the patterns of one side.
+"""
 
 import random
+from collections.abc import Iterator
+from itertools import takewhile
 
 from antevolt.sim.bench.streams import stalls
 from antevolt.sim.bench.timeline import Timeline
 
-__all__ = ["flow"]
+__all__ = ["flow", "gaps"]
 
 WIDEST = 64
+
+
+def gaps(idle: str, seed: int = 0) -> Iterator[int]:
+    """Endless: cycles to wait before the next operand, by one of `STALLS`."""
+    waits = stalls(idle, seed)
+    while True:
+        yield sum(1 for _ in takewhile(bool, waits))
 
 
 async def flow(cycles, inputs, outputs, idle="none"):
@@ -17,12 +30,10 @@ async def flow(cycles, inputs, outputs, idle="none"):
     that is not looked at."""
     play, draw = Timeline(cycles), random.Random(idle)
     count = max(len(values) for _, values in (*inputs.values(), *outputs.values()))
-    waits = enumerate(stalls(idle, seed=count))
-    places = []
-    while len(places) < count:
-        at, pause = next(waits)
-        if not pause:
-            places.append(at)
+    places, waits, at = [], gaps(idle, seed=count), -1
+    for _ in range(count):
+        at += 1 + next(waits)
+        places.append(at)
     pauses = set(range(places[-1])) - set(places)
     for port, (first, values) in inputs.items():
         for at, value in zip(places, values, strict=False):
