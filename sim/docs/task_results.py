@@ -7,7 +7,7 @@ from statistics import fmean, median, stdev
 from antevolt.hdl.spec.errors import BadFile
 from antevolt.sim.docs.results import Record, records
 
-__all__ = ["delayed_xor", "lagline", "lagnet", "mackey_glass"]
+__all__ = ["delayed_xor", "japanese_vowels", "lagline", "lagnet", "mackey_glass"]
 
 ECHO_STATE = {1: 0.0051, 10: 0.015}
 """NRMSE of an echo-state network that are stated beside ours, by steps ahead."""
@@ -64,7 +64,7 @@ def lagnet() -> str:
 
 def delayed_xor() -> str:
     """Right signs with and without a loop."""
-    names = ("loop", "it learns", "errors go round it", "largest tau_m", "weights", "steps",
+    names = ("loop", "holds", "learns", "errors go round", "largest tau_m", "weights", "steps",
              "seeds", "right signs", "lowest seed", "record")  # fmt: skip
     rows = []
     for name, record in _finished("delayed-xor-*.json"):
@@ -73,6 +73,7 @@ def delayed_xor() -> str:
         rows.append(
             (
                 _yes(loop),
+                settings["hold"] if loop else "",
                 _yes(settings["loop_learns"]) if loop else "",
                 _yes(settings["loop_errors"]) if loop else "",
                 f"{settings['slow']:g}" if settings["slow"] else "instantaneous",
@@ -81,6 +82,29 @@ def delayed_xor() -> str:
                 len(tests),
                 _share(tests),
                 f"{100 * min(tests):.2f} %",
+                _link(name),
+            )
+        )
+    return _table(names, rows)
+
+
+def japanese_vowels() -> str:
+    """Shares of the test utterances whose speaker was recognised."""
+    names = ("rule", "weights", "streams", "epochs", "seeds", "test", "by seed", "saturated",
+             "record")  # fmt: skip
+    rows = []
+    for name, record in _finished("japanese-vowels*.json"):
+        settings, tests = record["settings"], _tests(record)
+        rows.append(
+            (
+                f"`{settings['rule']}`",
+                f"{record['weights']:,}",
+                settings["streams"],
+                settings["epochs"],
+                len(tests),
+                _share(tests),
+                ", ".join(f"{100 * test:.1f}" for test in tests),
+                _saturated(record),
                 _link(name),
             )
         )

@@ -18,6 +18,7 @@ from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Parameters, Population
 from antevolt.host.device import Device
+from antevolt.sim.tasks.mnist1d_cosine import cosines
 from antevolt.sim.tasks.mnist1d_data import (
     CLASSES,
     LENGTH,
@@ -64,6 +65,7 @@ class Settings(TaskSettings):
     kappa      the most that an error filter of rule `gle` amplifies; None: tau_m/tau_r of each
     tau_z      of the leaky logits, steps; 0: errors come from the instantaneous logits
     reset      streams start anew with each sequence
+    cosines    compare gradients with the exact ones at each look at `valid`
     """
 
     rule: Literal["trace", "gle", "instantaneous"] = "trace"
@@ -86,6 +88,7 @@ class Settings(TaskSettings):
     kappa: float | None = None
     tau_z: float = 8.0
     reset: bool = True
+    cosines: bool = False
 
     @property
     def batches(self) -> int:
@@ -205,7 +208,10 @@ def _learned(
 def _look(core: Device, settings: Settings, seed: int, epoch: int) -> Record:
     looked = settings.looks(epoch)
     valid = valid_split().head(settings.valid)
-    return {"valid": _accuracy(core, settings, valid) if looked else None}
+    found: Record = {"valid": _accuracy(core, settings, valid) if looked else None}
+    if settings.cosines and looked:
+        found["cosine"] = cosines(core, valid)
+    return found
 
 
 def _sums(outputs: NDArray[Any]) -> NDArray[Any]:
@@ -312,6 +318,11 @@ OPTIONS = (
         show_default=True,
         help="Streams start anew with each sequence.",
     ),
+    click.option(
+        "--cosines",
+        is_flag=True,
+        help="At each look: cosine of the core's gradient with the exact one, by projection.",
+    ),
 )
 
 MNIST1D = Task(
@@ -320,6 +331,7 @@ MNIST1D = Task(
     title=lambda s: f"MNIST-1D, rule {s.rule}, {s.optimizer}, {s.word} bits",
     measure="accuracy",
     series=("train", "valid"),
+    profile="cosine",
     settings=settings_of,
     options=OPTIONS,
     network=network,

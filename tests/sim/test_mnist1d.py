@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from safetensors.numpy import load_file
 
 from antevolt.hdl.spec.errors import BadFile, BadInput
+from antevolt.host.device import open as open_device
 from antevolt.sim.tasks import mnist1d, mnist1d_data
 from antevolt.sim.tasks.mnist1d import (
     MNIST1D,
@@ -23,6 +24,7 @@ from antevolt.sim.tasks.mnist1d import (
     settings_of,
     start,
 )
+from antevolt.sim.tasks.mnist1d_cosine import cosines
 from antevolt.sim.tasks.mnist1d_data import (
     CLASSES,
     LENGTH,
@@ -59,6 +61,21 @@ def test_splits() -> None:
         assert abs(split.x.std() - 1) < 0.03
     rows = [row.tobytes() for split in splits for row in split.x]
     assert len(set(rows)) == len(rows)
+
+
+def test_cosines_of_the_gradients() -> None:
+    """1 where the rule is exact; what is measured leaves the core as it was."""
+    settings = replace(SHORT, streams=16)
+    with open_device("model", machine=machine(settings)) as core:
+        core.load(network(settings, 0), start(settings, 0))
+        before = core.state_dict()
+        found = cosines(core, valid_split())
+        after = core.state_dict()
+    assert all(np.array_equal(after[name], before[name]) for name in before)
+    assert len(found) == 3
+    assert found[-1] > 0.999  # an instantaneous output
+    assert found[-2] > 0.99  # and `trace` below it
+    assert 0 < found[0] < 1
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
