@@ -13,17 +13,31 @@ from pathlib import Path
 from typing import Any
 
 from antevolt.boards.board import Board
+from antevolt.boards.model import predict
 from antevolt.boards.place import TOOLS, Clocked, Path_, pack, place
 from antevolt.boards.synthesis import Usage, usage
 from antevolt.boards.synthesis import cells as synthesise
 from antevolt.boards.tools import versions
 from antevolt.hdl.spec.errors import BadInput, BuildFailed, DoesNotFit
 
-__all__ = ["Build", "Prepared", "build", "check", "copy", "identify", "prepare", "synthesised"]
+__all__ = [
+    "Build",
+    "Prepared",
+    "build",
+    "check",
+    "copy",
+    "foresee",
+    "identify",
+    "prepare",
+    "synthesised",
+]
 
 SOURCES = Path(__file__).resolve().parents[1]
 WRAPPING = ("clock", "floorplan", "parts", "place", "pll", "shell", "synthesis")
 RESOURCES = {"luts": "LUTs", "ffs": "flip-flops", "multipliers": "multipliers", "rams": "RAMs"}
+
+DOUBT = 0.25
+"""Share of an estimate's LUTs and flip-flops that a synthesis may save."""
 
 Say = Callable[[str, str], None]
 """Hears the stage and the tool's last line."""
@@ -147,16 +161,21 @@ def _arguments(board: Board, platform: Any, file: str) -> tuple[str, ...]:
     return ("--device", platform.part, *route, "--vopt", f"cst={file}")
 
 
-def build(board: Board, seeds: tuple[int, ...], say: Say | None = None) -> tuple[Build, Path]:
+def build(
+    board: Board, seeds: tuple[int, ...], say: Say | None = None, anyway: bool = False
+) -> tuple[Build, Path]:
     """Build, or find what was built; returns the report, and the folder of its files.
 
-    Raises DoesNotFit where the netlist takes more than the part holds.
+    Raises DoesNotFit where the netlist takes more than the part holds, or will without doubt
+    (`foresee`) unless it is to be synthesised `anyway`.
     """
     from antevolt.sim.cache import folder_of, locked
 
     say = say or (lambda stage, line: None)
     if board.vendor:
         raise BadInput(f"{board.name} needs {board.vendor}: only its project can be exported")
+    if not anyway:
+        foresee(board)
     name, tools = identify(board)
     folder = folder_of("builds") / f"{board.name}-{name}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -212,8 +231,26 @@ def _packing(design: Prepared) -> tuple[str, tuple[str, ...]]:
     return device, options
 
 
-def check(board: Board, used: Usage) -> None:
-    """Raises DoesNotFit for the resource that is short by most."""
+def foresee(board: Board) -> None:
+    """Raises DoesNotFit where the estimate leaves no doubt, before minutes of synthesis.
+
+    Multipliers and block RAMs are counted exactly; of the rest it may be wrong by `DOUBT`.
+    """
+    try:
+        needs = predict(board.machine, board.part.architecture)
+    except BadInput:  # nothing was measured for it
+        return
+    sure = Usage(
+        round(needs.luts * (1 - DOUBT)),
+        round(needs.ffs * (1 - DOUBT)),
+        needs.multipliers,
+        needs.rams,
+    )
+    check(board, sure, "by the estimate; `--anyway` synthesises it all the same; ")
+
+
+def check(board: Board, used: Usage, said: str = "") -> None:
+    """Raises DoesNotFit for the resource that is short by most; `said` before what to do."""
     need, holds = used.to_dict(), board.part.holds.to_dict()
     over = {name: n / max(1, holds[name]) for name, n in need.items() if n > holds[name]}
     if over:
@@ -222,7 +259,7 @@ def check(board: Board, used: Usage) -> None:
             f"{board.machine.name}, in {RESOURCES[name]},",
             need[name],
             holds[name],
-            "use a core with fewer rows, streams or mechanisms, or a larger part",
+            f"{said}use a core with fewer rows, streams or mechanisms, or a larger part",
             holder=board.part.name,
         )
 

@@ -33,9 +33,12 @@ def _print(result: Build, out: Path) -> None:
 )
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1, 99),
               help="Runs of place and route; the fastest makes the bitstream.")  # fmt: skip
+@click.option("--anyway", is_flag=True, help="Also where the estimate says that it will not fit.")
 @click.option("--record", is_flag=True, help="Also keep the report among the records of the docs.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
-def command(name: str, out: Path | None, seeds: int, record: bool, as_json: bool) -> None:
+def command(
+    name: str, out: Path | None, seeds: int, anyway: bool, record: bool, as_json: bool
+) -> None:
     """Make BOARD's bitstream and a report (JSON and a page), with the open tools.
 
     Takes minutes to an hour; what was built once is found again. A board that needs a vendor's tool
@@ -49,7 +52,7 @@ def command(name: str, out: Path | None, seeds: int, record: bool, as_json: bool
         click.echo(json.dumps(text) if as_json else f"a project for {target.vendor}: {folder}")
         return
     with Progress(target.name) as say:
-        result, kept = build(target, tuple(range(1, seeds + 1)), say)
+        result, kept = build(target, tuple(range(1, seeds + 1)), say, anyway)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(json.dumps(result.to_dict(), indent=1) + "\n")
     (folder / "report.md").write_text(page(result))

@@ -95,6 +95,7 @@ def fit(
 @click.option("--multipliers", default=1, show_default=True, help="multipliers per filter unit")
 @click.option("--tile-rows", default=1, show_default=True, help="rows that share a register hop")
 @click.option("--moments", default=0, show_default=True, help="moments per weight, 0..2")
+@click.option("--carry", is_flag=True, help="an APPLY may carry gradient sums on")
 @click.option("--w-depth", default=1024, show_default=True, help="weight pairs per row")
 @click.option("--device", type=click.Choice(sorted(PACKAGES)), default="85k", show_default=True)
 @click.option("--target", default=150.0, show_default=True, help="clock to aim at, MHz")

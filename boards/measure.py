@@ -24,7 +24,7 @@ from antevolt.hdl.spec.errors import BadFile
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 
-__all__ = ["DATA", "MECHANISMS", "PLAIN", "Record", "campaign", "command", "records"]
+__all__ = ["DATA", "MECHANISMS", "PLAIN", "Record", "campaign", "command", "machine_of", "records"]
 
 DATA = Path(__file__).resolve().parent / "records"
 PLAIN = Machine(traces=False, softmax=False, sums=False)
@@ -84,6 +84,11 @@ def campaign(architecture: Architecture) -> Iterator[tuple[Machine, bool]]:
     yield Machine(rows=2, streams=3, moments=1), False
 
 
+def machine_of(values: dict[str, Any]) -> Machine:
+    """The machine of a record; one of before a parameter existed has its default."""
+    return Machine.from_json(json.dumps({**asdict(PLAIN), **values}))
+
+
 def path(architecture: Architecture) -> Path:
     return DATA / f"synthesis-{architecture}.json"
 
@@ -97,8 +102,7 @@ def records(architecture: Architecture) -> list[Record]:
         return [
             Record(
                 architecture,
-                # a core of before a parameter existed has its default
-                Machine.from_json(json.dumps({**asdict(PLAIN), **r["machine"]})),
+                machine_of(r["machine"]),
                 r["link"],
                 r["cells"],
                 r["seconds"],

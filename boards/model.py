@@ -32,7 +32,7 @@ BITS = {"ecp5": SHAPES, "gowin": SHAPES, "xilinx": ((512, 36), (1024, 18), (2048
 
 TERMS = (
     "base", "rows", "streams", "elements", "filters", "multipliers", "contexts", "tiles", "traces",
-    "softmax", "times", "one moment", "two moments", "sums", "depth",
+    "softmax", "times", "one moment", "two moments", "carry", "sums", "depth",
 )  # fmt: skip
 """What the sum is over; `_terms` says how often a machine has each."""
 
@@ -54,6 +54,7 @@ def _terms(machine: Machine) -> list[float]:
         m.time_constants,
         (m.moments == 1) * m.rows,
         (m.moments == 2) * m.rows,
+        m.carry * m.rows,
         m.sums,
         depth,
     ]
@@ -68,13 +69,23 @@ def multipliers(machine: Machine) -> int:
 
 def rams(machine: Machine, architecture: Architecture = "ecp5") -> int:
     """Block RAMs of a core's memories, each cut into slices of one block's width."""
+    blocks, _ = _memories(machine, architecture)
+    return sum(_blocks(width, depth, architecture) for width, depth in blocks)
+
+
+Shapes = list[tuple[int, int]]
+"""Width and depth of memories."""
+
+
+def _memories(machine: Machine, architecture: Architecture) -> tuple[Shapes, Shapes]:
+    """A core's memories: those in block RAMs, those in LUTs."""
     m, f = machine, machine.formats
     word, pair, wide = f.word, 2 * f.word, f.word + f.guard
     sums = 1 << (m.io_depth - 1).bit_length() + max(1, (m.streams - 1).bit_length())
     shapes = [
         *[(36, m.program_depth)] * 5,
-        *[(word + 6, 2 * m.state_depth)] * 3,
-        *[(36, m.state_depth)] * (4 * m.time_constants),
+        *[(word + 6, 2 * m.coefficient_depth)] * 3,
+        *[(36, m.coefficient_depth)] * (4 * m.time_constants),
         *[(OUTPUT_SUM_BITS, sums)] * m.sums,
         *[(pair, m.w_depth), (pair, 2 * m.w_depth)] * m.rows,
         *[(WORD * m.moments, 2 * m.w_depth)] * (m.rows if m.moments else 0),
@@ -84,7 +95,18 @@ def rams(machine: Machine, architecture: Architecture = "ecp5") -> int:
         *[(word, m.state_depth)] * (m.time_constants * m.streams),
         *[(pair, 2 * m.tables << m.phi_log2)] * (m.streams * m.filters),
     ]
-    return sum(_blocks(width, depth, architecture) for width, depth in shapes)
+    most = machine.lut_depth if architecture == "ecp5" else 0
+    return [s for s in shapes if s[1] > most], [s for s in shapes if s[1] <= most]
+
+
+CHOICE = {1: 0, 2: 1, 4: 4, 8: 6, 16: 21}
+"""LUTs per bit that choose among so many times 16 words, as yosys makes them."""
+
+
+def _luts(width: int, depth: int) -> int:
+    """LUTs of a memory of such: 16 words of 4 bits in four, and what addresses further ones."""
+    parts = -(-depth // 16)
+    return parts * 4 * -(-width // 4) + width * CHOICE[parts] + (parts if parts > 1 else 0)
 
 
 def _blocks(width: int, depth: int, architecture: Architecture) -> int:
@@ -103,6 +125,9 @@ def predict(machine: Machine, architecture: Architecture, linked: bool = True) -
         raise BadInput(f"nothing was synthesised for {architecture} yet")
     luts, ffs = _logic(machine, tuple(_key(r) for r in measured), architecture)
     around = link(architecture) if linked else Usage(0, 0, 0, 0)
+    for width, depth in _memories(machine, architecture)[1]:
+        luts += _luts(width, depth)
+        ffs += width + log2(depth)  # of the word and of its address
     blocks = 0 if architecture == "ice40hx" else multipliers(machine)
     return Usage(
         round(luts) + around.luts,

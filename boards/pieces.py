@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from antevolt.boards.measure import DATA, PLAIN
+from antevolt.boards.measure import DATA, PLAIN, machine_of
 from antevolt.boards.presets import SMALLEST
 from antevolt.boards.synthesis import ARCHITECTURES, Architecture, Usage, netlist, usage
 from antevolt.hdl.spec.errors import BadFile
@@ -30,6 +30,7 @@ FILE = DATA / "pieces.json"
 CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
     "one moment": ("ApplyLane", {"moments": 1}),
     "two moments": ("ApplyLane", {"moments": 2}),
+    "carry": ("ApplyLane", {"carry": True}),
     "sums": ("Outlet", {"sums": True}),
     "multipliers": ("FilterUnit", {"multipliers": 2}),
     "word": ("FilterUnit", {"formats": Formats(word=16)}),
@@ -54,11 +55,25 @@ def _key(architecture: Architecture, kind: str, machine: Machine) -> str:
     return f"{architecture} {kind} {machine.to_json()}"
 
 
-def _records() -> dict[str, dict[str, int]]:
+def _text() -> dict[str, dict[str, int]]:
+    """The file, its keys as they were written."""
     try:
         found: dict[str, dict[str, int]] = json.loads(FILE.read_text()) if FILE.exists() else {}
     except ValueError as error:
         raise BadFile(f"{FILE} is no record of components: {error}") from error
+    return found
+
+
+def _records() -> dict[str, dict[str, int]]:
+    """By the machine as it is told now: one of before a parameter existed has its default."""
+    found = {}
+    for key, values in _text().items():
+        try:
+            architecture, kind, machine = key.split(" ", 2)
+            told = machine_of(json.loads(machine)).to_json()
+        except (ValueError, TypeError) as error:
+            raise BadFile(f"{FILE} is no record of components: {error}") from error
+        found[f"{architecture} {kind} {told}"] = values
     return found
 
 
@@ -87,7 +102,7 @@ def measure(architecture: Architecture, kind: str, machine: Machine) -> Usage:
     with TemporaryDirectory() as folder:
         cells = netlist(Path(folder), component(*arguments), architecture, apart=False)
     found = usage(architecture, cells)
-    text = {**_records(), _key(architecture, kind, machine): found.to_dict()}
+    text = {**_text(), _key(architecture, kind, machine): found.to_dict()}
     DATA.mkdir(exist_ok=True)
     FILE.write_text(json.dumps(text, indent=1, sort_keys=True) + "\n")
     return found

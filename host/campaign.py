@@ -109,6 +109,10 @@ def campaign(seed: int = 0, steps: int = 1000, device: str = "rtl") -> list[Case
         optimized: Any = {"optimizer": rule, "eta": 2.0**-7 if rule == "momentum" else 2.0**-10}
         keeps = Machine(rows=3, streams=2, moments=moments)
         cases.append(Case(nets[net].with_(**optimized), keeps, steps, seed, device=device))
+    for rule, net, eta in (("momentum_sum", 1, 2.0**-10), ("sign_sum", 2, 2.0**-10)):
+        optimized = {"optimizer": rule, "eta": eta}
+        carries = Machine(rows=3, streams=2, contexts=2, carry=True)
+        cases.append(Case(nets[net].with_(**optimized), carries, steps, seed, device=device))
     tuned = nets[0].with_(
         populations=(
             replace(nets[0].populations[0], eta_tau_m=0.25, eta_tau_r=0.125),
@@ -151,7 +155,7 @@ def random_cases(
     cases: list[Case] = []
     refused: DoesNotFit | None = None
     for _ in range(DRAWS * count):
-        network = random_network(rng, moments=machine.moments)
+        network = random_network(rng, moments=machine.moments, carry=machine.carry)
         case = Case(network, machine, steps, seed + len(cases), device=device)
         case = _random_outputs(case)
         try:

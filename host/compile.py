@@ -146,14 +146,15 @@ def _coefficients(layout: Layout) -> Iterator[Words]:
     for l, population in enumerate(network.populations, 1):
         scale = network.beta if l == len(network.populations) else 1.0
         words = np.zeros((population.size, 2, 4), dtype=np.int64)
-        taus = zip(_each(population.tau_m), _each(population.tau_r), strict=True)
+        taus = list(zip(_each(population.tau_m), _each(population.tau_r), strict=True))
         for i, (tau_m, tau_r) in enumerate(taus):
+            kappa, tau_v = population.error_filter[i]
             dt, where = network.dt, f"of population {l}, neuron {i}"
             values = [
                 (("gamma", population.gamma, of_gamma), ("a_m", dt / tau_m, general),
                  ("rho", tau_r / tau_m, general)),
-                (("beta g", scale * population.g, general), ("a_r", dt / tau_r, general),
-                 ("kappa", tau_m / tau_r, general)),
+                (("beta g", scale * population.g, general), ("a_r", dt / tau_v, general),
+                 ("kappa", kappa, general)),
             ]  # fmt: skip
             if not population.prospective_errors:  # v and e follow eps at once
                 values[1] = (values[1][0], ("a_r", 1.0, general), ("kappa", 1.0, general))

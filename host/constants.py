@@ -10,6 +10,7 @@ import numpy as np
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.memory_map import Region, Register
+from antevolt.hdl.spec.moments import CARRYING, Rule
 from antevolt.hdl.spec.network import Network
 from antevolt.hdl.spec.program import Kind, Operation
 from antevolt.host.compile import Image, compile
@@ -19,7 +20,7 @@ from antevolt.host.quantize import learns_times
 __all__ = ["OF_NETWORK", "OF_POPULATION", "changed", "words"]
 
 OF_NETWORK: tuple[str, ...] = ("beta", "momentum", "momentum2", "softmax_gain", "apply_every")
-OF_POPULATION: tuple[str, ...] = ("tau_m", "tau_r", "gamma", "g")
+OF_POPULATION: tuple[str, ...] = ("tau_m", "tau_r", "gamma", "g", "kappa", "tau_v")
 
 
 def changed(image: Image, population: int | None, constants: Mapping[str, Any]) -> Image:
@@ -30,6 +31,12 @@ def changed(image: Image, population: int | None, constants: Mapping[str, Any]) 
     """
     network = _network(image.network, population, constants)
     new = compile(network, image.machine)
+    before = image.network.apply_every
+    if network.apply_every > before and Rule[network.optimizer.upper()] in CARRYING:
+        raise BadInput(
+            f"apply_every is {before}; with {network.optimizer} it can only become less, or the "
+            "sums that are carried on could become too large: load the network anew"
+        )
     for k, eta in enumerate(image.eta):
         if eta is not None and eta != new.eta[k]:
             new = with_rate(new, k, eta)

@@ -375,7 +375,7 @@ class Device:
 
         population  None: those of the network: beta, momentum, momentum2, softmax_gain,
                     apply_every; l = 1, 2, ...: those of a population: tau_m, tau_r (one number or
-                    one for each neuron), gamma, g
+                    one for each neuron), gamma, g; under the rule `gle` also kappa, tau_v
 
         Returns the network as it is now, which `network`, checkpoints and `load` mean from then on;
         learning rates are those of before (`set_eta`). The core rounds constants as it does when a

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
+from antevolt.hdl.spec.moments import CARRYING
 from antevolt.hdl.spec.program import Bias, Kind, Operation
 
 __all__ = ["Written", "written"]
@@ -65,7 +66,10 @@ def written(op: Operation, machine: Machine) -> Iterator[Written]:
         yield Written(Region.WEIGHTS, op.weights + np.arange(op.groups * op.words), "w")
         if op.table:
             places = 2 * op.weights + np.arange(2 * op.groups * op.words)
-            yield Written(Region.MOMENTS, places, "m")
+            if op.table in CARRYING:
+                yield Written(Region.GRADIENTS, places, "gradient")
+            else:
+                yield Written(Region.MOMENTS, places, "m")
 
 
 def _coefficients(op: Operation) -> NDArray[np.int64]:

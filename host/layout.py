@@ -55,7 +55,8 @@ class Layout:
     """First words of populations and projections; l counts populations from 0, k projections.
 
     given         the network as it was given; `network` has its leaky logits as a population
-    neurons       [context][l - 1], in the state, partner and q memories; padded to whole groups
+    neurons       [context][l - 1], in the state, partner and q memories. A sweep of the last group
+                  reads e beyond them, which counts as zero
     coefficients  [l - 1], in the coefficient memory
     rates         [l], and `delayed` {l}: copies of those of the step before
     traces        presynaptic traces
@@ -187,7 +188,7 @@ def place(given: Network, machine: Machine) -> Layout:
         for k, p in enumerate(projections)
         if p.backward != "transpose"
     }
-    neurons = tuple(tuple(states.take(-(-n // rows) * rows) for n in sizes[1:]) for _ in contexts)
+    neurons = tuple(tuple(states.take(n) for n in sizes[1:]) for _ in contexts)
     own = tuple(coefficients.take(n) for n in sizes[1:])
 
     ordinary = [p for p in projections if not p.recurrent]
@@ -197,6 +198,7 @@ def place(given: Network, machine: Machine) -> Layout:
         for p in projections
         if p.learn and network.populations[p.target - 1].rule == "trace"
         for taus in network.populations[p.target - 1].time_constants
+        if taus[0] != taus[1]  # else the trace is the rate itself
     ]
     copied = sorted({p.source for p in recurrent})
     bare = [_bare(n, [p for p in ordinary if p.source == l]) for l, n in enumerate(sizes)]
@@ -226,6 +228,12 @@ def place(given: Network, machine: Machine) -> Layout:
     outputs = {l: tuple(kept.take(sizes[l]) for _ in contexts) for l in wanted}
     functions = dict.fromkeys(p.phi for p in network.populations if p.phi != "linear")
     functions |= dict.fromkeys([EXP] if softmax else [])
+    ends = (
+        first + -(-n // rows) * rows
+        for own_firsts in neurons
+        for first, n in zip(own_firsts, sizes[1:], strict=True)
+    )
+    states.used = max(states.used, *ends)
     layout = Layout(
         given, network, machine, neurons, own, populations, weights, pairs, groups,
         {phi: n + 1 for n, phi in enumerate(functions)},
@@ -234,14 +242,17 @@ def place(given: Network, machine: Machine) -> Layout:
     _check(
         layout,
         banks.used,
-        max(states.used, coefficients.used),
+        states.used,
+        coefficients.used,
         activity.used * machine.contexts,
         kept.used,
     )
     return layout
 
 
-def _check(layout: Layout, weights: int, states: int, rates: int, outputs: int) -> None:
+def _check(
+    layout: Layout, weights: int, states: int, coefficients: int, rates: int, outputs: int
+) -> None:
     network, m, f = layout.network, layout.machine, layout.machine.formats
     sizes, rows = network.sizes, layout.machine.rows
 
@@ -261,7 +272,8 @@ def _check(layout: Layout, weights: int, states: int, rates: int, outputs: int) 
     largest = 2 * m.w_depth * rows
     held = f"this core holds {largest} weights, padding included"
     fewer = f"apply_every is at most {f.max_products // m.total_streams} with this many streams"
-    padded = f"{m.state_depth} neurons over {m.contexts} contexts, padded to {rows}, fit"
+    held_states = f"{m.state_depth} neurons and traces over {m.contexts} contexts fit"
+    shared = "contexts share them: fewer neurons and time constants of traces, or more state_depth"
     pairs_fit = f"about {2 * m.r_depth // m.contexts} inputs and neurons fit"
     filtered = len(layout.traces) + len(layout.delayed)
     learning = sum(bool(p.eta_tau_m or p.eta_tau_r) for p in network.populations)
@@ -270,7 +282,8 @@ def _check(layout: Layout, weights: int, states: int, rates: int, outputs: int) 
     shares = network.outputs if network.cost == "cross_entropy" else 0
     checks = (
         ("weight pairs per row", weights, m.w_depth, f"{held}: fewer neurons or a larger w_depth"),
-        ("neurons per column", states, m.state_depth, padded),
+        ("neurons per column", states, m.state_depth, held_states),
+        ("coefficients", coefficients, m.coefficient_depth, shared),
         ("activity pairs per column", rates, m.r_depth, pairs_fit),
         ("columns of a projection", columns, min(2 * m.r_depth, f.max_inputs), "use fewer inputs"),
         ("columns that have a q", with_q, m.q_depth, "use narrower populations"),

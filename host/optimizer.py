@@ -12,7 +12,7 @@ from antevolt.hdl.spec.errors import BadInput, BadNetwork, DoesNotFit
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
-from antevolt.hdl.spec.moments import NEEDS, Rule
+from antevolt.hdl.spec.moments import CARRYING, NEEDS, SLOWEST, Rule
 from antevolt.hdl.spec.network import Network
 from antevolt.hdl.spec.program import STRIDE, Kind
 from antevolt.host.quantize import Eta, decay, learning_rate
@@ -31,19 +31,45 @@ class Optimizer:
     decays: tuple[int, int]
     momenta: tuple[float, ...]
 
+    @property
+    def carries(self) -> bool:
+        """Gradient sums are never started anew."""
+        return self.rule in CARRYING
+
 
 def optimizer_of(network: Network, machine: Machine) -> Optimizer:
-    """Raises DoesNotFit where the core keeps too few moments, BadNetwork for other momenta."""
+    """Raises DoesNotFit where the core keeps too few moments or cannot carry sums on, or a sum
+    could become too large, BadNetwork for other momenta."""
     rule = Rule[network.optimizer.upper()]
     if NEEDS[rule] > machine.moments:
         other = "optimizer sign or momentum, " if rule == Rule.ADAM and machine.moments else ""
         remedy = f"use {other}optimizer sgd or a core with moments={NEEDS[rule]}"
         resource = f"moments per weight of optimizer {network.optimizer}"
         raise DoesNotFit(resource, NEEDS[rule], machine.moments, remedy)
-    names = ("momentum", "momentum2")[: NEEDS[rule]]
+    if rule in CARRYING and not machine.carry:
+        learning = sum(p.learn for p in network.projections)
+        resource = f"projections whose gradient sums are carried on ({network.optimizer})"
+        raise DoesNotFit(resource, learning, 0, "use optimizer sgd or a core with carry")
+    names = ("momentum", "momentum2")[: NEEDS[rule] + (rule in CARRYING)]
     found = [decay(name, getattr(network, name)) for name in names]
     first, second = [*(k for k, _ in found), 0, 0][:2]
+    if rule in CARRYING:
+        _check_sums(network, machine, first)
     return Optimizer(rule, (first, second), tuple(value for _, value in found))
+
+
+def _check_sums(network: Network, machine: Machine, k: int) -> None:
+    """A sum that an APPLY carries on holds 2^k batches at most: G <= G (1 - 2^-k) + g there."""
+    batch, most = machine.total_streams * network.apply_every, machine.formats.max_products
+    if batch << k <= most:
+        return
+    least = next((n for n in range(SLOWEST, -1, -1) if batch << n <= most), 0)
+    raise DoesNotFit(
+        f"products in a gradient that is carried on with momentum {1 - 2.0**-k:g}",
+        batch << k,
+        most,
+        f"use a momentum of at most {1 - 2.0**-least:g}, or a smaller apply_every",
+    )
 
 
 def rate_operand(eta: Eta) -> int:

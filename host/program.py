@@ -299,7 +299,7 @@ class _Program:
                 prior_e=prior_e,
                 skip=run.skip,
                 rows=run.rows,
-                keep=int(run.keep),
+                keep=int(run.keep or (g and self.optimizer.carries)),
             )
             for run in self._runs(k, g)
         ]
@@ -313,17 +313,18 @@ class _Program:
                 0, layout.groups[k], 0, population.size, layout.source_rates(k), False, False
             )
             return
-        taus = list(zip(_each(population.tau_m), _each(population.tau_r), strict=True))
+        pairs = zip(_each(population.tau_m), _each(population.tau_r), strict=True)
+        taus = [pair if pair[0] != pair[1] else None for pair in pairs]  # None: not traced
         starts = [i for i in range(len(taus)) if i == 0 or taus[i] != taus[i - 1]]
         for first, end in zip(starts, [*starts[1:], len(taus)], strict=True):
-            trace = layout.trace(k, *taus[first])
+            own = taus[first]
+            rates = layout.trace(k, *own).rates if own else layout.source_rates(k)
             while first < end:  # a group that the run before has touched is swept by itself
                 skip = first % rows
                 last = min(end, first - skip + rows) if skip else end
                 groups = -(-(last - first + skip) // rows)
-                yield _Run(
-                    first // rows, groups, skip, last - first, trace.rates, True, keep=skip > 0
-                )
+                traced, keep = own is not None, skip > 0
+                yield _Run(first // rows, groups, skip, last - first, rates, traced, keep)
                 first = last
 
     def _constant(self, k: int) -> Bias:

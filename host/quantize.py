@@ -60,7 +60,8 @@ def coefficient(name: str, value: float, shift: int, formats: Formats) -> int:
 
 def rate_gain(rule: Rule, formats: Formats) -> float:
     """Raw weight per raw step at eta = 1: steps are gradients, or have SCALE fractional bits."""
-    fine = formats.g.frac if rule in (Rule.SGD, Rule.MOMENTUM) else SCALE
+    of_gradients = (Rule.SGD, Rule.MOMENTUM, Rule.MOMENTUM_SUM)
+    fine = formats.g.frac if rule in of_gradients else SCALE
     return 2.0 ** (formats.w.frac - fine)
 
 

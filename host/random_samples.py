@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from antevolt.hdl.spec.flags import Flag
 from antevolt.hdl.spec.formats import QFormat, Raw
-from antevolt.hdl.spec.moments import NEEDS, Rule
+from antevolt.hdl.spec.moments import Rule, knows
 from antevolt.hdl.spec.network import PHI, Network, Parameters, Population, Projection
 from antevolt.host.phi_tables import FUNCTIONS
 from antevolt.host.samples import Batch, Sizes
@@ -59,12 +59,18 @@ def weights(network: Network, seed: int, profile: Profile = "normal") -> Paramet
 
 
 def random_network(
-    rng: np.random.Generator, largest: int = 13, deepest: int = 6, moments: int = 0
+    rng: np.random.Generator,
+    largest: int = 13,
+    deepest: int = 6,
+    moments: int = 0,
+    carry: bool = False,
 ) -> Network:
     """A network with a random graph, sizes, constants, rules and cost; always one that learns.
 
-    moments  per weight that its optimizer may need; without, plain SGD
+    moments  per weight that its optimizer may need;  carry  it may carry gradient sums on; without
+             either, plain SGD
     """
+    apart = rng.spawn(1)[0]
     depth = int(rng.integers(1, deepest + 1)) + 1
     softmax, parallel = rng.random() < 0.35, rng.random() < 0.4
     projections = _graph(rng, depth)
@@ -84,6 +90,9 @@ def random_network(
         rule = str(rng.choice(["gle", "gle", "instantaneous", "trace"]))
         if k in looped and rule == "gle":  # errors that run ahead in a loop run away
             rule = "instantaneous"
+        errors = {}
+        if rule == "gle" and apart.random() < 0.25:  # an error filter apart from the membrane
+            errors = {"kappa": float(apart.uniform(0, 2)), "tau_v": float(apart.uniform(1, 4))}
         populations.append(
             Population(
                 size,
@@ -93,6 +102,7 @@ def random_network(
                 float(rng.choice([0.0, 0.1])),
                 rule,  # type: ignore[arg-type]
                 float(rng.choice([1.0, 1.0, 0.75])),
+                **errors,
             )
         )
     apply_every = int(rng.choice([1, 1, 3, 8]))
@@ -110,14 +120,18 @@ def random_network(
         apply_every=apply_every,
         seed=int(rng.integers(0, 1 << 31)),
     )
-    return _optimized(network, rng, moments) if moments else network
+    return _optimized(network, rng, moments, carry) if moments or carry else network
 
 
-def _optimized(network: Network, rng: np.random.Generator, moments: int) -> Network:
+def _optimized(network: Network, rng: np.random.Generator, moments: int, carry: bool) -> Network:
     """With an optimizer: steps of sign and Adam have the size of eta, whatever the gradient."""
-    rule = Rule(int(rng.choice([rule for rule in Rule if NEEDS[rule] <= moments])))
+    rule = Rule(int(rng.choice([rule for rule in Rule if knows(moments, carry, rule)])))
     k, k2 = int(rng.integers(0, 6)), int(rng.integers(4, 12))
-    eta = network.eta if rule in (Rule.SGD, Rule.MOMENTUM) else 2.0 ** -int(rng.integers(9, 13))
+    eta = network.eta
+    if rule == Rule.MOMENTUM_SUM:  # a sum is 2^k times the mean
+        eta *= 2.0**-k
+    elif rule not in (Rule.SGD, Rule.MOMENTUM):
+        eta = 2.0 ** -int(rng.integers(9, 13))
     name: Any = rule.name.lower()
     return network.with_(optimizer=name, momentum=1 - 2.0**-k, momentum2=1 - 2.0**-k2, eta=eta)
 

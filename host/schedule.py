@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.moments import NEEDS, Rule
 from antevolt.hdl.spec.program import Cost, Kind, Operation
 from antevolt.hdl.spec.timing import (
     COEFFICIENTS,
@@ -316,7 +317,7 @@ def _apply(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operatio
     issue = max(earliest, clock.last_slot, clock.finished)
     weights = 2 * op.words * op.groups
     written = KEY + clock.timing.apply_weight + weights + RESULT - WEIGHT + 4
-    written += DIRECTION if op.table else 0
+    written += DIRECTION if NEEDS[Rule(op.table)] else 0
     clock.finished = max(clock.finished, issue + written + clock.timing.tiles_down + 2)
     return issue
 

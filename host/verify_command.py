@@ -42,6 +42,7 @@ def machine_of(word: int, **parameters: Any) -> Machine:
 def machine_options(command: Command) -> Command:
     """The options `machine_of` takes."""
     for option in (
+        click.option("--carry", is_flag=True, help="An APPLY may carry gradient sums on."),
         click.option("--moments", default=0, show_default=True, help="Moments per weight, 0..2."),
         click.option("--w-depth", default=512, show_default=True, help="Weight pairs per row."),
         click.option("--word", default=18, show_default=True, help="Word length, 18 or 16."),

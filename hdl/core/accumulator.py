@@ -37,8 +37,9 @@ class Accumulator(wiring.Component):
     done_address: Any
     done_live: Any
 
-    def __init__(self, width: int, depth: int, total: Skew):
-        self.total, self.ram, self.half = total, Ram(width, depth), width // 2
+    def __init__(self, ram: Ram, total: Skew):
+        width, self.half = ram.width, ram.width // 2
+        self.total, self.ram = total, ram
         bits = len(self.ram.raddr)
         super().__init__(
             {

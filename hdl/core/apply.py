@@ -15,8 +15,8 @@ from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.lib.saturate import LATENCY, saturate
 from antevolt.hdl.spec.dither import BITS
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.moments import WORD, Rule
-from antevolt.hdl.spec.timing import NUMBERS, RESULT, WEIGHT
+from antevolt.hdl.spec.moments import SCALE, WORD, Rule
+from antevolt.hdl.spec.timing import FOLD, NUMBERS, RESULT, WEIGHT
 
 __all__ = ["ApplyLane"]
 
@@ -28,6 +28,10 @@ class ApplyLane(wiring.Component):
     gradient. Other rules have a number and a k of their own for every weight, DIRECTION later,
     and NUMBERS, WEIGHT and RESULT count from there (`direction.Direction`).
 
+    Rules that carry the sum on work as SGD does, on G or 2^SCALE sign(G), and
+
+        folded = G - floor(G / 2^first + 1/2)
+
     Members
     -------
     rule : eta = m 2^-k, rounding, key, and how the moments follow; static
@@ -37,6 +41,7 @@ class ApplyLane(wiring.Component):
     slot.live, .weights, .half : at RESULT, which weight the result is
     data, address, en : write port of the row's weight memory; pairs, with the odd column
     saturated : a weight was limited
+    folded : what is left of the gradient, at FOLD; only in a machine with carry
     moments : the moment words, at NORMAL; this and what follows only in a machine with moments
     slot.moment_i, .moment_j : the weight's numbers, at MOMENT_NUMBERS
     slot.moment, .moment_live : at NORMAL + AVERAGE, where the new moments belong
@@ -53,6 +58,7 @@ class ApplyLane(wiring.Component):
     address: Any
     en: Any
     saturated: Any
+    folded: Any
     moments: Any
     new_moments: Any
     moment_address: Any
@@ -77,6 +83,7 @@ class ApplyLane(wiring.Component):
                 "address": Out(bits(machine.w_depth)),
                 "en": Out(1),
                 "saturated": Out(1),
+                **({"folded": Out(2 * word)} if machine.carry else {}),
                 **(moments if machine.moments else {}),
             }
         )
@@ -100,13 +107,20 @@ class ApplyLane(wiring.Component):
             self.en.eq(slot.live & slot.half),
         ]
         m.d.sync += self.saturated.eq(changed & slot.live)
+        if self.machine.carry:
+            self._fold(m)
         return m
 
     def _direction(self, m: Module) -> tuple[Any, Any]:
         """What is scaled, and its k 2 cycles later."""
         rule, slot = self.rule, self.slot
+        gradient: Any = self.gradient
+        if self.machine.carry:
+            sign = gradient[-1].replicate(len(gradient) - SCALE - 1)
+            ones = Cat(Const(0, SCALE), Const(1, 1), sign)  # 2^SCALE, or its negative
+            gradient = Mux(rule.rule == Rule.SIGN_SUM, ones, gradient)
         if not self.machine.moments:
-            return self.gradient.as_signed(), rule.k
+            return gradient.as_signed(), rule.k
         m.submodules.direction = direction = Direction(self.machine)
         m.d.comb += [
             *(direction.rule.eq(rule), direction.gradient.eq(self.gradient)),
@@ -114,8 +128,8 @@ class ApplyLane(wiring.Component):
             *(direction.i.eq(slot.moment_i + self.row), direction.j.eq(slot.moment_j)),
             *(self.moment_address.eq(slot.moment), self.moment_en.eq(slot.moment_live)),
         ]
-        plain = rule.rule == Rule.SGD
-        number = Mux(plain, self.gradient, direction.number).as_signed()
+        plain = (rule.rule == Rule.SGD) | rule.rule[2]
+        number = Mux(plain, gradient, direction.number).as_signed()
         return number, Mux(plain, rule.k, direction.shift)
 
     def _scale(self, m: Module, number: Any, k: Any) -> Any:
@@ -124,7 +138,8 @@ class ApplyLane(wiring.Component):
         part, kept = register("part", signed(len(number) + 2)), delay(m, number, 1, "kept")
         m.d.sync += part.eq(Mux(rule.m[1], number << 1, 0) + Mux(rule.m[0], number, 0))
         value: Any = register("scaled", signed(len(number) + 4))
-        m.d.sync += value.eq((kept << 2) + part)
+        total = (kept << 2) + part
+        m.d.sync += value.eq(Mux(self._nothing(m), 0, total) if self.machine.carry else total)
         value = Cat(Const(0, BITS), value).as_signed()
         for stage, (low, step) in enumerate(((4, 16), (2, 4), (0, 1))):
             # static without moments, and so without registers
@@ -135,6 +150,26 @@ class ApplyLane(wiring.Component):
             m.d.sync += moved.eq(Mux(digit[1], far, near))
             value = moved
         return value
+
+    def _nothing(self, m: Module) -> Any:
+        """A sum of 0 has no sign; a cycle later, since its bits are many."""
+        nothing = register("nothing", 1)
+        m.d.sync += nothing.eq(~self.gradient.any() & (self.rule.rule == Rule.SIGN_SUM))
+        return nothing
+
+    def _fold(self, m: Module) -> None:
+        """G - half_up(G / 2^k), by one adder: its carry in is the bit that rounds."""
+        width, k = len(self.gradient), self.rule.first
+        value: Any = Cat(Const(0, 1), self.gradient).as_signed()
+        for low, step in ((2, 4), (0, 1)):
+            moved, digit = register(f"folded{low}", signed(width + 1)), k[low : low + 2]
+            far = Mux(digit[0], value >> 3 * step, value >> 2 * step)
+            near = Mux(digit[0], value >> step, value)
+            m.d.sync += moved.eq(Mux(digit[1], far, near))
+            value = moved
+        kept = delay(m, self.gradient, FOLD - 1, "sum")
+        total = Cat(Const(1, 1), kept) + ~value
+        m.d.sync += self.folded.eq(total[1 : width + 1])
 
     def _random(self, m: Module) -> Any:
         """The random bits of the weight, or one half."""

@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,7 +12,7 @@ from antevolt.hdl.core.bundles import Access, Reply, Slot, bits, flags
 from antevolt.hdl.core.element import Element
 from antevolt.hdl.core.moments import Moments
 from antevolt.hdl.core.tap import Tap
-from antevolt.hdl.lib.ram import Ram
+from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import delay, hop, hops, register
 from antevolt.hdl.lib.skew import Skew, add, hold, tree
 from antevolt.hdl.spec.machine import Machine
@@ -42,7 +42,8 @@ class Array(wiring.Component):
     e_in[k], e_shift[k], d_shift[k] : chains, at column k's time
     d_lo[k], d_hi[k] : row 0's drained sum
     q_data[k], q_neuron[k], q_context[k], q_live[k] : finished q words
-    lane_* : per row, what the apply lane needs: gradient word, weight word, and its write port
+    lane_* : per row, what the apply lane needs: gradient word, weight word, and its write port;
+             lane_folded, where sums are carried on: the gradient word FOLD later
     moments : per row, where there are some, its own component with ports for the lane
     """
 
@@ -100,6 +101,7 @@ class Array(wiring.Component):
                 "lane_data": In(pair).array(rows),
                 "lane_address": In(bits(m.w_depth)).array(rows),
                 "lane_en": In(1).array(rows),
+                **({"lane_folded": In(pair).array(rows)} if m.carry else {}),
             }
         )
         places = bels or {}
@@ -108,8 +110,8 @@ class Array(wiring.Component):
             for i in range(rows)
             for k in range(streams)
         }
-        self.weights = [Ram(pair, m.w_depth) for _ in range(rows)]
-        self.rates = [Ram(pair, m.r_depth) for _ in range(streams)]
+        self.weights = [memory(m, pair, m.w_depth) for _ in range(rows)]
+        self.rates = [memory(m, pair, m.r_depth) for _ in range(streams)]
         self.moments = [Moments(m) for _ in range(rows if m.moments else 0)]
 
     @property
@@ -283,7 +285,8 @@ class Array(wiring.Component):
             for k in columns:
                 terms = [[self.elements[i, k].q_part for i in rows] for rows in self.row_tiles]
                 total = self._reduce(m, f"q{k}", terms)
-                sums = Accumulator(2 * machine.formats.word, machine.q_depth, total)
+                ram = memory(machine, 2 * machine.formats.word, machine.q_depth)
+                sums = Accumulator(ram, total)
                 m.submodules[f"q{k}"] = sums
                 address, clear, live, done = (
                     at[c][:depth],
@@ -307,22 +310,28 @@ class Array(wiring.Component):
 
     def _sum_g(self, m: Module) -> None:
         slot, machine = self.slot, self.machine
-        command = Cat(slot.gradients, slot.g_clear, slot.en & slot.g_live)
-        ahead = delay(m, command, self.timing.g_address - 1, "g")
+        fold = slot.fold if machine.carry else Const(0, 0)
+        live = slot.en & slot.g_live | fold
+        ahead = delay(
+            m, Cat(slot.gradients, slot.g_clear, live, fold), self.timing.g_address - 1, "g"
+        )
         at = hops(m, ahead, self.timing.tiles_down, "g")
         depth = 1 + bits(machine.w_depth)
         self._moments(m, ahead[:depth])
         reply: Any = self.reply_rows.shape().const({}).as_value()
         for t, rows in enumerate(self.row_tiles):
-            answers = []
+            answers, folds = [], at[t][depth + 2 :]
+            if machine.carry:
+                folds = delay(m, folds, Accumulator.latency, f"fold{t}")
             for i in rows:
                 terms = [[self.elements[i, k].g_part for k in cols] for cols in self.column_tiles]
                 total = self._reduce(m, f"g{i}", terms)
-                sums = Accumulator(2 * machine.formats.word, 2 * machine.w_depth, total)
+                ram = memory(machine, 2 * machine.formats.word, 2 * machine.w_depth)
+                sums = Accumulator(ram, total)
                 m.submodules[f"gradients{i}"] = sums
                 m.d.comb += [
                     sums.address.eq(at[t][:depth]),
-                    Cat(sums.clear, sums.live).eq(at[t][depth:]),
+                    Cat(sums.clear, sums.live).eq(at[t][depth : depth + 2]),
                     self.lane_gradient[i].eq(sums.word),
                 ]
                 tap = self.row_taps[i]
@@ -331,7 +340,9 @@ class Array(wiring.Component):
                     sums.ram,
                     sums.address,
                     sums.done_address,
-                    sums.done_data,
+                    Mux(folds, self.lane_folded[i], sums.done_data)
+                    if machine.carry
+                    else sums.done_data,
                     sums.done_live,
                 )
                 answers += tap.answers

@@ -63,6 +63,8 @@ class Slot(data.StructLayout):
                 "q_done": 1,  # the last group: q is complete
                 "g_live": 1,
                 "g_clear": 1,
+                # an APPLY carries this sum on
+                **({"fold": 1} if machine.carry else {}),
             }
         )
 
@@ -91,7 +93,7 @@ class ApplyRule(data.StructLayout):
 
     def __init__(self) -> None:
         k = SLOWEST.bit_length()
-        of_moments = {"rule": 2, "first": k, "second": k}  # of m and of v
+        of_moments = {"rule": 3, "first": k, "second": k}  # of m, or of a sum, and of v
         super().__init__({"m": 3, "k": 6, "stochastic": 1, "key": 32, **of_moments})
 
 

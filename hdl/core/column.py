@@ -21,7 +21,7 @@ from antevolt.hdl.core.held import Pipeline
 from antevolt.hdl.core.softmax import Softmax
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.multiplier import Multiplier
-from antevolt.hdl.lib.ram import Ram
+from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.lib.saturate import LATENCY, saturate
 from antevolt.hdl.spec.machine import Machine
@@ -196,9 +196,9 @@ class Column(wiring.Component):
         machine, f, command = self.machine, self.machine.formats, self.command
         result, slope, state_out, _ = results
         depth, done = machine.state_depth, self.done
-        m.submodules.state = state = Ram(f.word + f.guard, 2 * depth)
-        m.submodules.partner = partner = Ram(f.word, 2 * depth)
-        m.submodules.errors = errors = Ram(f.word, depth)
+        m.submodules.state = state = memory(machine, f.word + f.guard, 2 * depth)
+        m.submodules.partner = partner = memory(machine, f.word, 2 * depth)
+        m.submodules.errors = errors = memory(machine, f.word, depth)
         neuron = line.hold("neuron", command.neuron, 0, done)
         error = line.hold("error", command.error, 0, done)
         keeps = own.valid & ~(self.exp | self.norm)
@@ -259,15 +259,16 @@ class Column(wiring.Component):
             self.rates_address.eq(line.hold("rates", command.rates, 0, done)),
             self.rates_en.eq(write & (odd | last)),
         ]
-        m.submodules.outputs = self.outputs = outputs = Ram(f.word, self.machine.io_depth)
+        outputs = memory(self.machine, f.word, self.machine.io_depth)
+        m.submodules.outputs = self.outputs = outputs
         place = line.hold("extra", command.extra, 0, done)
         self.tap.join(Region.OUTPUT, outputs, command.extra, place, r, write & output)
 
     def _errors_from_above(self, m: Module, line: Pipeline, own: Any, result: Any) -> Any:
         """q, or at the output y - r or y - softmax; at FETCH. EXP and NORM write where q is."""
         machine, f, command = self.machine, self.machine.formats, self.command
-        m.submodules.q = q = Ram(f.word, machine.state_depth)
-        m.submodules.targets = targets = Ram(f.word, machine.io_depth)
+        m.submodules.q = q = memory(machine, f.word, machine.state_depth)
+        m.submodules.targets = targets = memory(machine, f.word, machine.io_depth)
         narrow, changed = self._round_q(m)
         where = delay(m, Cat(self.q_neuron, self.q_live), 3, "q_place")
         live = where[-1] & delay(m, self._of_context(self.q_context, "valid", m), 3, "q_valid")
@@ -336,7 +337,7 @@ class Column(wiring.Component):
         """Products of d, which MEMBRANE left, with e and then eps."""
         command, f, done = self.command, self.machine.formats, self.done
         result, _, _, third = results
-        m.submodules.differences = ram = Ram(f.word, self.machine.state_depth)
+        m.submodules.differences = ram = memory(self.machine, f.word, self.machine.state_depth)
         membrane = own.valid & ~(command.error | self.drawn)
         writes = line.hold("membrane", membrane, 0, done) & line.at(done)
         m.d.comb += [

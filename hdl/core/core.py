@@ -261,6 +261,8 @@ class Core(wiring.Component):
                     *(lane.weight.eq(array.lane_weight[i]), array.lane_data[i].eq(lane.data)),
                     *(array.lane_address[i].eq(lane.address), array.lane_en[i].eq(lane.en)),
                 ]
+                if machine.carry:
+                    m.d.comb += array.lane_folded[i].eq(lane.folded)
                 if machine.moments:
                     m.d.comb += [
                         lane.moments.eq(array.moments[i].word),

@@ -11,7 +11,7 @@ from antevolt.hdl.core.bundles import Access, bits, coefficient
 from antevolt.hdl.core.held import Pipeline
 from antevolt.hdl.core.product import Product
 from antevolt.hdl.core.tap import Tap
-from antevolt.hdl.lib.ram import Ram
+from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import register
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
@@ -186,7 +186,7 @@ class FilterUnit(wiring.Component):
         """Intervals of phi and, one cycle later, phi'."""
         word, log2 = self.machine.formats.word, self.machine.phi_log2
         guard = self.machine.formats.guard
-        m.submodules.phi = ram = Ram(2 * word, 2 * self.machine.tables << log2)
+        m.submodules.phi = ram = memory(self.machine, 2 * word, 2 * self.machine.tables << log2)
         time = self.schedule.starts[1] + NARROW
         tap = Tap(m, self.access, None)
         which = line.at(time + 1)

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import bits
 from antevolt.hdl.core.tap import Tap
-from antevolt.hdl.lib.ram import Ram
+from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import delay
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
@@ -38,7 +38,7 @@ class Moments(wiring.Component):
 
     def __init__(self, machine: Machine):
         width, places = WORD * machine.moments, 1 + bits(machine.w_depth)
-        self.ram = Ram(width, 2 * machine.w_depth)
+        self.ram = memory(machine, width, 2 * machine.w_depth)
         super().__init__(
             {
                 "raddr": In(places),

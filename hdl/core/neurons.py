@@ -11,7 +11,7 @@ from antevolt.hdl.core.bundles import Access, FilterCommand, Reply, bits, coeffi
 from antevolt.hdl.core.sequencer import operation
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.core.walker import NeuronWalker
-from antevolt.hdl.lib.ram import Ram
+from antevolt.hdl.lib.ram import memory
 from antevolt.hdl.lib.registers import delay
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
@@ -63,10 +63,10 @@ class Neurons(wiring.Component):
                 "step": In(1),
                 "fresh": In(1),
                 "command": Out(FilterCommand(machine)),
-                "index": Out(bits(machine.state_depth)),
+                "index": Out(bits(machine.coefficient_depth)),
                 "anew": Out(1),
                 "tune_en": In(2),
-                "tune_address": In(1 + bits(machine.state_depth)),
+                "tune_address": In(1 + bits(machine.coefficient_depth)),
                 "tune_data": In(coefficient(machine).size),
                 "access": In(Access()),
                 "reply": Out(Reply()),
@@ -111,7 +111,7 @@ class Neurons(wiring.Component):
             *(command.odd.eq(place_in_pairs[0]), command.last.eq(walker.last)),
             *(command.one.eq(own.bias == Bias.HIGH), command.extra.eq(own.extra + walker.number)),
         ]
-        place = Signal(1 + bits(machine.state_depth))
+        place = Signal(1 + bits(machine.coefficient_depth))
         m.d.sync += place.eq(Cat(is_error, own.weights + Mux(own.shared, 0, walker.number)))
         coefficients = self._coefficients(m, place)
         bare = delay(m, command.as_value(), COEFFICIENTS - 1, "bare")
@@ -141,10 +141,10 @@ class Neurons(wiring.Component):
         return unit
 
     def _coefficients(self, m: Module, place: Signal) -> list[Any]:
-        width = coefficient(self.machine).size
+        width, depth = coefficient(self.machine).size, 2 * self.machine.coefficient_depth
         tap, words = Tap(m, self.access, None), []
         for n in range(3):
-            m.submodules[f"coefficients{n}"] = ram = Ram(width, 2 * self.machine.state_depth)
+            m.submodules[f"coefficients{n}"] = ram = memory(self.machine, width, depth)
             en = self.tune_en[n - 1] if n and self.machine.time_constants else 0
             tap.join(
                 Region.COEFFICIENTS, ram, place, self.tune_address, self.tune_data, en, way=(2, n)

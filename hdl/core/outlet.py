@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import Access, Reply, bits, flags
 from antevolt.hdl.core.tap import Tap
-from antevolt.hdl.lib.ram import Ram
+from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.lib.saturate import LATENCY, saturate
 from antevolt.hdl.spec.machine import Machine
@@ -173,7 +173,7 @@ class Outlet(wiring.Component):
         """The word that leaves, ADD + SHIFT cycles after `value`, and its tag."""
         word, wide = self.machine.formats.word, signed(OUTPUT_SUM_BITS)
         low, high = bits(self.machine.io_depth), bits(self.machine.streams)
-        m.submodules.sums = ram = Ram(OUTPUT_SUM_BITS, 1 << low + high)
+        m.submodules.sums = ram = memory(self.machine, OUTPUT_SUM_BITS, 1 << low + high)
         place = delay(m, Cat(index[:low], unit[:high]), self.latency - ram.latency, "place")
         written = delay(m, place, ram.latency + ADD, "written")
         own, before = register("own", signed(word)), register("before", wide)

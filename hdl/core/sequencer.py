@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import Access, Reply, bits
 from antevolt.hdl.core.tap import Tap
-from antevolt.hdl.lib.ram import Ram
+from antevolt.hdl.lib.ram import memory
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.program import CHUNK, CHUNKS, LAYOUT, STREAMS, Kind
@@ -123,7 +123,8 @@ class Sequencer(wiring.Component):
     def _program(self, m: Module, counter: Signal) -> Any:
         tap, words = Tap(m, self.access, None), []
         for n in range(CHUNKS):
-            m.submodules[f"program{n}"] = ram = Ram(CHUNK, self.machine.program_depth)
+            ram = memory(self.machine, CHUNK, self.machine.program_depth)
+            m.submodules[f"program{n}"] = ram
             tap.join(Region.PROGRAM, ram, counter, 0, 0, 0, way=(3, n))
             words.append(ram.rdata)
         m.d.comb += self.reply.as_value().eq(

@@ -71,7 +71,8 @@ class Sweeps(wiring.Component):
         m = Module()
         op, rows = self.op, self.machine.rows
         self.own = own = Signal(operation)
-        self.moving = op.table.any() if self.machine.moments else Const(0)  # the rule has moments
+        # the rule has moments: those with bit 2 need none
+        self.moving = op.table.any() & ~op.table[2] if self.machine.moments else Const(0)
         applying, backing, fresh = Signal(), Signal(), Signal()
         starts = self.forward | self.back | self.apply
         with m.If(starts):
@@ -176,6 +177,8 @@ class Sweeps(wiring.Component):
         reading = self._places(m, walker, "gradient")
         own = Cat(self.slot.half, self.slot.weights)
         m.d.comb += self.slot.gradients.eq(Mux(applying, reading, own))
+        if self.machine.carry:
+            m.d.sync += self.slot.fold.eq(walker.en & self.own.table[2])
 
     def _moments(self, m: Module, walker: Walker) -> None:
         """Numbers of the weights whose moments change, and where they belong."""

@@ -13,7 +13,7 @@ from antevolt.hdl.core.move import Move
 from antevolt.hdl.core.ratio import Ratio
 from antevolt.hdl.core.sequencer import operation
 from antevolt.hdl.core.tap import Tap
-from antevolt.hdl.lib.ram import Ram
+from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
@@ -62,12 +62,12 @@ class Times(wiring.Component):
                 "start": In(1),
                 "op": In(operation),
                 "command": In(1),
-                "index": In(bits(machine.state_depth)),
+                "index": In(bits(machine.coefficient_depth)),
                 "live": In(1),
                 "fresh": In(1),
                 "terms": In(signed(width)),
                 "en": Out(2),
-                "address": Out(1 + bits(machine.state_depth)),
+                "address": Out(1 + bits(machine.coefficient_depth)),
                 "data": Out(machine.formats.word + 6),
                 "access": In(Access()),
                 "reply": Out(Reply()),
@@ -79,7 +79,7 @@ class Times(wiring.Component):
         machine = self.machine
         m.submodules.ratio = self.ratio = Ratio(machine.formats)
         m.submodules.move = self.move = Move(machine.formats)
-        self.rams = [Ram(BITS, machine.state_depth) for _ in range(4)]
+        self.rams = [memory(machine, BITS, machine.coefficient_depth) for _ in range(4)]
         m.submodules += self.rams
         self.neuron, self.running = Signal(len(self.index)), Signal()
         self.tau = [register(f"tau_{name}", BITS) for name in "mr"]

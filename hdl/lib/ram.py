@@ -10,8 +10,9 @@ from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.lib.family import family
 from antevolt.hdl.lib.registers import delay
+from antevolt.hdl.spec.machine import Machine
 
-__all__ = ["Ram"]
+__all__ = ["Ram", "memory"]
 
 SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 """Depth and width of one DP16KD; a deep memory is cut into slices of its width, which needs no
@@ -19,7 +20,8 @@ multiplexer behind the blocks."""
 
 
 class Ram(wiring.Component):
-    """Words of `width` bits, `depth` a power of two.
+    """Words of `width` bits, `depth` a power of two; on ECP5 in block RAMs, or with depths of at
+    most `lut_depth` in LUTs.
 
     Members
     -------
@@ -31,8 +33,8 @@ class Ram(wiring.Component):
 
     latency = 2
 
-    def __init__(self, width: int, depth: int):
-        self.width, self.depth = width, depth
+    def __init__(self, width: int, depth: int, lut_depth: int = 0):
+        self.width, self.depth, self.in_luts = width, depth, depth <= lut_depth
         self.data = MemoryData(shape=width, depth=depth, init=[])
         bits = (depth - 1).bit_length()
         super().__init__(
@@ -48,6 +50,8 @@ class Ram(wiring.Component):
     @property
     def blocks(self) -> int:
         """DP16KD blocks on ECP5."""
+        if self.in_luts:
+            return 0
         return -(-self.width // self._shape()[1])
 
     def _shape(self) -> tuple[int, int]:
@@ -55,14 +59,18 @@ class Ram(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        if family(platform) == "ecp5":
+        if family(platform) == "ecp5" and not self.in_luts:
             for n in range(self.blocks):
                 m.submodules[f"block{n}"] = self._ecp5(n)
             return m
-        m.submodules.memory = memory = Memory(self.data)
-        read, write = memory.read_port(), memory.write_port()
+        luts = family(platform) == "ecp5"
+        style = {"ram_style": "distributed"} if luts else {}
+        m.submodules.memory = memory = Memory(self.data, attrs=style)
+        write = memory.write_port()
+        # LUTs are read at once: the register stands before them, not in them
+        read = memory.read_port(domain="comb" if luts else "sync")
         m.d.comb += [
-            read.addr.eq(self.raddr),
+            read.addr.eq(delay(m, self.raddr, int(luts), "address")),
             write.addr.eq(self.waddr),
             write.data.eq(self.wdata),
             write.en.eq(self.wen),
@@ -111,3 +119,8 @@ class Ram(wiring.Component):
             else:
                 ports[f"o_DOB{i}"] = rdata[i]
         return Instance("DP16KD", **ports)
+
+
+def memory(machine: Machine, width: int, depth: int) -> Ram:
+    """A memory of a core, in LUTs where `Machine.lut_depth` allows."""
+    return Ram(width, depth, machine.lut_depth)

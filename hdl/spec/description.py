@@ -25,11 +25,12 @@ FIELDS: tuple[tuple[tuple[str, int], ...], ...] = (
     (("tile_rows", 9), ("tile_streams", 9), ("tables", 8), ("phi_log2", 4)),
     tuple((name, 4) for name in LOG2),
     (("word", 6), ("guard", 6), ("accumulator", 6), ("q_drop", 6), ("g_drop", 6)),
-    (("traces", 1), ("softmax", 1), ("time_constants", 1), ("sums", 1), ("moments", 2)),
-)
+    (("traces", 1), ("softmax", 1), ("time_constants", 1), ("sums", 1), ("moments", 2),
+     ("carry", 1), ("lut_depth", 9)),
+)  # fmt: skip
 """Fields of each word and their bits, the lowest first."""
 WORDS = len(FIELDS)
-FLAGS = ("traces", "softmax", "time_constants", "sums")
+FLAGS = ("traces", "softmax", "time_constants", "sums", "carry")
 
 
 def described(machine: Machine) -> tuple[int, ...]:

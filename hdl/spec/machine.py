@@ -40,6 +40,9 @@ class Machine:
     time_constants  with TIMES: they learn
     moments       per weight: 0 (plain SGD only), 1 (also momentum and sign), 2 (also Adam)
     sums          of outputs over a sequence: output modes sum and argmax
+    carry         an APPLY may carry gradient sums on: momentum_sum and sign_sum, without moments
+    lut_depth     memories of at most so many words are made of LUTs where a family can (ECP5), to
+                  save block RAMs; 0: none
     """
 
     rows: int = 1
@@ -62,6 +65,8 @@ class Machine:
     time_constants: bool = False
     moments: int = 0
     sums: bool = True
+    carry: bool = False
+    lut_depth: int = 0
     formats: Formats = field(default_factory=Formats)
 
     def __post_init__(self) -> None:
@@ -82,6 +87,10 @@ class Machine:
             raise ValueError(f"phi_log2 is {self.phi_log2}; a table has 2^4..2^10 intervals")
         if self.moments not in (0, 1, 2):
             raise ValueError(f"moments is {self.moments}; a core keeps 0, 1 or 2 per weight")
+        if self.lut_depth and (
+            not 16 <= self.lut_depth <= 256 or self.lut_depth & (self.lut_depth - 1)
+        ):
+            raise ValueError(f"lut_depth is {self.lut_depth}; it is 0, or a power of two, 16..256")
         if self.sums and self.streams * self.io_depth > 1 << 14:
             raise ValueError(
                 f"streams x io_depth is {self.streams * self.io_depth}; a core with sums has at "
@@ -93,6 +102,12 @@ class Machine:
         return self.streams * self.contexts
 
     @property
+    def coefficient_depth(self) -> int:
+        """Neurons that have coefficients, and time constants that learn; contexts share them."""
+        own = -(-self.state_depth // self.contexts)
+        return max(16, 1 << (own - 1).bit_length())
+
+    @property
     def interval(self) -> int:
         """D: cycles from one neuron to the next in a filter; the drain shifts every 2 at most."""
         per_unit = -(-PRODUCTS // self.multipliers)
@@ -100,11 +115,13 @@ class Machine:
 
     @property
     def name(self) -> str:
-        """`R x S`, contexts where there are several, the word, moments where it has some."""
+        """`R x S`, contexts where there are several, the word; m: moments, t: time constants that
+        learn, c: gradient sums are carried on."""
         contexts = f"x{self.contexts}" if self.contexts > 1 else ""
         moments = f"m{self.moments}" if self.moments else ""
         times = "t" if self.time_constants else ""
-        return f"{self.rows}x{self.streams}{contexts}w{self.formats.word}{moments}{times}"
+        kept = f"{moments}{times}{'c' if self.carry else ''}"
+        return f"{self.rows}x{self.streams}{contexts}w{self.formats.word}{kept}"
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)

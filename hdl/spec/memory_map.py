@@ -98,7 +98,7 @@ def size(machine: Machine, region: Region) -> tuple[int, int]:
         Region.PROGRAM: (one, m.program_depth * STRIDE),
         Region.WEIGHTS: (m.rows, m.w_depth),
         Region.GRADIENTS: (m.rows, 2 * m.w_depth),
-        Region.COEFFICIENTS: (one, 2 * m.state_depth * 4),
+        Region.COEFFICIENTS: (one, 2 * m.coefficient_depth * 4),
         Region.RATES: (m.streams, m.r_depth),
         Region.STATE: (m.streams, 2 * m.state_depth),
         Region.PARTNER: (m.streams, 2 * m.state_depth),
@@ -107,6 +107,6 @@ def size(machine: Machine, region: Region) -> tuple[int, int]:
         Region.PHI: (one, 2 * m.tables << m.phi_log2),
         Region.REGISTERS: (one, len(READ_ONLY) + Register.CORE_KIND),
         Region.MOMENTS: (m.rows, 2 * m.w_depth if m.moments else 0),
-        Region.TIMES: (one, 4 * m.state_depth if m.time_constants else 0),
+        Region.TIMES: (one, 4 * m.coefficient_depth if m.time_constants else 0),
         Region.SUMS: (m.streams, m.io_depth if m.sums else 0),
     }[region]

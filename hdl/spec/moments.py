@@ -10,8 +10,9 @@ from enum import IntEnum
 from math import sqrt
 
 __all__ = [
-    "EXPONENTS", "FRACTION", "KEYS", "MAGNITUDE", "MANTISSA", "NEEDS", "ONE", "ROOTS", "ROOT_BITS",
-    "SCALE", "SLOWEST", "SQUARES", "SQUARE_BITS", "TAIL", "WORD", "ZERO", "Rule",
+    "CARRYING", "EXPONENTS", "FRACTION", "KEYS", "MAGNITUDE", "MANTISSA", "NEEDS", "ONE", "ROOTS",
+    "ROOT_BITS", "SCALE", "SLOWEST", "SQUARES", "SQUARE_BITS", "TAIL", "WORD", "ZERO", "Rule",
+    "knows",
 ]  # fmt: skip
 
 
@@ -22,10 +23,22 @@ class Rule(IntEnum):
     MOMENTUM = 1  # m <- m + (G - m) / 2^k, W += eta m
     SIGN = 2  # W += eta sign(m)
     ADAM = 3  # v <- v + (G^2 - v) / 2^k2, W += eta m / sqrt(v)
+    MOMENTUM_SUM = 4  # W += eta G, G <- G - half_up(G / 2^k)
+    SIGN_SUM = 5  # W += eta sign(G), G likewise
 
 
-NEEDS = {Rule.SGD: 0, Rule.MOMENTUM: 1, Rule.SIGN: 1, Rule.ADAM: 2}
+NEEDS = dict.fromkeys(Rule, 0) | {Rule.MOMENTUM: 1, Rule.SIGN: 1, Rule.ADAM: 2}
 """Moments per weight that a rule needs (`Machine.moments`)."""
+
+CARRYING = frozenset({Rule.MOMENTUM_SUM, Rule.SIGN_SUM})
+"""Rules that keep the moment in the gradient's own word: an APPLY carries part of the sum on, and
+no sweep starts it anew. Those with bit 2."""
+
+
+def knows(moments: int, carry: bool, rule: Rule) -> bool:
+    """A core with so many moments per weight, and `Machine.carry`, has the rule."""
+    return NEEDS[rule] <= moments and (carry or rule not in CARRYING)
+
 
 SLOWEST = 15
 """The largest k of a moment."""

@@ -28,9 +28,11 @@ PHI = ("linear", "tanh", "sigmoid", "softplus", "relu", "hard_tanh")
 Rule = Literal["gle", "instantaneous", "trace"]
 RULES = ("gle", "instantaneous", "trace")
 BACKWARD = ("transpose", "fixed", "learned")
-OPTIMIZERS = ("sgd", "momentum", "sign", "adam")
+OPTIMIZERS = ("sgd", "momentum", "sign", "adam", "momentum_sum", "sign_sum")
 COSTS = ("squared_error", "cross_entropy")
 SCHEDULES = ("sequential", "parallel")
+OF_ERROR = ("kappa", "tau_v")
+"""Constants of a population that None leaves to others; the JSON of a network then has none."""
 
 Parameters = dict[str, NDArray[np.float64]]
 """`{k}.weight` [target, source] and `{k}.bias` [target] of projection k, and `{k}.backward`
@@ -64,6 +66,8 @@ class Population:
             `trace`: e = eps, dW_ij = eps_i h_ij with h_ij the membrane filter of neuron i on r_j
             (neurons with equal time constants share it: let them stand together)
     g       local gain of the error, e = g (v + kappa delta)
+    kappa, tau_v  error filter of rule `gle` apart from the membrane, v <- v + dt / tau_v delta;
+            None: tau_m / tau_r and tau_r, the inverse of the membrane. kappa = 1: e = g eps
     eta_tau_m, eta_tau_r  rates at which the time constants learn, 0: they stay.
             tau_m <- tau_m - eta_tau_m sum e u', tau_r <- tau_r + eta_tau_r sum eps u', >= dt
     """
@@ -77,6 +81,8 @@ class Population:
     g: float = 1.0
     eta_tau_m: float = 0.0
     eta_tau_r: float = 0.0
+    kappa: float | tuple[float, ...] | None = None
+    tau_v: float | tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         checks.integer("the size of a population", self.size, 1, LARGEST)
@@ -91,6 +97,21 @@ class Population:
             raise BadNetwork("time constants cannot learn under rule trace; use another rule")
         for name in ("gamma", "g", "eta_tau_m", "eta_tau_r"):
             checks.real(name, getattr(self, name))
+        self._check_error_filter()
+
+    def _check_error_filter(self) -> None:
+        """kappa and tau_v, where they are given."""
+        for name in OF_ERROR:
+            if getattr(self, name) is None:
+                continue
+            if not self.prospective_errors:
+                raise BadNetwork(f"{name} is for rule gle; errors of rule {self.rule} have none")
+            if self.eta_tau_m or self.eta_tau_r:
+                raise BadNetwork(f"{name} cannot be set where time constants learn: they make it")
+            object.__setattr__(self, name, _numbers(name, getattr(self, name), self.size))
+            least = min(getattr(self, name))
+            if least < 0:
+                raise BadNetwork(f"{name} is {least} at least; it is finite and not negative")
 
     @property
     def prospective_errors(self) -> bool:
@@ -102,6 +123,16 @@ class Population:
         """The different (tau_m, tau_r) of its neurons, in the order of their first appearance."""
         pairs = zip(_each(self.tau_m), _each(self.tau_r), strict=True)
         return tuple(dict.fromkeys(pairs))
+
+    @property
+    def error_filter(self) -> tuple[tuple[float, float], ...]:
+        """(kappa, tau_v) of each neuron; (1, inf) stands for e = eps, and any tau_v would do."""
+        if not self.prospective_errors:
+            return ((1.0, math.inf),) * self.size
+        taus = list(zip(_each(self.tau_m), _each(self.tau_r), strict=True))
+        kappa = [m / r for m, r in taus] if self.kappa is None else _each(self.kappa)
+        tau_v = [r for _, r in taus] if self.tau_v is None else _each(self.tau_v)
+        return tuple(zip(kappa, tau_v, strict=True))
 
 
 def _each(tau: float | tuple[float, ...]) -> tuple[float, ...]:
@@ -162,7 +193,8 @@ class Network:
     optimizer    what an APPLY does with the gradient sum G (m, v: moments, zero at the start).
                  `sgd`: W += eta G; `momentum`: m <- momentum m + (1 - momentum) G, W += eta m;
                  `sign`: W += eta sign(m); `adam`: v <- momentum2 v + (1 - momentum2) G^2,
-                 W += eta m / sqrt(v), without correction of the start
+                 W += eta m / sqrt(v), without correction of the start; `momentum_sum`:
+                 m <- momentum m + G, W += eta m; `sign_sum`: with this m, W += eta sign(m)
     seed         of the random bits of stochastic rounding
     """
 
@@ -178,7 +210,7 @@ class Network:
     seed: int = 0
     softmax_gain: float = 1.0
     tau_z: float | None = None
-    optimizer: Literal["sgd", "momentum", "sign", "adam"] = "sgd"
+    optimizer: Literal["sgd", "momentum", "sign", "adam", "momentum_sum", "sign_sum"] = "sgd"
     momentum: float = 0.875
     momentum2: float = 1 - 2.0**-10
 
@@ -213,10 +245,11 @@ class Network:
         if self.tau_z is not None and self.tau_z < self.dt:
             raise BadNetwork(f"tau_z is {self.tau_z}; it is finite and at least dt = {self.dt}")
         for k, population in enumerate(self.populations, 1):
-            for name in ("tau_m", "tau_r"):
-                if min(getattr(population, name)) < self.dt * (1 - 1e-9):
+            for name in ("tau_m", "tau_r", "tau_v"):
+                taus = getattr(population, name)
+                if taus is not None and min(taus) < self.dt * (1 - 1e-9):
                     raise BadNetwork(
-                        f"population {k}: {name} = {min(getattr(population, name))} is below dt = "
+                        f"population {k}: {name} = {min(taus)} is below dt = "
                         f"{self.dt}, where a step overshoots; make it >= dt or dt smaller"
                     )
 
@@ -280,7 +313,12 @@ class Network:
         return replace(self, **changes)
 
     def to_json(self, indent: int | None = None) -> str:
-        return json.dumps(asdict(self), sort_keys=True, indent=indent)
+        values = asdict(self)
+        for population in values["populations"]:
+            for name in OF_ERROR:  # absent as in files and fingerprints from before there were any
+                if population[name] is None:
+                    del population[name]
+        return json.dumps(values, sort_keys=True, indent=indent)
 
     @classmethod
     def from_json(cls, text: str) -> "Network":

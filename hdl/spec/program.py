@@ -181,8 +181,8 @@ MEANING: dict[Kind, dict[str, str]] = {
         "interval": "eta = m 2^-k: m (4..7) in bits 0..2, k in bits 3..8",
         "n": "number of the projection, for the random bits",
         "output": "stochastic rounding (else half up)",
-        "table": "rule: 0 sgd, 1 momentum, 2 sign, 3 adam",
-        "rates": "k of m <- m + (G - m) 2^-k, at most 15",
+        "table": "rule: 0 sgd, 1 momentum, 2 sign, 3 adam, 4 momentum_sum, 5 sign_sum",
+        "rates": "k of m <- m + (G - m) 2^-k, or of G <- G - G 2^-k (4 and 5), at most 15",
         "neurons": "k of v <- v + (G^2 - v) 2^-k, at most 15",
     },
     Kind.TRACE: {

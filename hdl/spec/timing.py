@@ -30,6 +30,7 @@ DRIVE = 5  # low part of a drained sum to s
 NUMBERS = 1  # when the weight's numbers must be there
 WEIGHT = 8  # when the weight must be there
 RESULT = 11  # when the new weight is there
+FOLD = LAG + 1  # when the gradient sum that is carried on is there; a sum is written back then
 
 # inside an apply lane with moments, from its gradient word
 NORMAL = 10  # when what the moments move to is there, and they must be

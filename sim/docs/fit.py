@@ -4,6 +4,7 @@
 from dataclasses import replace
 from statistics import fmean
 
+from antevolt.boards import deep as core_of_deep
 from antevolt.boards.catalogue import BOARDS
 from antevolt.boards.measure import MECHANISMS, PLAIN, records
 from antevolt.boards.model import errors, link, predict, rams
@@ -14,6 +15,7 @@ from antevolt.boards.synthesis import ARCHITECTURES, Usage
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Population
+from antevolt.host.compile import compile
 from antevolt.host.layout import place
 
 __all__ = ["boards", "deep", "mechanisms", "model", "placed"]
@@ -103,6 +105,7 @@ def mechanisms() -> str:
     for term, name in {
         "one moment": "one moment per weight, by its component, per row",
         "two moments": "two moments per weight, by its component, per row",
+        "carry": "gradient sums that are carried on, by its component, per row",
         "sums": "sums of outputs, by its component",
         "filters": "a second filter unit, by its component, per stream",
         "multipliers": "a second multiplier in the filter unit, by its component, per stream",
@@ -132,14 +135,15 @@ def model() -> str:
 
 
 def deep() -> str:
-    """Does the largest network of the literature fit an ECP5-85F: by the memories it takes."""
+    """Does the largest network of the literature fit an ECP5-85F: by the memories it takes, and
+    one core that does, by its synthesis."""
     holds = PARTS["LFE5U-85F"].holds
     lines = [
         f"{LARGE.weight_count:,} weights (1-90x6-10, rule `trace`, leaky logits).",
-        f"An ECP5-85F has {holds.rams} block RAMs.",
+        f"An ECP5-85F has {holds.rams} block RAMs (all: with the link).",
         "",
-        "| core | weight pairs per row | of the rows | RAMs, with the link | LUTs | fits |",
-        "|---|---|---|---|---|---|",
+        "| core | streams | sums | `lut_depth` | pairs per row | RAMs: rows | all | LUTs | fits |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for machine in _candidates():
         needs = predict(machine, "ecp5")
@@ -147,15 +151,38 @@ def deep() -> str:
         each = rams(replace(machine, rows=2)) - rams(replace(machine, rows=1))
         rows = each * machine.rows
         lines.append(
-            f"| {machine.name} | {pairs:,} of {machine.w_depth:,} | {rows} | {needs.rams} "
+            f"| {machine.name} | {machine.total_streams} | {'yes' if machine.sums else 'no'} "
+            f"| {machine.lut_depth} | {pairs:,} of {machine.w_depth:,} | {rows} | {needs.rams} "
             f"| {needs.luts:,} | {'no' if _over(needs, holds) else 'yes'} |"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_synthesised(holds)])
+
+
+def _synthesised(holds: Usage) -> list[str]:
+    """The last of the candidates: what its step takes, and estimate beside synthesis."""
+    machine = core_of_deep.MACHINE
+    step = compile(LARGE.with_(optimizer="sign_sum"), machine).timetable
+    needs, record = predict(machine, "ecp5"), core_of_deep.stored()
+    cycles = f"{step.cycles_learning:,} cycles with an APPLY, {step.cycles_plain:,} without"
+    lines = [
+        f"On the last one it compiles, with the optimizer `sign_sum`; a step takes {cycles}.",
+        "",
+        f"| {machine.name}, with the link | LUTs | flip-flops | multipliers | block RAMs |",
+        "|---|---|---|---|---|",
+        f"| the part has | {' | '.join(f'{n:,}' for n in holds.values())} |",
+        f"| estimate | {' | '.join(f'{n:,}' for n in needs.values())} |",
+    ]
+    if record is not None:
+        found = record.usage.values()
+        off = (a / b - 1 for a, b in zip(needs.values(), found, strict=True))
+        lines.append(f"| synthesis | {' | '.join(f'{n:,}' for n in found)} |")
+        lines.append(f"| the estimate is off by | {' | '.join(f'{n:+.1%}' for n in off)} |")
+    return lines
 
 
 def _candidates() -> list[Machine]:
     base = Machine(
-        rows=12, w_depth=2048, r_depth=2048, state_depth=2048, io_depth=1024, program_depth=512
+        rows=12, w_depth=2048, r_depth=1024, state_depth=1024, io_depth=512, program_depth=512
     )
     narrow = Formats(word=16)
     return [
@@ -165,12 +192,16 @@ def _candidates() -> list[Machine]:
         replace(base, streams=2),
         replace(base, streams=1),
         replace(base, streams=2, formats=narrow),
+        replace(base, rows=23, w_depth=1024, streams=3, carry=True),
+        replace(core_of_deep.MACHINE, sums=True),
+        replace(core_of_deep.MACHINE, sums=True, lut_depth=128),
+        core_of_deep.MACHINE,
     ]
 
 
 def _pairs(machine: Machine) -> int:
     """Weight pairs in a row."""
-    layout = place(LARGE.with_(optimizer="sgd"), replace(machine, w_depth=1 << 14))
+    layout = place(LARGE, replace(machine, w_depth=1 << 14))
     return sum(a * b for a, b in zip(layout.pairs, layout.groups, strict=True))
 
 

@@ -12,6 +12,7 @@ __all__ = ["mechanisms"]
 MACHINE = Machine(
     rows=3, streams=8, w_depth=2048, r_depth=512, state_depth=1024, io_depth=512, tables=4,
     program_depth=1024, moments=2,
+    carry=True,
     time_constants=True,
 )  # fmt: skip
 SIZE, OUTPUTS = 30, 10
@@ -44,6 +45,7 @@ def mechanisms() -> str:
         ),
         "optimizer `sign` or `momentum`": plain.with_(optimizer="sign"),
         "optimizer `adam`": plain.with_(optimizer="adam"),
+        "optimizer `sign_sum` or `momentum_sum`": plain.with_(optimizer="sign_sum"),
     }
     images = {name: compile(network, MACHINE) for name, network in variants.items()}
     base = next(iter(images.values()))
@@ -72,8 +74,8 @@ def _words(image: Image) -> tuple[int, int, int, int, int]:
     layout = image.layout
     weights = [a * b for a, b in zip(layout.pairs, layout.groups, strict=True)]
     weights += [weights[k] for k in layout.backward]
-    rows, sizes = image.machine.rows, layout.network.sizes
-    neurons = sum(-(-n // rows) * rows for n in sizes[1:])
+    sizes = layout.network.sizes
+    neurons = sum(sizes[1:])
     neurons += sum(trace.rates.n for trace in layout.traces)
     neurons += max((rates.n for rates in layout.delayed.values()), default=0)
     rates = sum(each.width for each in layout.all_rates)

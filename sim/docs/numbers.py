@@ -77,7 +77,10 @@ def coefficients() -> str:
 def learning_rates() -> str:
     """The range of eta, as `antevolt.host.quantize.learning_rate` checks it."""
     lines = ["| optimizer | word | least eta | greatest eta |", "|---|---|---|---|"]
-    for names, rule in (("sgd, momentum", Rule.SGD), ("sign, adam", Rule.SIGN)):
+    for names, rule in (
+        ("sgd, momentum, momentum_sum", Rule.SGD),
+        ("sign, adam, sign_sum", Rule.SIGN),
+    ):
         for word in WORDS:
             gain = rate_gain(rule, Formats(word))
             lines.append(f"| {names} | {word} | {4 * 2.0**-63 / gain:.3g} | {7 / gain:.3g} |")

@@ -47,6 +47,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "program": program.markdown,
     "results_compared": results.compared,
     "results_delayed_xor": task_results.delayed_xor,
+    "results_japanese_vowels": task_results.japanese_vowels,
     "results_lagline": task_results.lagline,
     "results_lagnet": task_results.lagnet,
     "results_mackey_glass": task_results.mackey_glass,

@@ -7,7 +7,7 @@ from statistics import fmean, median, stdev
 from antevolt.hdl.spec.errors import BadFile
 from antevolt.sim.docs.results import Record, records
 
-__all__ = ["delayed_xor", "lagline", "lagnet", "mackey_glass"]
+__all__ = ["delayed_xor", "japanese_vowels", "lagline", "lagnet", "mackey_glass"]
 
 ECHO_STATE = {1: 0.0051, 10: 0.015}
 """NRMSE of an echo-state network that are stated beside ours, by steps ahead."""
@@ -64,20 +64,47 @@ def lagnet() -> str:
 
 def delayed_xor() -> str:
     """Right signs with and without a loop."""
-    names = ("loop", "largest tau_m", "weights", "steps", "seeds", "right signs", "lowest seed",
-             "record")  # fmt: skip
+    names = ("loop", "holds", "learns", "errors go round", "largest tau_m", "weights", "steps",
+             "seeds", "right signs", "lowest seed", "record")  # fmt: skip
     rows = []
     for name, record in _finished("delayed-xor-*.json"):
         settings, tests = record["settings"], _tests(record)
+        loop = settings["loop"]
         rows.append(
             (
-                "yes" if settings["loop"] else "no",
+                _yes(loop),
+                settings["hold"] if loop else "",
+                _yes(settings["loop_learns"]) if loop else "",
+                _yes(settings["loop_errors"]) if loop else "",
                 f"{settings['slow']:g}" if settings["slow"] else "instantaneous",
                 record["weights"],
                 f"{_steps(record):,}",
                 len(tests),
                 _share(tests),
                 f"{100 * min(tests):.2f} %",
+                _link(name),
+            )
+        )
+    return _table(names, rows)
+
+
+def japanese_vowels() -> str:
+    """Shares of the test utterances whose speaker was recognised."""
+    names = ("rule", "weights", "streams", "epochs", "seeds", "test", "by seed", "saturated",
+             "record")  # fmt: skip
+    rows = []
+    for name, record in _finished("japanese-vowels*.json"):
+        settings, tests = record["settings"], _tests(record)
+        rows.append(
+            (
+                f"`{settings['rule']}`",
+                f"{record['weights']:,}",
+                settings["streams"],
+                settings["epochs"],
+                len(tests),
+                _share(tests),
+                ", ".join(f"{100 * test:.1f}" for test in tests),
+                _saturated(record),
                 _link(name),
             )
         )
@@ -130,6 +157,10 @@ def _saturated(record: Record) -> str:
     """Words, in all runs."""
     counted = (e["counters"]["saturated"] for run in record["runs"] for e in run["epochs"])
     return f"{sum(sum(kinds.values()) for kinds in counted):,}"
+
+
+def _yes(said: bool) -> str:
+    return "yes" if said else "no"
 
 
 def _below(values: Sequence[float], bound: float) -> str:

@@ -100,6 +100,7 @@ def exact_gradient(
     learn_from: int = 0,
     tau_m: Sequence[ArrayLike] | None = None,
     tau_r: Sequence[ArrayLike] | None = None,
+    through_leak: bool = True,
 ) -> ExactGradient:
     """Gradient of the summed cost with respect to W, b, tau_m and tau_r, from the zero state.
 
@@ -108,6 +109,9 @@ def exact_gradient(
     learn_from   first step of the window; cost and gradient are of the steps from there on, with
                  the state at its start taken as given
     tau_m, tau_r  per population [neuron], in place of the network's
+    through_leak  False: the errors at the output are those that the rule takes, beta (y -
+                 softmax(gain z)) with the logits' leak not gone back through: what is exact then is
+                 how they come down through the network and its past
 
     Raises BadInput for the parallel schedule, for gamma other than 0 and for wrong arrays.
     """
@@ -128,7 +132,7 @@ def exact_gradient(
     wanted = network.beta * np.where(
         counted[..., None], output_error(kind, run.z, data.y, gain), 0.0
     )
-    back = _Backwards(model, run)
+    back = _Backwards(model, run, through_leak)
     for n in reversed(range(learn_from, len(data.x))):
         back.step(n, wanted[n], data.valid[n][:, None], data.first[n][:, None])
     gradient = Gradient.zeros(network)
@@ -153,7 +157,7 @@ class _Backwards:
     [S, n]: mu, nu and, per population, what recurrent projections hand back.
     """
 
-    def __init__(self, model: FloatNetwork, run: Run) -> None:
+    def __init__(self, model: FloatNetwork, run: Run, through_leak: bool) -> None:
         network = model.network
         self._weights, self._slope = model.weights, run.slope
         self.errors = [np.zeros_like(r) for r in run.r]
@@ -163,7 +167,7 @@ class _Backwards:
         self._nu = self._mu[-1]
         self._rho = [r / m for m, r in zip(model.tau_m, model.tau_r, strict=True)]
         self._a = [network.dt / m for m in model.tau_m]
-        leak = network.cost == "cross_entropy" and network.tau_z
+        leak = through_leak and network.cost == "cross_entropy" and network.tau_z
         self._b = network.dt / leak if leak else 1.0
         outgoing = [network.outgoing(l + 1) for l in range(len(run.r))]
         projections = network.projections

@@ -20,7 +20,7 @@ from antevolt.hdl.spec.errors import BuildFailed
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Register
-from antevolt.hdl.spec.moments import NEEDS, ROOTS, SLOWEST, SQUARES, Rule
+from antevolt.hdl.spec.moments import NEEDS, ROOTS, SLOWEST, SQUARES, Rule, knows
 from antevolt.hdl.spec.program import Kind, Operation
 from antevolt.hdl.spec.time_constants import ONE
 from antevolt.sim.golden.core import GoldenCore
@@ -51,7 +51,7 @@ class _Settings(ctypes.Structure):
             (name, ctypes.c_int64)
             for name in (
                 *("machine_rows", "streams", "contexts", "w_depth", "phi_log2", "operations"),
-                *("inputs", "outputs", "output_rows", "repeated", "state_depth", "keeps_d"),
+                *("inputs", "outputs", "output_rows", "repeated", "tau_depth", "keeps_d"),
                 *("word", "guard", "q_drop", "g_drop", "w_frac", "r_frac", "e_frac", "u_frac"),
                 *("drive_frac", "q_frac"),
             )
@@ -111,7 +111,7 @@ class _Program:
             outputs=counts[Kind.TARGET],
             output_rows=self.rows * self.units,
             repeated=repeated,
-            state_depth=m.state_depth,
+            tau_depth=m.coefficient_depth,
             keeps_d=int(m.time_constants),
             word=f.word,
             guard=f.guard,
@@ -276,7 +276,7 @@ def _inside(m: Machine, op: Operation) -> bool:
     neurons = op.n > 0 and op.neurons + op.n <= m.state_depth
     seen = op.extra + op.n <= m.io_depth
     written = op.rates + (op.n + op.odd + 1) // 2 <= m.r_depth
-    timed = m.time_constants and op.n > 0 and op.weights + op.n <= m.state_depth
+    timed = m.time_constants and op.n > 0 and op.weights + op.n <= m.coefficient_depth
     known = {
         Kind.INPUT: written and (seen or not op.output),
         Kind.TARGET: seen,
@@ -303,7 +303,8 @@ def _has_rule(m: Machine, op: Operation) -> bool:
     """The C knows the rule of an APPLY, and the core keeps what it needs."""
     if op.table not in NEEDS:
         return False
-    return NEEDS[Rule(op.table)] <= m.moments and max(op.rates, op.neurons) <= SLOWEST
+    known = knows(m.moments, m.carry, Rule(op.table))
+    return known and max(op.rates, op.neurons) <= SLOWEST
 
 
 def _tables(core: GoldenCore) -> NDArray[np.float64]:

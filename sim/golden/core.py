@@ -16,7 +16,7 @@ from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register
-from antevolt.hdl.spec.moments import NEEDS, SLOWEST, Rule
+from antevolt.hdl.spec.moments import SLOWEST, Rule, knows
 from antevolt.hdl.spec.program import STRIDE, Bias, Kind, Operation
 from antevolt.sim.golden.memories import Exact, Memories
 from antevolt.sim.golden.neurons import ErrorFilter, Exp, Membrane, Norm, Trace
@@ -231,7 +231,10 @@ class GoldenCore:
         pairs = sweeps.get(op.kind, 0)
         ends = {
             "context": (op.context + 1, m.contexts),
-            "weights": (op.weights + op.groups * pairs, m.w_depth if pairs else m.state_depth),
+            "weights": (
+                op.weights + op.groups * pairs,
+                m.w_depth if pairs else m.coefficient_depth,
+            ),
             "rates": (op.rates + (pairs or -(-(op.n + op.odd) // 2)), m.r_depth),
             "neurons": (op.neurons + neurons, m.state_depth),
             "extra": (op.extra + op.n, m.state_depth if op.q else m.io_depth),
@@ -260,11 +263,11 @@ class GoldenCore:
                     f"this core has 0..{limit - 1}"
                 )
         if op.kind == Kind.APPLY:
-            _check_rule(number, op, m.moments)
+            _check_rule(number, op, m)
 
 
-def _check_rule(number: int, op: Operation, moments: int) -> None:
-    known = [rule for rule in Rule if NEEDS[rule] <= moments]
+def _check_rule(number: int, op: Operation, m: Machine) -> None:
+    known = [rule for rule in Rule if knows(m.moments, m.carry, rule)]
     if op.table not in known or op.table and max(op.rates, op.neurons) > SLOWEST:
         rules = ", ".join(f"{rule} ({rule.name.lower()})" for rule in known)
         raise BadInput(

@@ -64,10 +64,10 @@ class Memories:
     partial_q           [state_depth, streams], sums that more operations will add to; not seen
     largest, total      [streams, 1], of the outputs of a MEMBRANE, of exponentials; not seen
     program             [8 program_depth]
-    mantissa, shift     [state_depth, mode, which], of coefficients
+    mantissa, shift     [coefficient_depth, mode, which], of coefficients
     phi                 [2 tables, 2^phi_log2], words
     d                   [state_depth, streams], of the last MEMBRANE; not seen
-    times               [4, state_depth], integers: tau_m, tau_r, the sums that move them
+    times               [4, coefficient_depth], integers: tau_m, tau_r, the sums that move them
     registers           by number, unsigned
     loaded              changes of program, coefficients and tables; weighed: of the weights;
                         tuned: of coefficients, by TIMES
@@ -93,14 +93,15 @@ class Memories:
         self.largest: Exact = np.zeros((m.streams, 1))
         self.total: Exact = np.zeros((m.streams, 1))
         self.program: Raw = np.zeros(size(m, Region.PROGRAM)[1], dtype=np.int64)
-        self.mantissa: Raw = np.zeros((m.state_depth, 2, COEFFICIENTS), dtype=np.int64)
-        self.shift: Raw = np.zeros((m.state_depth, 2, COEFFICIENTS), dtype=np.int64)
+        factors = (m.coefficient_depth, 2, COEFFICIENTS)
+        self.mantissa: Raw = np.zeros(factors, dtype=np.int64)
+        self.shift: Raw = np.zeros(factors, dtype=np.int64)
         self.phi: Raw = np.zeros((2 * m.tables, 1 << m.phi_log2), dtype=np.int64)
         self.registers = [0] * size(m, Region.REGISTERS)[1]
         self.registers[Register.CORE_KIND :] = described(m)
         self.registers[Register.APPLY_EVERY] = self.registers[Register.OUTPUT_EVERY] = 1
         self.d: Exact = np.zeros(neurons)
-        self.times: Raw = np.zeros((4, m.state_depth), dtype=np.int64)
+        self.times: Raw = np.zeros((4, m.coefficient_depth), dtype=np.int64)
         self.loaded = self.weighed = self.tuned = 0
 
     def write(self, region: Region, unit: int, index: int, data: ArrayLike) -> None:

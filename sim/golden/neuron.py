@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two filters of a neuron in float64, and the traces that its membrane makes of single rates.
 
-With a_m = dt/tau_m, a_r = dt/tau_r, rho = tau_r/tau_m, kappa = 1/rho:
+With a_m = dt/tau_m, rho = tau_r/tau_m and, unless the network sets them apart, a_r = dt/tau_r,
+kappa = 1/rho:
 
     membrane  d = s - u         p = u + rho d            u <- u + a_m d
     error     delta = eps - v   e = g (v + kappa delta)  v <- v + a_r delta
@@ -33,9 +34,15 @@ class Coefficients:
     kappa: Array
 
     @classmethod
-    def of(cls, tau_m: Array, tau_r: Array, dt: float) -> "Coefficients":
-        """From time constants [n]."""
-        return cls(dt / tau_m, dt / tau_r, tau_r / tau_m, tau_m / tau_r)
+    def of(cls, tau_m: Array, tau_r: Array, dt: float, population: Population) -> "Coefficients":
+        """From time constants [n], and the population's kappa and tau_v where it has them."""
+        kappa, tau_v = population.kappa, population.tau_v
+        return cls(
+            dt / tau_m,
+            dt / (tau_r if tau_v is None else np.asarray(tau_v)),
+            tau_r / tau_m,
+            tau_m / tau_r if kappa is None else np.asarray(kappa),
+        )
 
 
 def membrane(s: Array, u: Array, rho: Array, a_m: Array) -> tuple[Array, Array, Array]:

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from antevolt.hdl.spec.dither import dither, key
 from antevolt.hdl.spec.memory_map import Register
-from antevolt.hdl.spec.moments import KEYS, Rule
+from antevolt.hdl.spec.moments import CARRYING, KEYS, Rule
 from antevolt.hdl.spec.program import Bias, Kind, Operation
 from antevolt.sim.golden.apply import apply
 from antevolt.sim.golden.arithmetic import Limits, Whole, half_up
 from antevolt.sim.golden.array import back, forward, gradient
+from antevolt.sim.golden.carried import carried, steps
 from antevolt.sim.golden.direction import Decay, direction
 from antevolt.sim.golden.memories import Exact, Memories
 from antevolt.sim.golden.streams import Streams, keep
@@ -132,7 +133,7 @@ class Back(_Sweep):
 
 
 class Apply(_Sweep):
-    """New weights and moments; returns how many weights were saturated."""
+    """New weights, moments and sums; returns how many weights were saturated."""
 
     def __call__(self) -> int:
         op, memories, f = self.op, self.memories, self.memories.machine.formats
@@ -140,7 +141,11 @@ class Apply(_Sweep):
         own = key(registers[Register.SEED], registers[Register.STEP], op.n)
         i, j = np.arange(op.groups * self.rows)[:, None], np.arange(2 * self.pairs)[None, :]
         number, shift = self.matrix(memories.gradients), np.array(op.eta_k)
-        if op.table:
+        left: Whole | None = None
+        if op.table in CARRYING:
+            left = carried(number, op.rates)
+            number = steps(number, Rule(op.table))
+        elif op.table:
             random = dither(own ^ KEYS[0], i, j), dither(own ^ KEYS[1], i, j)
             decay = Decay(Rule(op.table), op.rates, op.neurons)
             moments = self.matrix(memories.moments).astype(np.int64)
@@ -152,6 +157,8 @@ class Apply(_Sweep):
         rounding = dither(own, i, j) if op.output else None
         new, saturated = apply(self.weights, number, (op.eta_m, shift), rounding, f)
         self.put(memories.weights, new)
+        if left is not None:  # not before: `number` may be a view
+            self.put(memories.gradients, left)
         memories.weighed += 1
         return saturated
 

@@ -5,6 +5,8 @@
 
     sgd  G    momentum  m    sign  sign(m), 0 at m = 0    adam  m / sqrt(v), 0 at v = 0
 
+momentum_sum and sign_sum are momentum and sign with another m: m <- beta_1 m + G.
+
 beta_1 and beta_2 are `momentum` and `momentum2` of the network. The moments m and v are zero at the
 start and not corrected for it.
 """
@@ -21,7 +23,8 @@ class Optimizer:
     """The network's optimizer with the moments m and v of every parameter, by name."""
 
     def __init__(self, network: Network) -> None:
-        self._kind = network.optimizer
+        self._kind = network.optimizer.removesuffix("_sum")
+        self._share = 1.0 if network.optimizer != self._kind else 1.0 - network.momentum
         self._beta_1, self._beta_2 = network.momentum, network.momentum2
         self._m: dict[str, Array] = {}
         self._v: dict[str, Array] = {}
@@ -30,16 +33,17 @@ class Optimizer:
         """The change per eta of parameter `name` for its G, one of any shape; moments move on."""
         if self._kind == "sgd":
             return gradient
-        m = self._mean(self._m, name, self._beta_1, gradient)
+        m = self._mean(self._m, name, self._beta_1, self._share * gradient)
         if self._kind == "momentum":
             return m
         if self._kind == "sign":
             return np.sign(m)
-        root = np.sqrt(self._mean(self._v, name, self._beta_2, np.square(gradient)))
+        square = (1.0 - self._beta_2) * np.square(gradient)
+        root = np.sqrt(self._mean(self._v, name, self._beta_2, square))
         return np.divide(m, root, out=np.zeros_like(m), where=root > 0.0)
 
     @staticmethod
     def _mean(moments: dict[str, Array], name: str, keep: float, new: Array) -> Array:
-        """The running mean of `new`, as it is from now on."""
-        moments[name] = keep * moments.get(name, 0.0) + (1.0 - keep) * new
+        """The running sum of `new`, as it is from now on."""
+        moments[name] = keep * moments.get(name, 0.0) + new
         return moments[name]

@@ -68,9 +68,10 @@ class Plastic:
         self._set_coefficients()
 
     def _set_coefficients(self) -> None:
-        dt = self.network.dt
+        network = self.network
         self._coefficients = [
-            Coefficients.of(m, r, dt) for m, r in zip(self.tau_m, self.tau_r, strict=True)
+            Coefficients.of(m, r, network.dt, population)
+            for m, r, population in zip(self.tau_m, self.tau_r, network.populations, strict=True)
         ]
 
     @property

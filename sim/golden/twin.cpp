@@ -43,15 +43,15 @@ struct Operation {
 // Fields and their order: compiled.py, _Settings.
 struct Settings {
     int64_t machine_rows, streams, contexts, w_depth, phi_log2, operations, inputs, outputs,
-        output_rows, repeated, state_depth, keeps_d;
+        output_rows, repeated, tau_depth, keeps_d;
     int64_t word, guard, q_drop, g_drop, w_frac, r_frac, e_frac, u_frac, drive_frac, q_frac;
     const Operation *program;
     double *coefficients;
     const Interval *tables;  // [tables][2^phi_log2]
     double *weights, *gradients, *rates, *u, *v, *e, *slope, *q, *output, *target, *partial_q,
         *moments, *largest, *total, *d;
-    int64_t *registers, *mantissa, *shift;  // of coefficients [state_depth][mode][which]
-    int64_t *times;                         // [4][state_depth]: tau_m, tau_r, sums
+    int64_t *registers, *mantissa, *shift;  // of coefficients [tau_depth][mode][which]
+    int64_t *times;                         // [4][tau_depth]: tau_m, tau_r, sums
     const int64_t *squares, *roots;         // hdl/spec/moments.py
 };
 
@@ -141,11 +141,16 @@ private:
     void put(long place, int mode, int which, Ratio value);
     void apply(const Operation &op);
     template <bool DITHER> int64_t change(const Operation &op, uint32_t key);
+    template <bool DITHER> int64_t carry(const Operation &op, uint32_t key);
     template <bool DITHER> int64_t move(const Operation &op, uint32_t key);
 
     // All neurons and streams of an operation as one row: few streams make no vectors.
     bool flat(const Streams &streams) const {
-        return s.repeated > 1 || S == 1 ? streams.all_valid && !streams.any_starting : false;
+        return (s.repeated > 1 || S == 1) && even(streams);
+    }
+    // All streams are alike in this step.
+    static bool even(const Streams &streams) {
+        return streams.all_valid && !streams.any_starting;
     }
     const int64_t *starting(const Streams &streams, bool asked) const {
         return asked && streams.any_starting ? streams.starting.data() : nowhere.data();
@@ -275,7 +280,7 @@ void Core::forward(const Operation &op, const Streams &streams, const double *co
     const double *rates = s.rates + 2 * op.rates * S;
     const bool before = op.prior && streams.any_starting;
     s.registers[SLOTS] += op.words * op.groups;
-    if (pitch != S || before) {
+    if ((pitch != S && S != 1) || before) {
         for (long j = 0; j < columns; j++) {
             const int64_t *zero = starting(streams, op.prior && j != one);
             for (long k = 0; k < S; k++)
@@ -306,12 +311,15 @@ void Core::membrane(const Operation &op, const Streams &streams) {
     const double scale = std::ldexp(1.0, static_cast<int>(s.u_frac - s.drive_frac));
     const double low = ranges.wide_low, high = ranges.wide_high;
     int64_t limits = 0;
-    for (long i = 0; i < op.n; i++) {
-        In sums = acc.data() + i * S;
-        Out drive = row.data() + i * S;
-        Mask counted = streams.valid.data();
+    const bool together = even(streams);
+    const long rows = together ? 1 : op.n, length = together ? op.n * S : S;
+    Mask valid = together ? everywhere.data() : streams.valid.data();
+    for (long i = 0; i < rows; i++) {
+        In sums = acc.data() + i * length;
+        Out drive = row.data() + i * length;
+        Mask counted = valid;
         int64_t here = 0;
-        for (long k = 0; k < S; k++) {
+        for (long k = 0; k < length; k++) {
             const double value = half_up(sums[k] * scale);
             const double kept = limited(value, low, high);
             here -= kept != value ? counted[k] : 0;
@@ -323,8 +331,14 @@ void Core::membrane(const Operation &op, const Streams &streams) {
     filter(op, streams, starting(streams, op.prior));
     // r is in `made` now
     if (op.output)
-        for (long i = 0; i < op.n; i++)
-            keep_row(S, s.output + (op.extra + i) * S, made.data() + i * S, streams.valid.data());
+        for (long i = 0; i < rows; i++)
+            keep_row(length, s.output + op.extra * S + i * length, made.data() + i * length, valid);
+    if (S == 1) {
+        double most = op.head ? made[0] : s.largest[0];
+        for (long i = 0; i < op.n; i++) most = made[i] > most ? made[i] : most;
+        s.largest[0] = most;
+        return;
+    }
     for (long i = 0; i < op.n; i++)
         for (long k = 0; k < S; k++) {
             const double r = made[i * S + k];
@@ -508,15 +522,15 @@ void Core::add_times(const Operation &op, const Streams &streams, long i) {
     for (int which = 0; which < 2; which++) {
         double sum = 0.0;
         for (const long k : streams.learning) sum += half_up(errors_of[which][k] * d[k] * unit);
-        int64_t &total = s.times[(2 + which) * s.state_depth + op.weights + i];
+        int64_t &total = s.times[(2 + which) * s.tau_depth + op.weights + i];
         total = (fresh && op.context == 0 ? 0 : total) + static_cast<int64_t>(sum);
     }
 }
 
 void Core::change_times(const Operation &op) {
     const int word = static_cast<int>(s.word);
-    int64_t *tau_m = s.times, *tau_r = tau_m + s.state_depth;
-    const int64_t *sum_m = tau_r + s.state_depth, *sum_r = sum_m + s.state_depth;
+    int64_t *tau_m = s.times, *tau_r = tau_m + s.tau_depth;
+    const int64_t *sum_m = tau_r + s.tau_depth, *sum_r = sum_m + s.tau_depth;
     for (long c = op.weights; c < op.weights + op.n; c++) {
         const int64_t new_m = moved(tau_m[c], sum_m[c], tau_m[c], op.interval, -1, word);
         const int64_t new_r = moved(tau_r[c], sum_r[c], tau_m[c], op.words, 1, word);
@@ -554,7 +568,11 @@ void Core::back(const Operation &op, const Streams &streams, const double *const
     const double *e = s.e + op.neurons * S;
     const int64_t *zero = starting(streams, op.prior_e);
     s.registers[SLOTS] += op.words * op.groups;
-    for (long i = 0; i < targets; i++) {
+    if (!(op.prior_e && streams.any_starting)) {
+        std::fill(errors.begin(), errors.begin() + targets * S, 0.0);
+        const long end = std::min<long>(op.skip + op.rows, targets);
+        if (op.skip < end) std::copy(e + op.skip * S, e + end * S, errors.begin() + op.skip * S);
+    } else for (long i = 0; i < targets; i++) {
         Out kept = errors.data() + i * S;
         if (i < op.skip || i >= op.skip + op.rows)
             std::fill(kept, kept + S, 0.0);
@@ -587,18 +605,21 @@ void Core::send(const Operation &op, const Streams &streams, const double *const
     const double unit = std::ldexp(1.0, static_cast<int>(s.e_frac - s.q_frac));
     const double low = ranges.low, high = ranges.high;
     int64_t limits = 0;
-    for (long j = 0; j < op.n; j++) {
-        double *partial = s.partial_q + (op.extra + j) * S, *sum = sums + j * ld;
+    const bool together = streams.all_valid && ld == S;
+    const long rows = together ? 1 : op.n, length = together ? op.n * S : S;
+    Mask valid = together ? everywhere.data() : streams.valid.data();
+    for (long j = 0; j < rows; j++) {
+        const long at = op.extra * S + j * length;
+        double *partial = s.partial_q + at, *sum = sums + j * (together ? length : ld);
         if (!op.head)
-            for (long k = 0; k < S; k++) sum[k] += partial[k];
+            for (long k = 0; k < length; k++) sum[k] += partial[k];
         if (!op.tail) {
-            std::copy(sum, sum + S, partial);
+            std::copy(sum, sum + length, partial);
             continue;
         }
-        Out q = s.q + (op.extra + j) * S;
-        Mask valid = streams.valid.data();
+        Out q = s.q + at;
         int64_t here = 0;
-        for (long k = 0; k < S; k++) {
+        for (long k = 0; k < length; k++) {
             const double value = half_up(sum[k] * unit);
             const double kept = limited(value, low, high);
             here -= kept != value ? valid[k] : 0;
@@ -627,6 +648,12 @@ void Core::learn(const Operation &op, const Streams &streams) {
             down[j] = rate - TINY;
         }
     }
+    if (S == 1 && terms == 1) {
+        for (long i = 0; i < targets; i++)
+            learn_one_stream(columns, errors[i], operand.data() + (errors[i] < 0 ? half : 0),
+                             anew, s.gradients + bank(op, pairs, i), g_rounding);
+        return;
+    }
     for (long i = 0; i < targets; i++) {
         double *e = errors.data() + i * S;
         if (terms < S)
@@ -650,7 +677,9 @@ void Core::apply(const Operation &op) {
     const auto seed = static_cast<uint32_t>(s.registers[SEED]);
     const auto step = static_cast<uint32_t>(s.registers[STEP]);
     const uint32_t key = mix(mix(seed ^ step) ^ static_cast<uint32_t>(op.n));
-    if (op.table)
+    if (op.table >= MOMENTUM_SUM)
+        count(W, op.output ? carry<true>(op, key) : carry<false>(op, key));
+    else if (op.table)
         count(W, op.output ? move<true>(op, key) : move<false>(op, key));
     else
         count(W, op.output ? change<true>(op, key) : change<false>(op, key));
@@ -714,6 +743,31 @@ template <bool DITHER> int64_t Core::change(const Operation &op, uint32_t key) {
             weights[j] = kept;
         }
         limits += here;
+    }
+    return limits;
+}
+
+// As `change`, by a sum of which part is carried on.
+template <bool DITHER> int64_t Core::carry(const Operation &op, uint32_t key) {
+    const int m = op.interval & 7, k = op.interval >> 3;
+    const double eta = std::ldexp(m, DITHER_BITS - k), unit = std::ldexp(1.0, -DITHER_BITS);
+    const double nearest = std::ldexp(1.0, DITHER_BITS - 1), share = std::ldexp(1.0, -op.rates);
+    int64_t limits = 0;
+    for (long i = 0; i < op.groups * s.machine_rows; i++) {
+        const long at = bank(op, op.words, i);
+        for (long j = 0; j < 2L * op.words; j++) {
+            double random = nearest, &sum = s.gradients[at + j], &weight = s.weights[at + j];
+            if (DITHER) {
+                const uint32_t place = static_cast<uint32_t>(i) << 16 ^ static_cast<uint32_t>(j);
+                random = static_cast<int32_t>(mix(place ^ key) >> (32 - DITHER_BITS));
+            }
+            const double step = std::floor(step_of(sum, op.table) * eta) + random;
+            const double value = std::floor(step * unit) + weight;
+            const double kept = limited(value, ranges.low, ranges.high);
+            sum = carried(sum, share);
+            limits += kept != value;
+            weight = kept;
+        }
     }
     return limits;
 }

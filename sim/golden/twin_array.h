@@ -118,6 +118,17 @@ void multiply(const Product &g, long rows, long width) {
     }
 }
 
+// Gradients of one target neuron and one stream: sums[j] += half_up(e b[j]), or = where `anew`; b
+// has TINY in it, with the sign of e.
+inline void learn_one_stream(long columns, double e, const double *__restrict b, bool anew,
+                             double *__restrict sums, const Rounding &rounding) {
+    const double start = rounding.start, unit = rounding.unit;
+    for (long j = 0; j < columns; j++) {
+        const double change = (start + e * b[j] - start) * unit;
+        sums[j] = change + (anew ? 0.0 : sums[j]);
+    }
+}
+
 // The forward product of one stream: sum over t of a[t] b[t].
 inline double dot(const double *a, const double *b, long terms) {
     Vector sum[4] = {};
@@ -126,6 +137,9 @@ inline double dot(const double *a, const double *b, long terms) {
         for (int v = 0; v < 4; v++)
             sum[v] += *reinterpret_cast<const Vector *>(a + t + LANES * v) *
                       *reinterpret_cast<const Vector *>(b + t + LANES * v);
+    for (; t + LANES <= terms; t += LANES)
+        sum[0] += *reinterpret_cast<const Vector *>(a + t) *
+                  *reinterpret_cast<const Vector *>(b + t);
     const Vector all = (sum[0] + sum[1]) + (sum[2] + sum[3]);
     double rest = 0.0;
     for (; t < terms; t++) rest += a[t] * b[t];

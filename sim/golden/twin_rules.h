@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rules of an APPLY with moments: the twin of moments.py and direction.py in this folder.
+// The rules of an APPLY: the twin of moments.py, direction.py and carried.py in this folder.
 // Integers; every name is the one it has there.
 
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 namespace twin {
 
-enum Rule { SGD, MOMENTUM, SIGN, ADAM };
+enum Rule { SGD, MOMENTUM, SIGN, ADAM, MOMENTUM_SUM, SIGN_SUM };
 
 constexpr int MOMENT_WORD = 18, FRACTION = 11, ZERO = 28, MAGNITUDE = 36, MANTISSA = 16, TAIL = 15,
               SCALE = 16, SQUARE_BITS = 7, ROOT_BITS = 6, RANDOM_BITS = 16;
@@ -20,6 +21,16 @@ constexpr int64_t MANTISSA_ONE = int64_t{1} << FRACTION;
 
 inline int bits_of(int64_t size) {  // of a number that is not negative
     return size == 0 ? 0 : 64 - __builtin_clzll(static_cast<unsigned long long>(size));
+}
+
+// What an APPLY leaves of a gradient sum, G - half_up(G / 2^k), and what it moves the weight by.
+inline double carried(double sum, double share) {
+    return sum - std::floor(sum * share + 0.5);
+}
+
+inline double step_of(double sum, int rule) {
+    if (rule != SIGN_SUM) return sum;
+    return sum > 0 ? 1 << SCALE : sum < 0 ? -(1 << SCALE) : 0;
 }
 
 struct Small {

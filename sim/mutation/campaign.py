@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,54 +18,48 @@ from antevolt.hdl.spec.errors import AntevoltError
 from antevolt.host.campaign import commit
 from antevolt.host.version import version
 from antevolt.sim.mutation import patch
+from antevolt.sim.mutation.kept import Kept, Verdict
 from antevolt.sim.mutation.netlist import mutated, tools
 from antevolt.sim.mutation.netlist_subject import NetlistSubject
-from antevolt.sim.mutation.short import MACHINE, Model, save
+from antevolt.sim.mutation.short import MACHINE, PATIENCE, Model, save
 from antevolt.sim.rtl.build import build
 
 __all__ = ["Verdict", "model_campaign", "netlist_campaign", "result"]
 
-SECONDS = 180.0  # for one mutant's process
-PATIENCE = 20_000
+SECONDS = 900.0  # for one mutant's process; a busy machine must not look like a noticed mutant
 EQUAL = "equal"
 
 Progress = Callable[[int, int], None]
 """Called with the number of mutants done and of all."""
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What became of a mutant.
-
-    killed  by what: output, memory, cycles, deadline, crash, refused (an error that says so);
-            empty for one that survived
-    where   the first difference
-    """
-
-    number: int
-    mutant: str
-    killed: str
-    where: str
-    seconds: float
-
-
 def netlist_campaign(
-    count: int, seed: int, progress: Progress | None = None, only: Sequence[int] | None = None
+    count: int,
+    seed: int,
+    progress: Progress | None = None,
+    only: Sequence[int] | None = None,
+    out: Path | None = None,
 ) -> list[Verdict]:
-    """Mutants of the netlist of `MACHINE` against the model; `only`: these numbers."""
+    """Mutants of the netlist of `MACHINE` against the model; `only`: these numbers.
+
+    out  beside it verdicts are kept as they come, and taken over by the next call (`kept.Kept`)
+    """
     library, mutants = mutated(MACHINE, count, seed)
     chosen = [m for m in mutants if only is None or m.number in only]
     with _folder() as folder:
         reference = folder / "reference.npz"
         save(reference, Model(MACHINE))
         call = ["netlist", str(library), str(reference)]
-        return _all(call, {m.number: str(m) for m in chosen}, progress)
+        kept = Kept.open(out, commit(), kind="netlist", mutants=count, seed=seed)
+        return _all(call, {m.number: str(m) for m in chosen}, progress, kept)
 
 
 def model_campaign(
-    progress: Progress | None = None, only: Sequence[int] | None = None
+    progress: Progress | None = None,
+    only: Sequence[int] | None = None,
+    out: Path | None = None,
 ) -> list[Verdict]:
-    """Mutants of the model against the netlist; `only`: these numbers, from 1."""
+    """Mutants of the model against the netlist; `only`: these numbers, from 1; `out` as above."""
     chosen = {
         n: f"{m.file}: {m.means}: `{_short(m.text)}` became `{_short(m.becomes)}`"
         for n, m in enumerate(patch.MUTANTS, 1)
@@ -77,7 +71,8 @@ def model_campaign(
     with _folder() as folder:
         reference = folder / "reference.npz"
         save(reference, NetlistSubject(library, None, PATIENCE, SECONDS))
-        return _all(["model", str(reference)], chosen, progress)
+        kept = Kept.open(out, commit(), kind="model")
+        return _all(["model", str(reference)], chosen, progress, kept)
 
 
 def result(kind: str, verdicts: list[Verdict], **settings: Any) -> dict[str, Any]:
@@ -109,20 +104,23 @@ def _folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def _all(call: list[str], mutants: dict[int, str], progress: Progress | None) -> list[Verdict]:
+def _all(
+    call: list[str], mutants: dict[int, str], progress: Progress | None, kept: Kept
+) -> list[Verdict]:
     control = _one(call, 0, "none")
     if control.killed:
         raise AntevoltError(
             f"without a mutant, model and netlist differ already ({control.killed}): "
             f"{control.where}"
         )
-    verdicts = []
-    for item in mutants.items():
-        verdict = _one(call, *item)
-        verdicts.append(verdict)
+    for done, (number, mutant) in enumerate(mutants.items(), 1):
+        before = kept.verdicts.get(number)
+        if before is None or before.mutant != mutant:
+            kept.add(_one(call, number, mutant))
         if progress is not None:
-            progress(len(verdicts), len(mutants))
-    return verdicts
+            progress(done, len(mutants))
+    kept.done()
+    return [kept.verdicts[number] for number in mutants]
 
 
 def _one(call: list[str], number: int, mutant: str) -> Verdict:

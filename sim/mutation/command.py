@@ -31,8 +31,9 @@ def command(
     """Make one mistake after another, and see whether the short comparison of netlist and model
     notices it.
 
-    Mistakes of the netlist are drawn by yosys (extra `build`); those of the model are a list. Exit
-    status: 0 when at least 90 % were noticed, 1 when not.
+    Mistakes of the netlist are drawn by yosys (extra `build`); those of the model are a list. With
+    `--out`, a run that was stopped goes on where it was, on the same commit. Exit status: 0 when at
+    least 90 % were noticed, 1 when not.
     """
     console = Console(stderr=True)
     columns = (TextColumn("mutants"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -46,9 +47,9 @@ def command(
 
         chosen = only or None
         if model:
-            found = result("model", model_campaign(advance, chosen))
+            found = result("model", model_campaign(advance, chosen, out))
         else:
-            verdicts = netlist_campaign(mutants, seed, advance, chosen)
+            verdicts = netlist_campaign(mutants, seed, advance, chosen, out)
             found = result("netlist", verdicts, seed=seed)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)

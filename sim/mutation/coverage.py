@@ -16,12 +16,12 @@ from pathlib import Path
 from antevolt.hdl.spec.errors import BadFile
 from antevolt.sim.mutation.netlist import place
 from antevolt.sim.mutation.netlist_subject import NetlistSubject
-from antevolt.sim.mutation.short import MACHINE, observe
+from antevolt.sim.mutation.short import MACHINE, PATIENCE, observe
 from antevolt.sim.rtl.build import build_verilog
 
 __all__ = ["Point", "by_file", "measure", "missed", "places", "points"]
 
-PATIENCE, DEADLINE = 20_000, 300.0
+DEADLINE = 300.0
 ARTEFACT = "$auto$verilog_backend"  # empty branches that wake up simulators, of no source
 SKIPPED = "-"
 ENTRY = re.compile(r"C '(?P<fields>.*)' (?P<count>\d+)$")

@@ -3,11 +3,12 @@
 
 `observe` drives a core and gives what it sees as named integers, of the model or of a netlist;
 two cores are equal when all of these are. Seen are output words, all memories, registers and
-cycles: after random words everywhere, after loading, after steps (both schedules, learning at every
-step and once in so many, full scale, streams that pause), and after a reset inside a step.
+cycles: after random words everywhere, after steps on random words (coefficients, states, tables,
+gradients, moments, time constants), after steps of networks (both schedules, anywhere in the
+memories, at full scale, streams that pause), in all output modes, and after a reset inside a step.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -17,19 +18,41 @@ from numpy.typing import NDArray
 
 from antevolt.hdl.spec.flags import Flag
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
-from antevolt.hdl.spec.moments import EXPONENTS, FRACTION, WORD
-from antevolt.hdl.spec.network import Network, Population, Projection
+from antevolt.hdl.spec.memory_map import (
+    DATA_BITS,
+    OUTPUT_SUM_BITS,
+    Region,
+    Register,
+    size,
+)
+from antevolt.hdl.spec.moments import SLOWEST
+from antevolt.hdl.spec.network import Network
 from antevolt.hdl.spec.program import Kind
 from antevolt.host.backend import Backend
-from antevolt.host.campaign import stress_network
-from antevolt.host.device import Device
+from antevolt.host.compile import compile
 from antevolt.host.model import NumpyBackend
-from antevolt.host.random_samples import Profile, random_batch, random_network, weights
+from antevolt.host.outputs import OutputSetting, Sent
+from antevolt.host.quantize import learns_times
+from antevolt.host.random_samples import random_batch, weights
 from antevolt.host.samples import Batch, Sizes
+from antevolt.host.schedule import schedule
 from antevolt.host.verify_worker import memories, words_of
+from antevolt.sim.mutation.cases import Case, cases, full, graph, learned, narrow, network
+from antevolt.sim.mutation.drawn import fill, moments, numbers, times
+from antevolt.sim.mutation.placed import Offsets, load, program, slow
 
-__all__ = ["MACHINE", "Model", "Observation", "Subject", "load", "observe", "save"]
+__all__ = [
+    "MACHINE",
+    "PATIENCE",
+    "Model",
+    "Observation",
+    "Subject",
+    "load_kept",
+    "observe",
+    "save",
+]
+
+Words = NDArray[np.int64]
 
 MACHINE = Machine(
     rows=2,
@@ -49,13 +72,22 @@ MACHINE = Machine(
 )
 """All that a core can have, two of what there can be two of, in memories soon looked through."""
 
+FORMATS = MACHINE.formats
 WORD_BITS = 36
 PARTS = 3  # per case
 COUNTED = (Register.BUSY, Register.STALLED_INPUT, Register.STALLED_OUTPUT, Register.SLOTS)
-RATIO = 1000.0  # most that the filters allow of one time constant over the other, nearly
-RATES = 32  # of learning, at which gradients are applied
+DRAWS = 8  # of all that a step works on
+RATES = 24  # of learning, at which gradients are applied
+AGAIN = 2  # looks at what comes of the same words
+EDGES = 0.5  # share of the gradients whose change of a weight is about to be rounded
+APPLIED = 8  # steps from look to look
+TIMINGS, TIMED = 8, 64  # draws of time constants; how many of them move in each
+SLOWEST_TAU = 50  # largest k of a rate of time constants (`host.quantize.tau_rate`)
 CHANGED = (Region.WEIGHTS, Region.GRADIENTS, Region.MOMENTS)
 """Looked at often; looking at everything takes long."""
+STATES = (Region.RATES, Region.STATE, Region.PARTNER, Region.Q, Region.OUTPUT)
+PATIENCE = 60_000
+"""Cycles without a word after which a core is taken to hang; the longest step takes a third."""
 STOP = 37  # cycles of silence after which a step that lacks inputs is reset
 
 
@@ -110,150 +142,30 @@ class Model:
         return 0
 
 
-@dataclass(frozen=True)
-class Case:
-    """A network and its samples; `percent` of the cycles the streams are held back."""
-
-    name: str
-    network: Network
-    steps: int
-    seed: int
-    profile: Profile = "normal"
-    percent: int = 0
-    alike: bool = False  # the same samples for all streams
-
-    def batch(self, machine: Machine) -> Batch:
-        """Random samples; streams start and pause more often than in a long run."""
-        net = self.network
-        sizes = Sizes(machine.total_streams, net.inputs, net.outputs, machine.formats)
-        batch = random_batch(sizes, self.steps, self.seed, self.profile)
-        rng = np.random.default_rng(self.seed)
-        starts = (rng.random(batch.flags.shape) < 0.15) * int(Flag.FIRST)
-        pauses = rng.random(batch.flags.shape) < 0.1
-        flags = (batch.flags | starts) & ~(pauses * int(Flag.VALID))
-        if self.steps > 2:
-            flags[self.steps // 2] &= ~int(Flag.LEARN)  # a step in which no stream learns
-        if self.alike:  # they saturate in the same cycle
-            batch.x[:], batch.y[:] = batch.x[:, :1], batch.y[:, :1]
-            flags[:] = flags[:, :1]
-        return Batch(batch.x, batch.y, flags)
-
-
-def _network(inputs: int, *sizes: int, **settings: object) -> Network:
-    populations = []
-    for k, n in enumerate(sizes):
-        slow = tuple(1.0 if i % 3 == 2 else 2.0 + i % 5 for i in range(n))
-        ahead = tuple(1.0 if i % 3 == 2 else 1.0 + i % 4 for i in range(n))
-        phi = "linear" if k == len(sizes) - 1 else ("tanh", "softplus")[k % 2]
-        populations.append(Population(n, phi, slow, ahead, 0.1))
-    return Network(inputs, tuple(populations), **settings)  # type: ignore[arg-type]
-
-
-def _random(seed: int, profile: Profile) -> Case:
-    """A random network that fits `MACHINE`, with constants from all over their ranges: some time
-    constants are huge, couplings and rates of learning tiny, so that all shifts come up."""
-    rng = np.random.default_rng(seed)
-    net = random_network(rng, largest=7, deepest=2)
-    populations = []
-    for population in net.populations:
-        slow = np.where(
-            rng.random(population.size) < 0.5,
-            2.0 ** rng.uniform(0.0, 24.0, population.size),
-            rng.uniform(1.0, 12.0, population.size),
-        )
-        ahead = np.where(rng.random(population.size) < 0.3, slow, rng.uniform(1.0, 6.0, slow.shape))
-        ahead = np.clip(ahead, slow / RATIO, slow * RATIO)
-        gamma = float(2.0 ** -rng.uniform(0.0, 24.0))
-        populations.append(
-            replace(
-                population, tau_m=tuple(slow.tolist()), tau_r=tuple(ahead.tolist()), gamma=gamma
-            )
-        )
-    smallest = 16 if profile == "normal" else 36
-    net = net.with_(
-        populations=tuple(populations),
-        eta=float(rng.integers(4, 8)) * 2.0 ** -float(rng.integers(3, smallest)),
-        beta=float(2.0 ** rng.uniform(-12.0, 2.0)),
-    )
-    return Case(f"random {seed}", net, 50, seed, profile, percent=int(rng.integers(0, 30)))
-
-
-def _graph() -> Network:
-    """Traces of two time constants, a loop, a skip, backward weights of both kinds, a softmax."""
-    traced = Population(5, "tanh", (1.0, 1.0, 1.0, 3.0, 3.0), rule="trace", g=0.75)
-    hidden = Population(3, "sigmoid", 2.0, rule="instantaneous")
-    output = Population(3, "linear", rule="instantaneous")
-    return Network(
-        3,
-        (traced, hidden, output),
-        (
-            Projection(0, 1),
-            Projection(1, 1, bias=False),
-            Projection(1, 2, backward="learned"),
-            Projection(0, 2, bias=False),
-            Projection(2, 3, backward="fixed"),
-        ),
-        cost="cross_entropy",
-        softmax_gain=3.0,
-        tau_z=4.0,
-        eta=2.0**-4,
-        seed=5,
-    )
-
-
-def _learned(network: Network) -> Network:
-    """The same with time constants that learn, where its rules allow it."""
-    populations = tuple(
-        replace(population, eta_tau_m=0.5, eta_tau_r=0.25)
-        for population in network.populations[:-1]
-    )
-    return network.with_(populations=(*populations, network.populations[-1]))
-
-
-def cases() -> tuple[Case, ...]:
-    """In the order they run; the last one after the reset."""
-    one = _network(3, 5, 4, 3, eta=2.0**-4, seed=0x1234ABCD)
-    other = _network(4, 3, 6, 2, schedule="parallel", apply_every=3, eta=2.0**-4, seed=7)
-    single = _network(1, 2, 1, eta=2.0**-3, seed=3)
-    return (
-        Case("sequential", one, 12, 1),
-        Case("parallel", other, 13, 2, percent=60),
-        Case("full scale", stress_network(), 12, 3, "stress"),
-        Case("full scale, alike", stress_network(), 40, 5, "stress", alike=True),
-        Case("small", single, 6, 4, percent=90),
-        Case("graph", _graph(), 14, 6, percent=20),
-        Case("graph, parallel", _graph().with_(schedule="parallel", tau_z=None), 14, 7),
-        Case("momentum", one.with_(optimizer="momentum", momentum=0.75), 10, 8),
-        Case("sign", one.with_(optimizer="sign", momentum=0.875, eta=2.0**-7), 10, 9, percent=30),
-        Case("adam", other.with_(optimizer="adam", eta=2.0**-7), 21, 10),
-        Case("adam, full scale", stress_network().with_(optimizer="adam"), 12, 11, "stress"),
-        Case("time constants", _learned(one), 16, 12, percent=20),
-        Case("time constants, full scale", _learned(one), 12, 13, "stress"),
-        *(_random(seed, "normal") for seed in range(11, 15)),
-        *(_random(seed, "stress") for seed in range(15, 18)),
-        Case("after reset", one, 6, 5, percent=20),
-    )
-
-
 def observe(subject: Subject) -> Iterator[Observation]:
     """What the core shows, in order; whoever finds a difference need not go on."""
     backend = subject.backend
     *before, after = cases()
     yield from _scattered(subject, 1)
-    for case in before:
-        yield from _run(subject, case)
-    yield from _counting(subject, before[0])
+    yield from _run(subject, before[0])
+    yield from _drawn(subject)
     for n in range(RATES):
-        yield from _applying(subject, before[0].network, n)
+        yield from _applying(subject, n)
+    yield from _timing(subject)
+    for case in before[1:]:
+        yield from _run(subject, case)
+    yield from _outputs(subject)
+    yield from _counting(subject, before[0])
     net = after.network
     x, _ = after.batch(backend.machine).words(backend.machine.formats)
     subject.interrupt(x[: net.inputs + 1])
     yield Observation("registers after a reset", "memory", _registers(backend))
     yield from _scattered(subject, 2)
     yield from _run(subject, after)
+    yield from _look(backend, "at the end", Region)
 
 
-def _registers(backend: Backend) -> NDArray[np.int64]:
+def _registers(backend: Backend) -> Words:
     """Without those that count cycles."""
     found = backend.read(Region.REGISTERS, 0, 0, size(backend.machine, Region.REGISTERS)[1])
     timed = (Register.CYCLES, Register.BUSY, Register.STALLED_INPUT, Register.STALLED_OUTPUT)
@@ -261,77 +173,171 @@ def _registers(backend: Backend) -> NDArray[np.int64]:
     return found
 
 
+def _learns(network: Network) -> bool:
+    """Some of its time constants do."""
+    return any(map(learns_times, network.populations))
+
+
+def _look(backend: Backend, name: str, regions: Iterable[Region]) -> Iterator[Observation]:
+    for region in regions:
+        found = _registers(backend) if region == Region.REGISTERS else words_of(backend, region)
+        yield Observation(f"{name}, {region.name}", "memory", found)
+
+
+def _steps(subject: Subject, network: Network, seed: int, more: Flag, steps: int = 1) -> Words:
+    """The outputs of steps with random samples and flags; `more`: those that all streams have with
+    every other seed."""
+    backend = subject.backend
+    sizes = Sizes(backend.machine.total_streams, network.inputs, network.outputs, FORMATS)
+    batch = random_batch(sizes, steps, seed, "stress" if seed % 3 == 0 else "normal")
+    if seed % 2:
+        batch.flags[:] |= int(more)
+    x, y = batch.words(FORMATS)
+    return backend.run(x, y, steps, sizes.streams * sizes.outputs)
+
+
+def _drawn(subject: Subject) -> Iterator[Observation]:
+    """Steps on random words: coefficients, states, errors and tables that no network comes to."""
+    backend = subject.backend
+    parallel = graph().with_(schedule="parallel", tau_z=None)
+    kinds = (narrow(), narrow().with_(schedule="parallel"), learned(narrow()), graph(), parallel)
+    for n in range(DRAWS):
+        rng, net = np.random.default_rng(n), kinds[n % len(kinds)]
+        image = compile(net, MACHINE)
+        offsets, shared = Offsets.room(image).drawn(rng), image.layout.shared
+        load(backend, image, weights(net, n), offsets, clean=False)
+        copies = [number for name, number in shared.items() if name == "copy"]
+        fill(backend, rng, [offsets.coefficients + number for number in copies])
+        if _learns(net):
+            backend.write(Region.TIMES, 0, 0, times(rng, MACHINE.state_depth, DATA_BITS))
+        for again in range(AGAIN):
+            every, done = int(rng.choice([1, 1000])), int(rng.integers(0, 2))
+            backend.write(Region.REGISTERS, 0, Register.APPLY_EVERY, [every, done])
+            name = f"random states {n}, step {again}"
+            out = _steps(subject, net, AGAIN * n + again, Flag.VALID)
+            yield Observation(f"{name}, outputs", "output", out)
+            yield from _look(backend, name, (*STATES, *CHANGED, Region.REGISTERS))
+        if _learns(net):
+            yield from _look(backend, name, (Region.COEFFICIENTS, Region.TIMES))
+
+
+def _outputs(subject: Subject) -> Iterator[Observation]:
+    """All output modes, from sums of every size."""
+    backend, rng = subject.backend, np.random.default_rng(1)
+    net = network(2, 4, 5, eta=2.0**-4)
+    image = compile(net, MACHINE)
+    sizes = Sizes(MACHINE.total_streams, net.inputs, net.outputs, FORMATS)
+    for n, mode in enumerate(("last", "sum", "argmax", "every", "none", "sum", "argmax")):
+        load(backend, image, weights(net, n), Offsets.room(image).drawn(rng), clean=False)
+        setting = OutputSetting(mode, 3, int(rng.integers(0, 20)) if n else 31)
+        setting.write(backend)
+        units, count = size(MACHINE, Region.SUMS)
+        for unit in range(units):
+            sums = numbers(rng, OUTPUT_SUM_BITS, count)
+            backend.write(Region.SUMS, unit, 0, np.where(rng.random(count) < 0.5, sums, ~sums))
+        batch = random_batch(sizes, 9, n, "stress" if n > 4 else "normal")
+        batch.flags[rng.random(batch.flags.shape) < 0.4] |= int(Flag.LAST)
+        counts = Sent.read(backend).words(batch.flags, sizes.outputs)
+        x, y = batch.words(FORMATS)
+        out = backend.run(x, y, batch.steps, sizes.streams * sizes.outputs, int(counts.sum()))
+        yield Observation(f"outputs {n}, {mode}", "output", out)
+        yield from _look(backend, f"outputs {n}, {mode}", (Region.SUMS, Region.REGISTERS))
+
+
 def _counting(subject: Subject, case: Case) -> Iterator[Observation]:
-    """Single steps with large numbers in the registers that decide when to apply."""
+    """Single steps with large numbers in the registers that decide when to apply, and when outputs
+    are due."""
     backend, net = subject.backend, case.network
     batch, rng = case.batch(backend.machine), np.random.default_rng(case.seed)
-    Device("compared", backend).load(net, weights(net, case.seed))
-    for n in range(case.steps):
-        every = int(rng.integers(1 << 31, 1 << 32))
+    load(backend, compile(net, MACHINE), weights(net, case.seed), Offsets())
+
+    def nearly(every: int) -> int:
+        """So many that with one more they are enough, or too few by a power of two."""
         off = int(rng.integers(-1, 2)) << int(rng.integers(0, 31))
-        learned = min(max(every - 1 + off, 0), (1 << 32) - 2)
-        step, seed = (int(number) for number in rng.integers(0, 1 << 32, 2))
-        backend.write(Region.REGISTERS, 0, Register.STEP, [step, seed, every, learned])
-        one = Batch(batch.x[n : n + 1], batch.y[n : n + 1], batch.flags[n : n + 1])
-        x, y = one.words(backend.machine.formats)
-        out = backend.run(x, y, 1, backend.machine.total_streams * net.outputs)
-        yield Observation(f"counting, step {n}, outputs", "output", out)
-        yield Observation(f"counting, step {n}, registers", "memory", _registers(backend))
-        found = words_of(backend, Region.WEIGHTS)
-        yield Observation(f"counting, step {n}, weights", "memory", found)
+        return min(max(every - 1 + off, 0), (1 << 32) - 2)
 
-
-def _applying(subject: Subject, net: Network, n: int) -> Iterator[Observation]:
-    """A step that applies gradients written by the host: half of them of any size, half where one
-    more or less decides how the change of a weight is rounded; every other time by moments."""
-    backend, rng = subject.backend, np.random.default_rng(n)
-    machine = backend.machine
-    eta = float(rng.integers(4, 8)) * 2.0 ** -(4.0 + 2 * n + n % 2)
-    own = net.with_(eta=eta, apply_every=1 + n % 4 // 3, seed=n)
-    if n % 2:
-        rule = ("adam", "momentum", "adam", "sign")[n // 2 % 4]
-        own = own.with_(
-            optimizer=rule,
-            eta=float(rng.integers(4, 8)) * 2.0 ** -float(rng.integers(3, 16)),
-            momentum=1 - 2.0 ** -float(rng.integers(1, 8)),
-            momentum2=1 - 2.0 ** -float(rng.integers(1, 12)),
+    for n in range(2 * case.steps):
+        step, seed, every, due = (int(number) for number in rng.integers(1 << 31, 1 << 32, 4))
+        backend.write(
+            Region.REGISTERS, 0, Register.STEP, [step << n % 2, seed, every, nearly(every)]
         )
-    device = Device("compared", backend)
-    device.load(own, weights(own, n))
-    op = next(op for op in device.image.operations if op.kind == Kind.APPLY)
-    units, words = size(machine, Region.GRADIENTS)
-    top = 1 << (machine.formats.g.width - 2)  # half the range: what the step itself adds fits
+        backend.write(Region.REGISTERS, 0, Register.OUTPUT_EVERY, [due, nearly(due)])
+        at = n % case.steps
+        one = Batch(batch.x[at : at + 1], batch.y[at : at + 1], batch.flags[at : at + 1])
+        count = int(Sent.read(backend).words(one.flags, net.outputs).sum())
+        x, y = one.words(FORMATS)
+        out = backend.run(x, y, 1, MACHINE.total_streams * net.outputs, count)
+        yield Observation(f"counting, step {n}, outputs", "output", out)
+        yield from _look(backend, f"counting, step {n}", (Region.REGISTERS, Region.WEIGHTS))
+
+
+def _applying(subject: Subject, n: int) -> Iterator[Observation]:
+    """Steps that apply gradients written by the host to all weights there are, and make no new
+    ones: two times of three by moments; else half of them where one more or less decides how the
+    change of a weight is rounded."""
+    backend, rng = subject.backend, np.random.default_rng(n)
+    eta = float(rng.integers(4, 8)) * 2.0 ** -(4.0 + 2 * n + n % 2)
+    own = full().with_(eta=eta, apply_every=1 + n // 3 % 2, seed=n)
+    if n % 3:
+        own = own.with_(
+            optimizer=("adam", "momentum", "adam", "sign")[n // 3 % 4],
+            eta=float(rng.integers(4, 8)) * 2.0 ** -float(rng.integers(3, 16)),
+            momentum=1 - 2.0 ** -float(rng.integers(0, SLOWEST + 1)),
+            momentum2=1 - 2.0 ** -float(rng.integers(0, SLOWEST + 1)),
+        )
+    image = compile(own, MACHINE)
+    kept = [op for op in image.operations if op.kind != Kind.BACK]
+    steps = schedule(kept, MACHINE).operations
+    load(backend, image, weights(own, n), Offsets(), steps, clean=False)
+    op = next(op for op in image.operations if op.kind == Kind.APPLY)
+    units, words = size(MACHINE, Region.GRADIENTS)
+    top = 1 << (FORMATS.g.width - 1)
     for unit in range(units):
         change = rng.integers(-600, 600, words)
         edge = ((2 * change + 1) << op.eta_k) // (2 * op.eta_m) + rng.integers(-1, 2, words)
-        wild = rng.integers(-top, top, words) >> rng.integers(0, machine.formats.g.width, words)
-        chosen = np.where(rng.random(words) < 0.5, edge, wild)
-        backend.write(Region.GRADIENTS, unit, 0, np.clip(chosen, -top, top - 1))
-    for unit in range(size(machine, Region.MOMENTS)[0] if n % 2 else 0):
-        backend.write(Region.MOMENTS, unit, 0, _moments(machine, rng))
-    backend.write(Region.REGISTERS, 0, Register.APPLY_EVERY, [1, 1])  # and one step has learned
-    sizes = Sizes(machine.total_streams, own.inputs, own.outputs, machine.formats)
-    batch = random_batch(sizes, 1, n)
-    batch.flags[:] = int(Flag.VALID | Flag.TARGET_VALID)
-    batch.flags[0, 0] |= int(Flag.LEARN) * (n % 2)
-    x, y = batch.words(machine.formats)
-    out = backend.run(x, y, 1, machine.total_streams * own.outputs)
-    yield Observation(f"applying {n}, outputs", "output", out)
-    for region in CHANGED:
-        found = words_of(backend, region)
-        yield Observation(f"applying {n}, {region.name}", "memory", found)
+        wild = numbers(rng, FORMATS.g.width, words)
+        gradients = np.clip(
+            np.where(rng.random(words) < EDGES * (n % 3 == 0), edge, wild), -top, top - 1
+        )
+        backend.write(Region.GRADIENTS, unit, 0, gradients)
+        if n % 3:
+            rates = (op.rates, op.neurons)
+            backend.write(Region.MOMENTS, unit, 0, moments(rng, MACHINE, gradients, rates))
+    for again in range(AGAIN):
+        step, seed = (int(number) for number in rng.integers(0, 1 << 32, 2))
+        backend.write(Region.REGISTERS, 0, Register.STEP, [step, seed, 0])  # due in every step
+        name = f"applying {n}, part {again}"
+        out = _steps(subject, own, AGAIN * n + again, Flag.LEARN, APPLIED)
+        yield Observation(f"{name}, outputs", "output", out)
+        yield from _look(backend, name, (*CHANGED, Region.REGISTERS))
 
 
-def _moments(machine: Machine, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Moment words of a row as an APPLY could leave them: of any size, some of them zero."""
-    _, words = size(machine, Region.MOMENTS)
-    total = np.zeros(words, dtype=np.int64)
-    for which, bits in enumerate(EXPONENTS):
-        exponent = rng.integers(0, 1 << bits, words)
-        fraction = rng.integers(0, 1 << FRACTION, words)
-        sign = rng.integers(0, 2, words) << (WORD - 1) if which == 0 else 0
-        total |= np.where(exponent == 0, 0, exponent << FRACTION | fraction | sign) << WORD * which
-    return total
+def _timing(subject: Subject) -> Iterator[Observation]:
+    """Steps that move time constants of any size by sums of any size, at any rate."""
+    backend, net = subject.backend, learned(network(3, 5, 4, 3, seed=4))
+    image = compile(net, MACHINE)
+    first = next(n for n, op in enumerate(image.operations) if op.kind == Kind.TIMES)
+    load(backend, image, weights(net, 4), Offsets())
+    for n in range(TIMINGS):
+        rng = np.random.default_rng(n)
+        m_rate, r_rate = (
+            int(rng.choice([0, 4, 5, 6, 7])) | int(rng.integers(0, SLOWEST_TAU + 1)) << 3
+            for _ in range(2)
+        )
+        start = int(rng.integers(0, MACHINE.state_depth - TIMED + 1))
+        own = list(image.operations)
+        own[first] = replace(
+            own[first], n=TIMED, weights=start, interval=m_rate, words=r_rate, output=n % 2
+        )
+        backend.write(Region.PROGRAM, 0, 0, program(schedule(own, MACHINE).operations))
+        backend.write(Region.TIMES, 0, 0, times(rng, MACHINE.state_depth, DATA_BITS))
+        backend.write(Region.REGISTERS, 0, Register.APPLY_EVERY, [1, 1])
+        out = _steps(subject, net, n, Flag.VALID)
+        yield Observation(f"timing {n}, outputs", "output", out)
+        for region, words in ((Region.TIMES, 4), (Region.COEFFICIENTS, 8)):
+            found = backend.read(region, 0, words * start, words * TIMED)
+            yield Observation(f"timing {n}, {region.name}", "memory", found)
+    yield from _look(backend, "timing", (Region.TIMES, Region.COEFFICIENTS))
 
 
 def _scattered(subject: Subject, seed: int) -> Iterator[Observation]:
@@ -350,10 +356,10 @@ def _scattered(subject: Subject, seed: int) -> Iterator[Observation]:
 def _run(subject: Subject, case: Case) -> Iterator[Observation]:
     backend, net = subject.backend, case.network
     machine = backend.machine
-    batch = case.batch(machine)
-    Device("compared", backend).load(net, weights(net, case.seed, case.profile))
-    for kind in range(len(KINDS)):
-        backend.write(Region.REGISTERS, 0, Register.SATURATED + kind, [0])
+    batch, image = case.batch(machine), compile(net, machine)
+    operations = slow(image, np.random.default_rng(case.seed)) if case.slow else None
+    given = weights(net, case.seed, case.profile)
+    load(backend, image, given, case.offsets(image), operations)
     for number in COUNTED:
         backend.write(Region.REGISTERS, 0, number, [0])
     clock = subject.clock_error()
@@ -373,11 +379,11 @@ def _run(subject: Subject, case: Case) -> Iterator[Observation]:
         if not case.percent:
             counts += [inputs, taken]
         yield Observation(f"{name}, cycles", "cycles", np.array(counts))
-        for region in CHANGED:
-            yield Observation(f"{name}, {region.name}", "memory", words_of(backend, region))
-    found = memories(backend)
-    for region in Region:
-        yield Observation(f"{case.name}, {region.name}", "memory", found[region])
+        changed = CHANGED if net.optimizer != "sgd" else CHANGED[:-1]
+        yield from _look(backend, name, (*changed, Region.REGISTERS))
+    subject.stall(0, case.seed)
+    more = (Region.COEFFICIENTS, Region.TIMES) if _learns(net) else ()
+    yield from _look(backend, case.name, (*STATES, *more))
     off = subject.clock_error() - clock
     yield Observation(f"{case.name}, the register CYCLES", "cycles", np.array([off]))
 
@@ -389,7 +395,7 @@ def save(path: Path, subject: Subject) -> int:
     return sum(numbers.size for numbers in seen.values())
 
 
-def load(path: Path) -> dict[str, NDArray[np.int64]]:
+def load_kept(path: Path) -> dict[str, NDArray[np.int64]]:
     """What `save` kept, by the name of the observation."""
     with np.load(path, allow_pickle=False) as file:
         return {name.split("|", 1)[1]: file[name] for name in file.files}

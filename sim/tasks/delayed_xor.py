@@ -10,6 +10,11 @@ membrane, and u <- u + (s - u) / tau_m forgets: after T steps the share exp(-T /
 what a cue did, whatever the weights, and a chain of L of them keeps no more than a polynomial of
 degree L - 1 times that. So the outputs after two different cues come together, until nothing but
 rounding, an LSB or two, is left between them. A loop has states that stay by themselves.
+
+This one forgets, too, when it begins: each neuron keeps `hold` of itself from step to step. It has
+to learn to remember, by the local rule. Errors do not go round the loop (`loop_errors`): there they
+would meet rates of later steps than those that caused them, and grow. Without them the weights of
+the loop learn what back-propagation through time says that is cut off after one step.
 """
 
 from dataclasses import dataclass
@@ -40,22 +45,30 @@ class Settings(TaskSettings):
     """What a run depends on, besides its seed.
 
     loop     a projection from the first hidden population to itself
+    loop_learns  its weights change
+    loop_errors  it hands errors back; else backward weights of its own, all zero, keep them out
+    hold, reach  its start: `hold` times the identity and a normal matrix of spectral radius `reach`
+    cue      factor of the first weights of the inputs
     slow     largest tau_m of the first hidden population, steps; 0: all are instantaneous
     first, second  neurons of the hidden populations
     eta      of the optimizer `sign`, at the start; it falls to zero by half a cosine
     """
 
-    epochs: int = 60
+    epochs: int = 40
     rule: Literal["trace", "gle", "instantaneous"] = "instantaneous"
     loop: bool = True
+    loop_learns: bool = True
+    loop_errors: bool = False
     slow: float = 0.0
     first: int = 24
     second: int = 16
     streams: int = 16
     apply_every: int = 10
-    eta: float = 2e-3
+    eta: float = 5e-4
     beta: float = 4.0
-    reach: float = 0.9
+    hold: float = 0.9
+    reach: float = 0.05
+    cue: float = 2.0
 
 
 def network(settings: Settings, seed: int) -> Network:
@@ -65,7 +78,10 @@ def network(settings: Settings, seed: int) -> Network:
     if settings.slow:
         tau_m = tuple(np.geomspace(1.0, settings.slow, settings.first).tolist())
         tau_r = 1.0
-    loop = (Projection(1, 1, bias=False),) if settings.loop else ()
+    loop: tuple[Projection, ...] = ()
+    if settings.loop:
+        backward: Literal["transpose", "fixed"] = "transpose" if settings.loop_errors else "fixed"
+        loop = (Projection(1, 1, bias=False, learn=settings.loop_learns, backward=backward),)
     return Network(
         inputs=2,
         populations=(
@@ -98,12 +114,15 @@ def machine(settings: Settings) -> Machine:
 
 
 def start(settings: Settings, seed: int) -> Parameters:
-    """Of U(-1.7, 1.7) / sqrt(inputs); the loop normal, its spectral radius about `reach`."""
+    """Of U(-1.7, 1.7) / sqrt(inputs), but for the loop and the weights of the cues."""
     drawn = network(settings, seed).random_parameters(seed, gain=1.7)
+    drawn["0.weight"] *= settings.cue
+    n = settings.first
     if settings.loop:
-        n = settings.first
         loop = np.random.default_rng((seed, 1)).normal(size=(n, n)) / np.sqrt(n)
-        drawn["1.weight"] = settings.reach * loop
+        drawn["1.weight"] = settings.hold * np.eye(n) + settings.reach * loop
+    if "1.backward" in drawn:
+        drawn["1.backward"] = np.zeros((n, n))
     return drawn
 
 
@@ -153,7 +172,7 @@ def _right(core: Device, settings: Settings, rng: np.random.Generator, steps: in
 
 
 def _look(core: Device, settings: Settings, seed: int, epoch: int) -> Record:
-    looked = (epoch + 1) % 10 == 0 or epoch + 1 == settings.epochs
+    looked = (epoch + 1) % 5 == 0 or epoch + 1 == settings.epochs
     rng = np.random.default_rng((seed, epoch, 1))
     return {"valid": _right(core, settings, rng, STEPS) if looked else None}
 
@@ -167,6 +186,18 @@ OPTIONS = (
     epochs_option(OF.epochs),
     rule_option(OF.rule, help="Of the first hidden population."),
     click.option("--loop/--no-loop", default=OF.loop, show_default=True, help="From it to itself."),
+    click.option(
+        "--loop-learns/--loop-frozen",
+        default=OF.loop_learns,
+        show_default=True,
+        help="Whether its weights change.",
+    ),
+    click.option(
+        "--loop-errors/--no-loop-errors",
+        default=OF.loop_errors,
+        show_default=True,
+        help="Whether it hands errors back.",
+    ),
     click.option(
         "--slow",
         type=click.FloatRange(0, 2000),
@@ -183,11 +214,25 @@ OPTIONS = (
     click.option("--eta", type=float, default=OF.eta, show_default=True, help="At the start."),
     click.option("--beta", type=float, default=OF.beta, show_default=True),
     click.option(
+        "--hold",
+        type=float,
+        default=OF.hold,
+        show_default=True,
+        help="What a neuron of the loop keeps of itself from step to step, at the start.",
+    ),
+    click.option(
         "--reach",
         type=float,
         default=OF.reach,
         show_default=True,
-        help="Of the loop's start.",
+        help="Spectral radius of the other weights of the loop, at the start.",
+    ),
+    click.option(
+        "--cue",
+        type=float,
+        default=OF.cue,
+        show_default=True,
+        help="Factor of the first weights of the inputs.",
     ),
 )
 

@@ -51,6 +51,7 @@ class Settings(TaskSettings):
     held     training utterances of each speaker that are not learned but looked at: all settings
              were chosen on them; none are held back in a run that counts
     noise    standard deviation of what is added to the inputs, new in each epoch
+    shift    the same of what is added to a channel throughout an utterance
     streams  utterances at a time
     eta      of the optimizer `sign`, at the start; it falls to zero by half a cosine
     """
@@ -59,6 +60,7 @@ class Settings(TaskSettings):
     hidden: int = 48
     held: int = 0
     noise: float = 0.3
+    shift: float = 0.3
     streams: int = 9
     eta: float = 2e-3
     beta: float = 4.0
@@ -134,8 +136,9 @@ def _drawn(settings: Settings, seed: int, epoch: int) -> Utterances:
     rng, given = np.random.default_rng((seed, epoch)), _parts(settings)[0]
     given = given.take(rng.permutation(len(given)))
     there = (np.arange(LENGTH) < given.lengths[:, None])[..., None]
-    noisy = given.x + settings.noise * rng.normal(size=given.x.shape) * there
-    return Utterances(noisy, given.lengths, given.y)
+    added = settings.noise * rng.normal(size=given.x.shape)
+    added += settings.shift * rng.normal(size=(len(given), 1, CHANNELS))
+    return Utterances(given.x + added * there, given.lengths, given.y)
 
 
 def _right(settings: Settings, given: Samples, outputs: NDArray[Any], count: int) -> float:
@@ -197,6 +200,7 @@ OPTIONS = (
         help="Of each speaker's 30 training utterances, held back to choose settings on.",
     ),
     click.option("--noise", type=click.FloatRange(0), default=OF.noise, show_default=True),
+    click.option("--shift", type=click.FloatRange(0), default=OF.shift, show_default=True),
     click.option("--streams", type=click.IntRange(1, 64), default=OF.streams, show_default=True),
     click.option("--eta", type=float, default=OF.eta, show_default=True, help="At the start."),
     click.option("--beta", type=float, default=OF.beta, show_default=True),

@@ -18,6 +18,7 @@ from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Parameters, Population
 from antevolt.host.device import Device
+from antevolt.sim.tasks.mnist1d_cosine import cosines
 from antevolt.sim.tasks.mnist1d_data import (
     CLASSES,
     LENGTH,
@@ -61,6 +62,10 @@ class Settings(TaskSettings):
     beta, g    scales of the error at the output and in each hidden population. They keep errors,
                which shrink on their way down, inside the words; sign and adam see no scale
     momentum   of the optimizer;  slow  largest tau_m, in steps; half of the slow neurons have half
+    kappa      the most that an error filter of rule `gle` amplifies; None: tau_m/tau_r of each
+    tau_z      of the leaky logits, steps; 0: errors come from the instantaneous logits
+    reset      streams start anew with each sequence
+    cosines    compare gradients with the exact ones at each look at `valid`
     """
 
     rule: Literal["trace", "gle", "instantaneous"] = "trace"
@@ -80,6 +85,10 @@ class Settings(TaskSettings):
     g: float = 1.0
     momentum: float = 1 - 2.0**-3
     slow: float = 4.0
+    kappa: float | None = None
+    tau_z: float = 8.0
+    reset: bool = True
+    cosines: bool = False
 
     @property
     def batches(self) -> int:
@@ -99,6 +108,12 @@ class Settings(TaskSettings):
         """Whether `valid` is looked at after an epoch, counted from 0."""
         return (epoch + 1) % self.every == 0 or epoch + 1 == self.epochs
 
+    def first(self, sequences: int) -> NDArray[np.bool_]:
+        """Of the steps of so many sequences of a stream: whether a sequence begins anew."""
+        steps = np.arange(sequences * LENGTH)
+        found: NDArray[np.bool_] = (steps % LENGTH == 0) & (self.reset | (steps == 0))
+        return found
+
 
 def network(settings: Settings, seed: int) -> Network:
     """The first hidden population is linear, as in the recipe; equal neurons stand together."""
@@ -106,14 +121,19 @@ def network(settings: Settings, seed: int) -> Network:
     for k, size in enumerate(settings.hidden):
         tau_m, tau_r = fast_and_leaky(size, settings.slow)
         phi = "tanh" if k else "linear"
-        hidden.append(Population(size, phi, tau_m, tau_r, rule=settings.rule, g=settings.g))
+        kappa = None
+        if settings.kappa is not None:
+            kappa = tuple(min(m / r, settings.kappa) for m, r in zip(tau_m, tau_r, strict=True))
+        hidden.append(
+            Population(size, phi, tau_m, tau_r, rule=settings.rule, g=settings.g, kappa=kappa)
+        )
     return Network(
         inputs=1,
         populations=(*hidden, Population(CLASSES, "linear", rule="instantaneous")),
         beta=settings.beta,
         cost="cross_entropy",
         softmax_gain=4.0,
-        tau_z=8.0,
+        tau_z=settings.tau_z or None,
         optimizer=settings.optimizer,
         momentum=settings.momentum,
         momentum2=1 - 2.0**-7,
@@ -155,12 +175,12 @@ def _varied(
     return train.x[order] * factor + tilt * np.linspace(-1, 1, LENGTH), train.y[order]
 
 
-def _accuracy(core: Device, split: Split) -> float:
+def _accuracy(core: Device, settings: Settings, split: Split) -> float:
     """The share of sequences whose largest sum of logits is that of their class."""
     streams = core.machine.total_streams
     missing = -len(split) % streams
     x = np.concatenate([split.x, np.zeros((missing, LENGTH))])
-    first = np.arange(len(x) // streams * LENGTH) % LENGTH == 0
+    first = settings.first(len(x) // streams)
     outputs = core.predict(stepwise(x[..., None], streams), first=first)
     sums = _sums(outputs).reshape(-1, CLASSES)
     return float((sums[: len(split)].argmax(axis=1) == split.y).mean())
@@ -173,7 +193,7 @@ def samples(settings: Settings, seed: int, epoch: int) -> Samples:
     return Samples(
         stepwise(x[..., None], settings.streams),
         stepwise(targets, settings.streams),
-        first=np.arange(settings.steps) % LENGTH == 0,
+        first=settings.first(settings.batches),
     )
 
 
@@ -188,7 +208,10 @@ def _learned(
 def _look(core: Device, settings: Settings, seed: int, epoch: int) -> Record:
     looked = settings.looks(epoch)
     valid = valid_split().head(settings.valid)
-    return {"valid": _accuracy(core, valid) if looked else None}
+    found: Record = {"valid": _accuracy(core, settings, valid) if looked else None}
+    if settings.cosines and looked:
+        found["cosine"] = cosines(core, valid)
+    return found
 
 
 def _sums(outputs: NDArray[Any]) -> NDArray[Any]:
@@ -209,6 +232,8 @@ def settings_of(
     settings = Settings(optimizer=optimizer, eta=rate, word=int(word), **options)
     if settings.train < settings.streams:
         raise BadInput(f"{settings.train} sequences do not fill {settings.streams} streams once")
+    if settings.kappa is not None and settings.rule != "gle":
+        raise BadInput(f"kappa is for rule gle; errors of rule {settings.rule} have none")
     return settings
 
 
@@ -275,6 +300,29 @@ OPTIONS = (
     click.option(
         "--gain", "g", type=float, default=OF.g, show_default=True, help="g of each layer."
     ),
+    click.option(
+        "--kappa",
+        type=click.FloatRange(0),
+        help="The most that an error filter of rule gle amplifies. [default: tau_m / tau_r]",
+    ),
+    click.option(
+        "--tau-z",
+        type=click.FloatRange(0),
+        default=OF.tau_z,
+        show_default=True,
+        help="Of the leaky logits, steps; 0: errors from the instantaneous ones.",
+    ),
+    click.option(
+        "--reset/--no-reset",
+        default=OF.reset,
+        show_default=True,
+        help="Streams start anew with each sequence.",
+    ),
+    click.option(
+        "--cosines",
+        is_flag=True,
+        help="At each look: cosine of the core's gradient with the exact one, by projection.",
+    ),
 )
 
 MNIST1D = Task(
@@ -283,6 +331,7 @@ MNIST1D = Task(
     title=lambda s: f"MNIST-1D, rule {s.rule}, {s.optimizer}, {s.word} bits",
     measure="accuracy",
     series=("train", "valid"),
+    profile="cosine",
     settings=settings_of,
     options=OPTIONS,
     network=network,
@@ -291,11 +340,11 @@ MNIST1D = Task(
     samples=samples,
     learned=_learned,
     look=_look,
-    test=lambda core, settings, seed: _accuracy(core, test_split().head(settings.test)),
+    test=lambda core, settings, seed: _accuracy(core, settings, test_split().head(settings.test)),
     more={
         "fresh": (
             "Also classify 10,000 sequences of another generator seed, once.",
-            lambda core, settings, seed: _accuracy(core, fresh_split()),
+            lambda core, settings, seed: _accuracy(core, settings, fresh_split()),
         )
     },
     steps=lambda settings: settings.steps,

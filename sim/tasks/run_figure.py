@@ -26,7 +26,9 @@ def draw(path: Path, task: Task, settings: Settings, runs: Sequence[Mapping[str,
     """Write a PNG to `path`; `runs` are records of `run.learn`. Raises OSError."""
     figure = Figure(figsize=(8, 4.8), layout="constrained")
     FigureCanvasAgg(figure)
-    panel = figure.subplots()
+    profiles = [run for run in runs if any(task.profile in e for e in run["epochs"])]
+    panels = figure.subplots(1, 2 if profiles else 1, squeeze=False)[0]
+    panel = panels[0]
     scale = 1 if task.logarithmic else 100
     for k, run in enumerate(runs):
         colour, epochs = COLOURS[k % len(COLOURS)], run["epochs"]
@@ -61,4 +63,25 @@ def draw(path: Path, task: Task, settings: Settings, runs: Sequence[Mapping[str,
         panel.set(ylabel=f"{task.measure} / %", ylim=(0, 101))
     if runs:
         panel.legend(loc="best", fontsize=8)
+    if profiles:
+        _draw_profile(panels[1], task.profile, profiles[0])
     figure.savefig(path, dpi=150)
+
+
+def _draw_profile(panel: Any, name: str, run: Mapping[str, Any]) -> None:
+    """What an epoch has one figure of for each projection, in the first run that has it."""
+    there = [e for e in run["epochs"] if name in e]
+    count = len(there[0][name])
+    for k in range(count):
+        panel.plot(
+            [e["epoch"] for e in there],
+            [e[name][k] for e in there],
+            color=COLOURS[k % len(COLOURS)],
+            linestyle="-" if k < len(COLOURS) else "--",
+            marker="o",
+            markersize=3,
+            label=f"projection {k}",
+        )
+    panel.set(xlabel="epoch", title=f"{name}, seed {run['seed']}", ylim=(None, 1.01))
+    panel.grid(alpha=0.3)
+    panel.legend(loc="best", fontsize=8)

@@ -94,6 +94,7 @@ class Task:
     rate      learning rate of an epoch, or None: the network's
     measure   what `test` is, in words;  shown  writes it;  series  figures of an epoch to be
               shown and drawn;  logarithmic  axis of the picture;  lines  to compare with, in it
+    profile   a figure of some epochs, one for each projection, that gets a panel of its own
     """
 
     name: str
@@ -114,6 +115,7 @@ class Task:
     more: Mapping[str, tuple[str, Measurement]] = field(default_factory=dict)
     shown: Callable[[float], str] = per_cent
     logarithmic: bool = False
+    profile: str = ""
     lines: Callable[[Any], Mapping[str, float]] = nothing
     help: str = ""
 

@@ -204,3 +204,17 @@ def test_program_calls_the_loader(
     assert (tmp_path / "said").read_text() == f"-b ulx3s -f {tmp_path}/ulx3s-12f.bit\n"
     (tmp_path / "status").write_text("1")
     assert "is the board plugged in?" in fails(capsys, *arguments)
+
+
+def test_what_cannot_fit_is_refused_before_synthesis(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Block RAMs are counted exactly; told to, it synthesises all the same."""
+    tools = Tools({1: 88.0}).use(monkeypatch, tmp_path)
+    board = replace(BOARD, machine=replace(BOARD.machine, w_depth=1 << 14))
+    with pytest.raises(DoesNotFit, match="in RAMs.*by the estimate.*--anyway") as caught:
+        build(board, (1,))
+    assert caught.value.need > caught.value.limit
+    assert tools.calls == []
+    build(board, (1,), anyway=True)
+    assert tools.calls[0] == "synthesise"

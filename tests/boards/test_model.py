@@ -24,6 +24,8 @@ MACHINES = (
     Machine(rows=2, streams=2, moments=2, filters=2, multipliers=2),
     Machine(rows=3, streams=1, moments=1, time_constants=True, w_depth=4096, state_depth=2048),
     Machine(rows=1, streams=2, tables=5, formats=Formats(word=16), io_depth=1024),
+    Machine(rows=2, streams=2, q_depth=128, io_depth=32, lut_depth=128),
+    Machine(rows=2, contexts=3, state_depth=2048, time_constants=True, carry=True),
 )
 WITHIN = 0.10  # the goal for LUTs
 

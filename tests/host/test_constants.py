@@ -50,6 +50,7 @@ CHANGES: dict[str, tuple[int | None, dict[str, Any]]] = {
     "all": (None, {"beta": 2.0, "softmax_gain": 0.5, "apply_every": 1, "momentum2": 0.5}),
     "tau": (1, {"tau_m": (5.0, 4.0, 3.0, 2.0), "tau_r": 2.5}),
     "gamma": (1, {"gamma": 0.3}),
+    "error filter": (1, {"kappa": 1.25, "tau_v": (1.0, 2.0, 3.0, 4.0)}),
     "g": (1, {"g": 0.25}),
     "gamma where tau learns": (2, {"gamma": 0.2, "g": 0.5}),
 }

@@ -2,6 +2,7 @@
 """Optimizers on the device: what fits, what momenta become, their state, and rate schedules."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from antevolt.hdl.spec.errors import BadInput, BadNetwork, Closed, DoesNotFit
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
-from antevolt.hdl.spec.moments import NEEDS, Rule
+from antevolt.hdl.spec.moments import CARRYING, NEEDS, Rule, knows
 from antevolt.hdl.spec.network import Network, Population, Projection
 from antevolt.hdl.spec.program import Kind
 from antevolt.hdl.spec.timing import DIRECTION
@@ -54,7 +55,7 @@ def test_the_image_says_what_they_became() -> None:
 @pytest.mark.parametrize("rule", list(Rule))
 @pytest.mark.parametrize("moments", [0, 1, 2])
 def test_a_core_without_enough_moments_refuses(rule: Rule, moments: int) -> None:
-    described, machine = network(rule.name.lower()), Machine(moments=moments)
+    described, machine = network(rule.name.lower()), Machine(moments=moments, carry=True)
     if NEEDS[rule] <= moments:
         compile(described, machine)
         return
@@ -161,12 +162,83 @@ def test_rates_that_are_refused(projection: int | None, eta: Any, told: str) -> 
 def test_random_networks_draw_optimizers_last() -> None:
     plain = [random_network(np.random.default_rng(seed)) for seed in range(30)]
     assert all(drawn.optimizer == "sgd" for drawn in plain)
-    for moments, rules in (
-        (1, {"sgd", "momentum", "sign"}),
-        (2, {rule.name.lower() for rule in Rule}),
-    ):
-        drawn = [random_network(np.random.default_rng(seed), moments=moments) for seed in range(30)]
+    for moments, carry in ((1, False), (2, False), (0, True), (2, True)):
+        drawn = [
+            random_network(np.random.default_rng(seed), moments=moments, carry=carry)
+            for seed in range(40)
+        ][: len(plain)]
+        rules = {rule.name.lower() for rule in Rule if knows(moments, carry, rule)}
         assert {each.optimizer for each in drawn} == rules
         for each, before in zip(drawn, plain, strict=True):
             assert each.populations == before.populations
-            compile(each, replace(Machine(rows=3, moments=moments), **ROOM))
+            compile(each, replace(Machine(rows=3, moments=moments, carry=carry), **ROOM))
+
+
+SUMS = [rule.name.lower() for rule in sorted(CARRYING)]
+CARRIER = Machine(rows=2, carry=True)
+
+
+@pytest.mark.parametrize("optimizer", SUMS)
+def test_a_core_that_carries_no_sums_refuses(optimizer: str) -> None:
+    with pytest.raises(DoesNotFit, match=f"carried on .{optimizer}.*a core with carry") as refused:
+        compile(network(optimizer), Machine(rows=2, moments=2))
+    assert (refused.value.need, refused.value.limit) == (2, 0)
+
+
+@pytest.mark.parametrize("optimizer", SUMS)
+def test_sums_are_carried_on_and_take_no_more_cycles(optimizer: str) -> None:
+    image = compile(network(optimizer, momentum=0.9), CARRIER)
+    assert image.momenta == (0.875,)
+    applies = [op for op in image.operations if op.kind == Kind.APPLY]
+    assert [(op.table, op.rates) for op in applies] == 2 * [(Rule[optimizer.upper()], 3)]
+    assert all(op.keep for op in image.operations if op.kind == Kind.BACK and op.g)
+    plain = compile(network("sgd"), CARRIER).timetable
+    assert image.timetable.cycles_learning == plain.cycles_learning
+
+
+def test_sums_that_could_become_too_large_are_refused() -> None:
+    machine = replace(CARRIER, streams=4)
+    most = machine.formats.max_products
+    compile(network("momentum_sum", momentum=1 - 2.0**-10), machine)
+    with pytest.raises(DoesNotFit, match="momentum of at most 0.999023") as refused:
+        compile(network("momentum_sum", momentum=1 - 2.0**-11), machine)
+    assert (refused.value.need, refused.value.limit) == (4 << 11, most)
+    with pytest.raises(DoesNotFit, match="momentum of at most 0.96875, or a smaller apply_every"):
+        compile(network("sign_sum", momentum=0.984375, apply_every=50), machine)
+
+
+@pytest.mark.parametrize("optimizer", SUMS)
+def test_sums_belong_to_the_state(optimizer: str, tmp_path: Path) -> None:
+    """Where a batch has just ended, too: saved, moved to another core, restored."""
+    learner = network(optimizer, momentum=0.875, apply_every=5)
+    with open("model", machine=CARRIER) as device:
+        device.load(learner)
+        device.partial_fit(X[:20], Y[:20])
+        state = device.state_dict()
+        assert state["register.learned"] == 0
+        assert np.count_nonzero(state["projection.0.gradient"]) > 6
+        device.save(tmp_path / "state.safetensors")
+        device.predict(X[:7])
+        device.partial_fit(X[20:], Y[20:])
+        after = device.state_dict()
+        device.load(learner)
+        assert not device.state_dict()["projection.0.gradient"].any()
+        device.restore(tmp_path / "state.safetensors")
+        device.partial_fit(X[20:], Y[20:])
+        assert same(after, device.state_dict())
+    with open("model:numpy", machine=replace(CARRIER, rows=3, filters=2)) as other:
+        other.load(learner)
+        other.load_state_dict(state)
+        other.partial_fit(X[20:], Y[20:])
+        assert same(after, other.state_dict())
+
+
+def test_batches_of_a_sum_can_only_become_shorter() -> None:
+    with open("model", machine=CARRIER) as device:
+        device.load(network("sign_sum", apply_every=4, momentum=0.5))
+        device.partial_fit(X[:20], Y[:20])
+        device.set(momentum=1 - 2.0**-10)
+        device.set(apply_every=2)
+        with pytest.raises(BadInput, match="apply_every is 2; with sign_sum"):
+            device.set(apply_every=3)
+        assert device.image.network.apply_every == 2

@@ -16,7 +16,9 @@ NOT_HERE = {
         r"(?:pypi|pythonhosted|crates|npmjs|registry\.yarnpkg|rubygems|conda)\.(?:org|com|io)\b"
     ),
 }
-UNSAFE = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
+UNSAFE = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "marshal", "shelve"}
+# What joblib sends to processes of its own is no file that others could have made; these are.
+UNSAFE |= {"joblib.dump", "joblib.load"}
 SOURCES = {".py", ".cpp", ".h", ".sh", ".toml"}
 BENCH = ROOT / "sim" / "bench"
 
@@ -47,9 +49,12 @@ def unsafe(text: str) -> list[str]:
             names = {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names = {str(node.module).split(".")[0]}
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.keyword) and node.arg == "allow_pickle":
             off = isinstance(node.value, ast.Constant) and node.value.value is False
             names = set() if off else UNSAFE
+        elif isinstance(node, ast.Attribute) and ast.unparse(node) in UNSAFE:
+            names = {ast.unparse(node)}
         else:
             continue
         if names & UNSAFE:
@@ -106,6 +111,8 @@ def test_a_mention_is_found(what: str, line: str) -> None:
     [
         "import pickle",
         "from shelve import open",
+        "joblib.load(path)",
+        "from joblib import dump",
         "np.load(path, allow_pickle=True)",
         "np.load(path, allow_pickle=option)",
     ],

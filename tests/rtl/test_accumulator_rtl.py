@@ -11,13 +11,16 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.accumulator import Accumulator
+from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.lib.skew import Skew
 from antevolt.hdl.spec.timing import LAG, LEAD, RMW
 from antevolt.sim.bench.simulator import values
-from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.bench.timeline import Timeline
+from flow import gaps
 
-WORDS, DEPTH = 3000, 16
+WORDS = {"none": 3000} | dict.fromkeys(STALLS[1:], 700)
+DEPTH = 16
 
 
 class Sums(wiring.Component):
@@ -26,7 +29,7 @@ class Sums(wiring.Component):
     def __init__(self, width):
         half = width // 2
         self.total = Skew("total", half, half, pending=True)
-        self.sums = Accumulator(width, DEPTH, self.total)
+        self.sums = Accumulator(Ram(width, DEPTH), self.total)
         super().__init__(
             {
                 **{name: In(member.shape) for name, member in self.sums.signature.members.items()
@@ -52,25 +55,26 @@ class Sums(wiring.Component):
         return m
 
 
-def places(draw, start):
-    """(cycle, address), one per cycle at most and no address again before RMW."""
-    at, last = start, dict.fromkeys(range(DEPTH), -RMW)
+def places(draw, idle):
+    """(cycle, address), one per cycle at most and no address again before RMW; pauses of `idle`."""
+    waits, at, last = gaps(idle, seed=3), 0, dict.fromkeys(range(DEPTH), -RMW)
     while True:
         # the same few words as often as they may, or any
         address = draw.choice([0, 1, draw.randrange(DEPTH)])
-        at = max(at + 1 + draw.choice([0, 0, 0, 2]), last[address] + RMW)
+        at = max(at + 1 + draw.choice([0, 0, 0, 2]) + next(waits), last[address] + RMW)
         last[address] = at
         yield at, address
 
 
 @cocotb.test()
-async def sums_are_exact(dut):
+@cocotb.parametrize(idle=STALLS)
+async def sums_are_exact(dut, idle):
     width = values()["width"]
     half, cycles, draw = width // 2, Cycles(dut), Random(width)
     mask = (1 << width) - 1
     await cycles.reset()
     play, words, expected = Timeline(cycles), {}, []
-    for at, address in islice(places(draw, 0), WORDS):
+    for at, address in islice(places(draw, idle), WORDS[idle]):
         clear = address not in words or draw.random() < 0.1
         live = address not in words or draw.random() < 0.9
         total = draw.randrange(-1 << (width - 1), 1 << (width - 1)) >> draw.randrange(width)

@@ -10,10 +10,20 @@ from antevolt.hdl.core.bundles import ApplyRule, ApplySlot
 from antevolt.hdl.spec.dither import dither
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.moments import FRACTION, KEYS, NEEDS, SLOWEST, WORD, Rule
+from antevolt.hdl.spec.moments import (
+    CARRYING,
+    FRACTION,
+    KEYS,
+    NEEDS,
+    SLOWEST,
+    WORD,
+    Rule,
+    knows,
+)
 from antevolt.hdl.spec.timing import (
     AVERAGE,
     DIRECTION,
+    FOLD,
     MOMENT_NUMBERS,
     NORMAL,
     NUMBERS,
@@ -25,7 +35,8 @@ from antevolt.sim.bench.simulator import values
 from antevolt.sim.bench.streams import Cycles
 from antevolt.sim.bench.timeline import Timeline, packed
 from antevolt.sim.golden.apply import apply
-from antevolt.sim.golden.direction import Decay, direction
+from antevolt.sim.golden.carried import carried, steps
+from antevolt.sim.golden.direction import Decay, Direction, direction
 from antevolt.sim.golden.moments import magnitude
 
 ROW = 3
@@ -62,7 +73,7 @@ def draw_decay(draw, rule):
 async def equals_the_model(dut):
     machine = Machine.from_json(values()["machine"])
     f, slot_layout = machine.formats, ApplySlot(machine)
-    rules = [rule for rule in Rule if NEEDS[rule] <= machine.moments]
+    rules = [rule for rule in Rule if knows(machine.moments, machine.carry, rule)]
     draw, cycles, saturations = np.random.default_rng(7), Cycles(dut), 0
     await cycles.reset()
     for number in range(RULES * len(rules)):
@@ -75,6 +86,7 @@ async def equals_the_model(dut):
         )  # fmt: skip
         later = DIRECTION if NEEDS[decay.rule] else 0
         gradients = draw_gradients(draw, 2 * PAIRS, f.g.width)
+        gradients[2] = 0
         moments = draw_moments(draw, gradients) & (1 << WORD * machine.moments) - 1
         weights = draw.integers(f.w.raw_min, f.w.raw_max, 2 * PAIRS, endpoint=True)
         first = int(draw.integers(1 << 14))
@@ -88,6 +100,8 @@ async def equals_the_model(dut):
             play.set(at + later + WEIGHT, "weight", weights[n])
             slots.setdefault(at + later + NUMBERS, {}).update(numbers)
             slots.setdefault(result, {}).update(live=1, weights=pair, half=half)
+            if decay.rule in CARRYING:
+                play.look(at + FOLD, "folded")
             play.look(result, "en")
             play.look(result + 1, "saturated")
             if half:
@@ -107,11 +121,19 @@ async def equals_the_model(dut):
         i = np.int64(first + ROW)
         random = dither(key, i, columns) if stochastic else None
         rounding = tuple(dither(key ^ own, i, columns) for own in KEYS)
-        way, changed = direction(gradients, moments, decay, eta[1], rounding, f.g.width)
+        told = f"{decay}, eta {eta}"
+        if decay.rule in CARRYING:
+            sums = gradients.astype(float)
+            way = Direction(steps(sums, decay.rule).astype(np.int64), np.array(eta[1]))
+            left = [value for _, value in sorted(
+                (at, value) for (port, at), value in play.seen.items() if port == "folded"
+            )]  # fmt: skip
+            assert signed(left, f.g.width).tolist() == carried(sums, decay.first).tolist(), told
+        else:
+            way, changed = direction(gradients, moments, decay, eta[1], rounding, f.g.width)
         new, saturated = apply(
             weights.astype(float), way.number.astype(float), (eta[0], way.shift), random, f
         )
-        told = f"{decay}, eta {eta}"
         if later:
             ends = [int(starts[n // 2]) + n % 2 + CHANGED for n in range(2 * PAIRS)]
             assert [play.seen["new_moments", at] for at in ends] == changed.tolist(), told
@@ -139,4 +161,10 @@ def test_apply_18(bench, moments):
 @pytest.mark.parametrize("moments", [0, 2])
 def test_apply_16(bench, moments):
     machine = Machine(w_depth=64, formats=Formats(word=16), moments=moments)
+    bench(ApplyLane(machine, ROW), machine=machine.to_json())
+
+
+@pytest.mark.parametrize(("moments", "word"), [(0, 18), (0, 16), (2, 18)])
+def test_apply_with_sums_that_are_carried_on(bench, moments, word):
+    machine = Machine(w_depth=64, formats=Formats(word=word), moments=moments, carry=True)
     bench(ApplyLane(machine, ROW), machine=machine.to_json())

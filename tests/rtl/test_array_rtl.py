@@ -12,7 +12,7 @@ from antevolt.hdl.core.array import Array
 from antevolt.hdl.core.bundles import Slot
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.timing import BASE, DRIVE, FETCH, LAG, Timing
+from antevolt.hdl.spec.timing import BASE, DRIVE, FETCH, FOLD, LAG, Timing
 from antevolt.host.schedule import back_interval, forward_interval
 from antevolt.host.words import signed
 from antevolt.sim.bench.simulator import values
@@ -26,6 +26,9 @@ MACHINES = {
     "3x2": Machine(rows=3, streams=2, multipliers=5, **DEPTHS),
     "5x3 in tiles": Machine(
         rows=5, streams=3, contexts=2, tile_rows=2, tile_streams=2, multipliers=3, **DEPTHS
+    ),
+    "3x2 in tiles, carries sums on": Machine(
+        rows=3, streams=2, tile_rows=2, tile_streams=1, carry=True, **DEPTHS
     ),
 }
 COLUMNS, GROUPS = 8, 3  # an odd number of columns in a back sweep is one of them
@@ -219,6 +222,40 @@ async def back_sweeps(dut, seed, columns):
         total = total + gradient(e, rates, f.g_drop)
         found = await bench.gradients()
         assert found[:, :columns].tolist() == total.tolist()
+
+
+@cocotb.test()
+async def sums_are_carried_on(dut):
+    """A slot with `fold` reads a sum, and puts in its place what the lane makes of it."""
+    bench = Bench(dut, 5)
+    m, f = bench.machine, bench.f
+    if not m.carry:
+        return
+    await bench.load()
+    play = Timeline(bench.cycles)
+    bench.back(play, 4, 0, COLUMNS, True, [0] * COLUMNS)
+    await play.play()
+    before = await bench.gradients()
+    wide = 1 << f.g.width - 1
+    left = bench.draw.integers(-wide, wide, (bench.targets, COLUMNS))
+    play, folded = Timeline(bench.cycles), bench.draw.random(GROUPS * COLUMNS) < 0.8
+    for n in np.flatnonzero(folded).tolist():
+        fields = {"back": 1, "gradients": 2 * WEIGHTS + n, "fold": 1}
+        play.set(n, "slot", packed(bench.layout, **fields))
+        for i in range(m.rows):
+            at = n + bench.timing.gradient + bench.row_tile(i)
+            play.look(at, f"lane_gradient__{i}")
+            new = left[n // COLUMNS * m.rows + i, n % COLUMNS]
+            play.set(at + FOLD, f"lane_folded__{i}", int(new))
+    await play.play()
+    here = folded.reshape(GROUPS, COLUMNS).repeat(m.rows, axis=0)
+    found = await bench.gradients()
+    assert found.tolist() == np.where(here, left, before).tolist()
+    for (port, at), value in play.seen.items():
+        i = int(port.rsplit("_", 1)[1])
+        n = at - bench.timing.gradient - bench.row_tile(i)
+        old = before[n // COLUMNS * m.rows + i, n % COLUMNS]
+        assert signed(value, f.g.width) == old
 
 
 @cocotb.test()

@@ -10,7 +10,7 @@ from antevolt.hdl.spec.dither import BITS
 from antevolt.hdl.spec.moments import WORD
 from antevolt.hdl.spec.timing import AVERAGE
 from antevolt.sim.bench.simulator import values
-from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.golden.moments import average, magnitude
 from flow import flow
 
@@ -40,6 +40,7 @@ async def equals_the_model(dut):
                 "random": (RANDOM, random),
             },
             {"new": (AVERAGE, expected)},
+            STALLS[k % len(STALLS)],
         )
 
 

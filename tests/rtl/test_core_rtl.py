@@ -22,14 +22,20 @@ MACHINES = {
     "1x1": Machine(**SMALL),
     "2x3": Machine(rows=2, streams=3, multipliers=2, **SMALL),
     "2x2x2": Machine(rows=2, streams=2, contexts=2, tile_rows=2, multipliers=5, **SMALL),
+    "3x2, carries sums on": Machine(rows=3, streams=2, tile_rows=2, carry=True, **SMALL),
 }
-SCHEDULES = {"1x1": "sequential", "2x3": "parallel", "2x2x2": "sequential"}
+SCHEDULES = {
+    "1x1": "sequential",
+    "2x3": "parallel",
+    "2x2x2": "sequential",
+    "3x2, carries sums on": "parallel",
+}
 STEPS, INPUTS, OUTPUTS = 12, 2, 5
 ONE = "equals_the_model/idle=3/pressure=2$"
 EVERYTHING = Flag.VALID | Flag.TARGET_VALID | Flag.LEARN
 
 
-def network(schedule="sequential", apply_every=1):
+def network(schedule="sequential", apply_every=1, optimizer="sgd"):
     return Network(
         INPUTS,
         (
@@ -41,6 +47,8 @@ def network(schedule="sequential", apply_every=1):
         eta=0.25,
         schedule=schedule,
         apply_every=apply_every,
+        optimizer=optimizer,
+        momentum=0.75,
         seed=0x1234ABCD,
     )
 
@@ -48,9 +56,18 @@ def network(schedule="sequential", apply_every=1):
 class Case:
     """A core with a network and samples, and what the model makes of them."""
 
-    def __init__(self, dut, idle="none", pressure="none", apply_every=1, steps=STEPS, flags=None):
+    def __init__(
+        self,
+        dut,
+        idle="none",
+        pressure="none",
+        apply_every=1,
+        steps=STEPS,
+        flags=None,
+        optimizer="sgd",
+    ):
         machine = Machine.from_json(values()["machine"])
-        self.net = network(values()["schedule"], apply_every)
+        self.net = network(values()["schedule"], apply_every, optimizer)
         self.image = compile(self.net, machine)
         self.weights = self.net.random_parameters(5, gain=3.0)
         self.bench = CoreBench(dut, machine, idle, pressure)
@@ -103,6 +120,18 @@ async def gradients_are_summed_over_steps(dut):
     case = Case(dut, "random", "random", apply_every=3, steps=8)
     await case.load()
     await case.check()
+
+
+@cocotb.test()
+@cocotb.parametrize(optimizer=["momentum_sum", "sign_sum"], apply_every=[1, 3])
+async def sums_are_carried_on(dut, optimizer, apply_every):
+    if not Machine.from_json(values()["machine"]).carry:
+        return
+    case = Case(dut, "random", "random", apply_every, flags=EVERYTHING, optimizer=optimizer)
+    await case.load()
+    await case.check(range(STEPS - STEPS % apply_every))
+    left = case.model.memories.gradients  # no sum is 0 behind an APPLY but those without a weight
+    assert np.count_nonzero(left) > case.net.weight_count / 2
 
 
 @cocotb.test()

@@ -13,7 +13,7 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.moments import KEYS, NEEDS, WORD, Rule
 from antevolt.hdl.spec.timing import AVERAGE, DIRECTION, MOMENT_NUMBERS, NORMAL
 from antevolt.sim.bench.simulator import values
-from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.bench.timeline import packed
 from antevolt.sim.golden.direction import Decay, direction
 from flow import flow
@@ -26,7 +26,7 @@ async def equals_the_model(dut):
     cycles, draw, half = Cycles(dut), np.random.default_rng(machine.moments), 1 << (width - 1)
     await cycles.reset()
     for rule in (rule for rule in Rule if 0 < NEEDS[rule] <= machine.moments):
-        for _ in range(4):
+        for idle in STALLS:
             key, eta_k = int(draw.integers(0, 1 << 32)), int(draw.integers(0, 64))
             first, second = (int(k) for k in draw.integers(0, 12, 2))
             given = {"rule": rule, "first": first, "second": second, "k": eta_k, "key": key}
@@ -50,6 +50,7 @@ async def equals_the_model(dut):
                     "number": (DIRECTION, wanted.number),
                     "shift": (DIRECTION + 2, wanted.shift),
                 },
+                idle,
             )
 
 

@@ -8,7 +8,7 @@ import pytest
 from antevolt.hdl.core.magnitude import Magnitude
 from antevolt.hdl.spec.timing import NORMAL
 from antevolt.sim.bench.simulator import values
-from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.golden.moments import magnitude
 from flow import flow
 
@@ -23,11 +23,13 @@ async def equals_the_model(dut):
     g, square = magnitude(words)
     outputs = {"negative": g.negative, "exponent": g.exponent, "mantissa": g.mantissa}
     outputs["square"] = square.mantissa
-    await flow(
-        cycles,
-        {"gradient": (0, words)},
-        {port: (NORMAL, numbers) for port, numbers in outputs.items()},
-    )
+    for idle in STALLS:
+        await flow(
+            cycles,
+            {"gradient": (0, words)},
+            {port: (NORMAL, numbers) for port, numbers in outputs.items()},
+            idle,
+        )
 
 
 @pytest.mark.parametrize("width", [32, 36])

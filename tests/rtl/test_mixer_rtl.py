@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.mixer import LATENCY, random_bits
 from antevolt.hdl.spec.dither import BITS, dither
-from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.streams import STALLS, Cycles
 from flow import flow
 
 
@@ -29,12 +29,13 @@ class Mixer(wiring.Component):
 async def equals_the_contract(dut):
     cycles, draw = Cycles(dut), np.random.default_rng(0)
     await cycles.reset()
-    for key in draw.integers(0, 1 << 32, 6):
+    for n, key in enumerate(draw.integers(0, 1 << 32, 2 * len(STALLS))):
         dut.key.value = int(key)
         i, j = draw.integers(0, 1 << 15, 100), draw.integers(0, 1 << 13, 100)
         i[:3], j[:3] = (0, (1 << 15) - 1, 1), (0, (1 << 13) - 1, 0)
         expected = dither(int(key), i, j)
-        await flow(cycles, {"i": (0, i), "j": (0, j)}, {"word": (LATENCY, expected)})
+        numbers, idle = {"i": (0, i), "j": (0, j)}, STALLS[n % len(STALLS)]
+        await flow(cycles, numbers, {"word": (LATENCY, expected)}, idle)
 
 
 def test_mixer(bench):

@@ -10,14 +10,15 @@ from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.time_constants import BITS, HIGHEST, ONE, moved, ratio
 from antevolt.hdl.spec.timing import MOVE
 from antevolt.sim.bench.simulator import values
-from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.streams import STALLS, Cycles
+from flow import gaps
 
 
 @cocotb.test()
 async def equals_the_contract(dut):
     f, cycles, draw = Formats(values()["word"]), Cycles(dut), np.random.default_rng(1)
     await cycles.reset()
-    ends, half = [], 1 << (BITS - 1)
+    ends, half, waits = [], 1 << (BITS - 1), [gaps(idle, 1) for idle in STALLS]
     for number in range(160):
         tau = int(2.0 ** draw.uniform(24, 35)) if number % 9 else int(draw.choice([ONE, HIGHEST]))
         other = int(2.0 ** draw.uniform(24, 35))
@@ -37,7 +38,9 @@ async def equals_the_contract(dut):
         dut.start.value = 0
         await cycles.run(MOVE + f.word - 1)
         expected = moved(tau, total, other, (m, k), -1 if down else 1, f)
-        assert int(dut.moved.value) == expected, (tau, total, other, m, k, down)
+        for _ in range(1 + next(waits[number % len(STALLS)])):  # until the next start, it stays
+            assert int(dut.moved.value) == expected, (tau, total, other, m, k, down)
+            await cycles.step()
         ends.append(expected in (ONE, HIGHEST))
     assert 5 < sum(ends) < len(ends) - 20
 

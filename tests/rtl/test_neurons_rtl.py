@@ -74,7 +74,7 @@ def commands(op, machine, words):
     interval = op.interval if kind == Kind.MEMBRANE else rows * spacing
     error = kind in (Kind.ERROR, Kind.NORM)
     for number in range(op.n):
-        place = (op.weights + (0 if op.shared else number)) % DEPTH
+        place = (op.weights + (0 if op.shared else number)) % machine.coefficient_depth
         c = sum(
             words[(2 * place + error) * 4 + which] << which * (machine.formats.word + 6)
             for which in range(3)
@@ -94,7 +94,11 @@ def commands(op, machine, words):
 
 async def load(cycles, machine, draw):
     """Random coefficients, written and read back over the bus; returns them by index."""
-    words = {n: draw.getrandbits(machine.formats.word + 6) for n in range(8 * DEPTH) if n % 4 < 3}
+    words = {
+        n: draw.getrandbits(machine.formats.word + 6)
+        for n in range(8 * machine.coefficient_depth)
+        if n % 4 < 3
+    }
     for index, word in words.items():
         for other in (False, True):  # writes elsewhere change nothing
             region = Region.PROGRAM if other else Region.COEFFICIENTS

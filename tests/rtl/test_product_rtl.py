@@ -10,8 +10,9 @@ from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.roundings import PRE
 from antevolt.hdl.spec.timing import BASE, NARROW, WIDE
 from antevolt.sim.bench.simulator import values
-from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.golden.arithmetic import Limits, narrow, product
+from flow import flow
 
 PER_SHIFT, SHIFTS = 48, 64
 
@@ -40,19 +41,26 @@ async def equals_the_model(dut):
     changed = limits.outside(wide)
     words, limited = narrow(wide.copy(), f)
     limits.clip(wide)
-    for n in range(count + NARROW):
-        if n < count:
-            dut.a.value, dut.b.value, dut.shift.value = int(a[n]), int(b[n]), int(shift[n])
-        if 0 <= n - BASE < count:
-            dut.base.value = int(base[n - BASE])
-        await cycles.step()
-        # a rising edge has passed: outputs are those of cycle n + 1
-        if 0 <= (at := n + 1 - WIDE) < count:
-            assert dut.wide.value.to_signed() == wide[at], at
-            assert int(dut.wide_saturated.value) == changed[at], at
-        if 0 <= (at := n + 1 - NARROW) < count:
-            assert dut.narrow.value.to_signed() == words[at], at
-            assert int(dut.saturated.value) == limited[at], at
+    for number, idle in enumerate(
+        STALLS
+    ):  # all at once, and a part of them with each of the pauses
+        own = slice(None) if idle == "none" else slice(number, None, len(STALLS))
+        await flow(
+            cycles,
+            {
+                "a": (0, a[own]),
+                "b": (0, b[own]),
+                "shift": (0, shift[own]),
+                "base": (BASE, base[own]),
+            },
+            {
+                "wide": (WIDE, wide[own]),
+                "wide_saturated": (WIDE, changed[own]),
+                "narrow": (NARROW, words[own]),
+                "saturated": (NARROW, limited[own]),
+            },
+            idle,
+        )
     assert 0 < np.count_nonzero(changed) < np.count_nonzero(limited) < count
 
 

@@ -10,7 +10,7 @@ from antevolt.hdl.core.quotient import LATENCY, SHIFT_LATENCY, Quotient
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.moments import EXPONENTS, FRACTION, NEEDS, WORD, ZERO, Rule
 from antevolt.sim.bench.simulator import values
-from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.bench.timeline import packed
 from antevolt.sim.golden.direction import _quotient
 from antevolt.sim.golden.moments import split
@@ -24,7 +24,7 @@ async def equals_the_model(dut):
     cycles, draw = Cycles(dut), np.random.default_rng(machine.moments)
     await cycles.reset()
     for rule in (rule for rule in Rule if 0 < NEEDS[rule] <= machine.moments):
-        for eta_k in (0, 7, 20, 33, 63):
+        for n, eta_k in enumerate((0, 7, 20, 33, 63)):
             dut.rule.value = packed(ApplyRule(), rule=rule, k=eta_k)
             words = [draw.integers(0, 1 << WORD, count) for _ in range(2)]
             for which, each in enumerate(words):  # some are zero
@@ -40,6 +40,7 @@ async def equals_the_model(dut):
                     "number": (LATENCY, number << width - 1 - 2 * (FRACTION + 1)),
                     "shift": (SHIFT_LATENCY, shift),
                 },
+                STALLS[n % len(STALLS)],
             )
 
 

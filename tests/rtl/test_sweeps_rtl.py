@@ -12,6 +12,7 @@ import pytest
 from antevolt.hdl.core.bundles import ApplySlot, Push, Slot
 from antevolt.hdl.core.sweeps import Sweeps
 from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.moments import CARRYING, Rule
 from antevolt.hdl.spec.program import CHUNK, Bias, Kind, Operation
 from antevolt.hdl.spec.timing import KEY, RESULT, WALKER, Timing
 from antevolt.sim.bench.simulator import values
@@ -22,11 +23,12 @@ KINDS = (Kind.FORWARD, Kind.BACK, Kind.APPLY)
 MACHINES = {
     "1x1": Machine(state_depth=64),
     "3x2": Machine(rows=3, streams=2, contexts=2, tile_rows=2, state_depth=64),
+    "2x1, carries sums on": Machine(rows=2, carry=True, state_depth=64),
 }
 DEPTHS = {"weights": 512, "rates": 512, "neurons": 64, "extra": 64}
 
 
-def drawn(draw, rows):
+def drawn(draw, rows, rules=(0,)):
     """An operation of any operands that its fields hold."""
     kind, words, groups = draw.choice(KINDS), draw.randrange(1, 9), draw.randrange(1, 4)
     flags = ("prior", "q", "g", "head", "tail", "prior_e", "keep")
@@ -36,7 +38,7 @@ def drawn(draw, rows):
         **{name: draw.randrange(depth) for name, depth in DEPTHS.items()},
         context=draw.choice([0, 0, 1]), bias=draw.choice(list(Bias)), words=words, groups=groups,
         interval=interval, n=draw.randrange(words + 1), skip=draw.randrange(2 * rows),
-        rows=draw.randrange(1, 3 * rows + 1),
+        rows=draw.randrange(1, 3 * rows + 1), table=draw.choice(rules),
     )  # fmt: skip
 
 
@@ -84,7 +86,8 @@ def apply(op, at, rows, timing):
         pair, half = (op.weights + n // 2) % 512, n % 2
         i, j = n // (2 * op.words) * rows, n % (2 * op.words)
         place = {"weights": pair, "half": half}
-        yield at + n, "slot", {"en": 0, "gradients": (2 * op.weights + n) % 1024}
+        place_of = {"en": 0, "gradients": (2 * op.weights + n) % 1024}
+        yield at + n, "slot", place_of | ({"fold": 1} if op.table in CARRYING else {})
         yield at + n + timing.gradient, "lane", {"i": i, "j": j}
         yield at + n + timing.apply_weight, "slot", {"en": 0, "back": 1, **place}
         yield at + n + timing.gradient + RESULT - 1, "lane", {"live": 1, **place}
@@ -111,6 +114,7 @@ def check(play, wanted, end):
             seen = unpacked(layout, play.seen[name, at])
             assert seen[STROBES[name]] == fields.get(STROBES[name], 0), (at, name)
             assert {field: seen[field] for field in fields} == fields, (at, name)
+            assert seen.get("fold", 0) == fields.get("fold", 0), (at, name)
 
 
 @cocotb.test()
@@ -120,7 +124,8 @@ async def equals_the_loops(dut):
     await cycles.reset()
     play, wanted, at = Timeline(cycles), {}, 0
     for _ in range(120):
-        op, fresh = drawn(draw, machine.rows), draw.randrange(2)
+        rules = (Rule.SGD, *CARRYING) if machine.carry else (Rule.SGD,)
+        op, fresh = drawn(draw, machine.rows, rules), draw.randrange(2)
         play.set(at, "op", sum(c << n * CHUNK for n, c in enumerate(op.encode())))
         play.set(at, op.kind.name.lower(), 1)
         play.set(at, "fresh", fresh)

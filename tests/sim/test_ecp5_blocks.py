@@ -18,6 +18,7 @@ MODELS = Path(str(resources.files("antevolt.sim.netlist"))) / "ecp5_blocks.v"
 CYCLES = 4000
 RAMS = [(width, depth) for depth, width in SHAPES]
 RAMS += [(36, 1024), (22, 4096), (5, 256), (40, 512)]  # of several blocks, and of parts of one
+IN_LUTS = [(36, 128), (18, 64), (5, 16)]
 MULTIPLIERS = (18, 16, 9)
 
 RAM = """
@@ -58,11 +59,13 @@ MULTIPLIER = """
 def written(folder: Path) -> int:
     """Writes `tb.v` with all pairs; returns how many there are."""
     texts, parts = [], []
-    for width, depth in RAMS:
+    for width, depth in RAMS + IN_LUTS:
         n, bits = len(parts), (depth - 1).bit_length()
         texts += [
             verilog.convert(Ram(width, depth), name=f"ram{n}_plain", emit_src=False),
-            verilog.convert(Ram(width, depth), name=f"ram{n}_block", platform=Ecp5()),
+            verilog.convert(
+                Ram(width, depth, 128), name=f"ram{n}_block", platform=Ecp5(), emit_src=False
+            ),
         ]
         places = 1 << bits - 1 | 1 << bits // 2 | 3
         values = {"n": n, "high": bits - 1, "top": width - 1, "places": places, "flip": 1}
@@ -131,7 +134,7 @@ def results(program: Path, *arguments: str) -> list[tuple[int, int]]:
 
 def test_the_models_equal_the_plain_descriptions(program: tuple[Path, int]) -> None:
     found = results(program[0])
-    assert len(found) == program[1] == len(RAMS) + len(MULTIPLIERS)
+    assert len(found) == program[1] == len(RAMS) + len(IN_LUTS) + len(MULTIPLIERS)
     assert [errors for errors, _ in found] == [0] * len(found)
     assert min(seen for _, seen in found) > CYCLES // 8
 

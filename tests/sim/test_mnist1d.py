@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from safetensors.numpy import load_file
 
 from antevolt.hdl.spec.errors import BadFile, BadInput
+from antevolt.host.device import open as open_device
 from antevolt.sim.tasks import mnist1d, mnist1d_data
 from antevolt.sim.tasks.mnist1d import (
     MNIST1D,
@@ -23,6 +24,7 @@ from antevolt.sim.tasks.mnist1d import (
     settings_of,
     start,
 )
+from antevolt.sim.tasks.mnist1d_cosine import cosines
 from antevolt.sim.tasks.mnist1d_data import (
     CLASSES,
     LENGTH,
@@ -61,6 +63,21 @@ def test_splits() -> None:
     assert len(set(rows)) == len(rows)
 
 
+def test_cosines_of_the_gradients() -> None:
+    """1 where the rule is exact; what is measured leaves the core as it was."""
+    settings = replace(SHORT, streams=16)
+    with open_device("model", machine=machine(settings)) as core:
+        core.load(network(settings, 0), start(settings, 0))
+        before = core.state_dict()
+        found = cosines(core, valid_split())
+        after = core.state_dict()
+    assert all(np.array_equal(after[name], before[name]) for name in before)
+    assert len(found) == 3
+    assert found[-1] > 0.999  # an instantaneous output
+    assert found[-2] > 0.99  # and `trace` below it
+    assert 0 < found[0] < 1
+
+
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "mnist1d.data", None)
     mnist1d_data._generate.cache_clear()
@@ -77,6 +94,13 @@ def test_network() -> None:
         1.7 / np.sqrt(53), rel=1e-2
     )
     assert machine(replace(Settings(), optimizer="adam")).moments == 2
+    limited = network(settings_of(rule="gle", kappa=1.1), 0).populations[3]
+    assert limited.kappa == (1.1,) * 36 + (1.0,) * 17  # instantaneous neurons stay so
+    assert network(settings_of(tau_z=0.0), 0).tau_z is None
+    with pytest.raises(BadInput, match="kappa is for rule gle"):
+        settings_of(kappa=1.1)
+    assert Settings().first(3).nonzero()[0].tolist() == [0, LENGTH, 2 * LENGTH]
+    assert replace(Settings(), reset=False).first(3).nonzero()[0].tolist() == [0]
     rates = [Settings().eta_of(epoch) for epoch in range(100)]
     assert rates == sorted(rates, reverse=True)
     assert rates[0] == pytest.approx(1e-3, rel=1e-3)

@@ -3,10 +3,18 @@
 
 from dataclasses import replace
 from importlib import util
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from antevolt.hdl.spec.errors import BadFile, BadInput
+from antevolt.hdl.spec.memory_map import DATA_BITS, Region
+from antevolt.hdl.spec.program import Kind
+from antevolt.hdl.spec.time_constants import HIGHEST, ONE
+from antevolt.host.compile import compile
+from antevolt.host.model import NumpyBackend
+from antevolt.host.random_samples import weights
 from antevolt.sim.docs.mutants import (
     DOCS,
     EXPLAINED,
@@ -18,8 +26,13 @@ from antevolt.sim.docs.mutants import (
 )
 from antevolt.sim.mutation import patch
 from antevolt.sim.mutation.campaign import model_campaign, netlist_campaign, result
+from antevolt.sim.mutation.cases import Case, cases, full, graph, learned, network
 from antevolt.sim.mutation.coverage import Point, by_file, missed, places, points
+from antevolt.sim.mutation.drawn import coefficients, fill, moments, times
+from antevolt.sim.mutation.kept import Kept, Verdict
 from antevolt.sim.mutation.netlist import place
+from antevolt.sim.mutation.placed import Offsets, load, slow
+from antevolt.sim.mutation.short import MACHINE
 
 MISTAKES = [
     next(n for n, m in enumerate(patch.MUTANTS, 1) if m.means == means)
@@ -65,6 +78,86 @@ def test_mutants_of_the_netlist_are_noticed() -> None:
     found = result("netlist", verdicts, seed=1)
     assert found["mutants"] == found["killed"] == len(noticed_soon)
     assert not {v.killed for v in verdicts} & {"crash", "refused"}
+
+
+def outputs(case: Case, paced: bool = False) -> list[int]:
+    """Output words of a case on the model."""
+    backend, image = NumpyBackend(MACHINE), compile(case.network, MACHINE)
+    operations = slow(image, np.random.default_rng(1)) if paced else None
+    given = weights(case.network, case.seed)
+    moved = load(backend, image, given, case.offsets(image), operations)
+    if paced:
+        assert sum(op.delay for op in moved) > sum(op.delay for op in image.operations)
+    x, y = (batch := case.batch(MACHINE)).words(MACHINE.formats)
+    out = backend.run(x, y, batch.steps, MACHINE.total_streams * case.network.outputs)
+    return out.tolist()
+
+
+def test_a_campaign_that_was_stopped_goes_on(tmp_path: Path) -> None:
+    out, verdict = tmp_path / "new" / "result.json", Verdict(3, "a mistake", "output", "here", 1.5)
+    kept = Kept.open(out, "abc", kind="netlist", seed=1)
+    kept.add(verdict)
+    assert Kept.open(out, "abc", kind="netlist", seed=1).verdicts == {3: verdict}
+    assert not Kept.open(out, "abc", kind="netlist", seed=2).verdicts
+    for commit in ("abc+", ""):  # nobody knows what these were
+        Kept.open(out, commit, kind="model").add(verdict)
+        assert not Kept.open(out, commit, kind="model").verdicts
+    Kept.open(None, "abc", kind="model").add(verdict)
+    (tmp_path / "new" / "result.json.part").write_text("{")
+    with pytest.raises(BadFile):
+        Kept.open(out, "abc", kind="model")
+    kept.done()
+    assert not Kept.open(out, "abc", kind="netlist", seed=1).verdicts
+
+
+PLACED = {"graph": graph(), "times": learned(network(3, 5, 4, 3))}
+
+
+@pytest.mark.parametrize("schedule", ["sequential", "parallel"])
+@pytest.mark.parametrize("name", PLACED)
+def test_a_network_computes_the_same_anywhere(name: str, schedule: str) -> None:
+    net = PLACED[name]
+    if schedule == "parallel":
+        net = (graph() if name == "graph" else network(3, 5, 4, 3)).with_(
+            schedule="parallel", tau_z=None
+        )
+    case = Case("anywhere", net, 8, 5)
+    expected = outputs(case)
+    assert outputs(replace(case, place="top")) == expected
+    assert outputs(replace(case, place="drawn"), paced=True) == expected
+
+
+def test_some_cases_reach_the_last_word_of_every_memory() -> None:
+    top = [case for case in cases() if case.place == "top"]
+    assert len(top) >= 5
+    for case in top:
+        image = compile(case.network, MACHINE)
+        moved = [case.offsets(image).of(op) for op in image.operations]
+        assert (
+            Offsets.room(replace(image, timetable=replace(image.timetable, operations=moved)))
+            == Offsets()
+        )
+    assert Offsets.room(compile(full(), MACHINE)).weights == 0
+
+
+def test_drawn_words_are_of_every_size() -> None:
+    rng, backend = np.random.default_rng(0), NumpyBackend(MACHINE)
+    taus = times(rng, 256, DATA_BITS).reshape(-1, 4)
+    assert taus[:, :2].min() == ONE
+    assert taus[:, :2].max() == HIGHEST
+    assert np.any(taus[:, 0] == taus[:, 1])
+    assert np.abs(taus[:, 2:]).max() < 1 << DATA_BITS - 2
+    shifts = coefficients(rng, MACHINE, 2000) >> MACHINE.formats.word
+    assert set(shifts.tolist()) == set(range(64))
+    gradients = np.array([0, 1, -1, 1 << 20] * 500)
+    words = moments(rng, MACHINE, gradients, (3, 5))
+    assert np.count_nonzero(words == 0) < words.size
+    assert words.max() < 1 << 36
+    fill(backend, rng, [3])
+    assert not backend.read(Region.COEFFICIENTS, 0, 24, 8).any()
+    found = backend.read(Region.COEFFICIENTS, 0, 0, 8 * MACHINE.state_depth).reshape(-1, 2, 4)
+    assert np.count_nonzero(found[:, :, :3] == 0) < 20
+    assert Kind.TIMES in {op.kind for op in compile(PLACED["times"], MACHINE).operations}
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,19 @@ def test_cues() -> None:
     assert 0.2 < (x[:, 1] != 0).any(axis=-1).mean() < 0.4
 
 
+def test_the_loop_of_delayed_xor_forgets_before_it_learns() -> None:
+    """Its start is a contraction, and hands no errors back unless it is asked to."""
+    settings = delayed_xor.Settings()
+    for seed in range(5):
+        drawn = delayed_xor.start(settings, seed)
+        assert np.abs(np.linalg.eigvals(drawn["1.weight"])).max() < 0.98
+        assert not drawn["1.backward"].any()
+    asked = replace(settings, loop_errors=True, loop_learns=False)
+    assert "1.backward" not in delayed_xor.start(asked, 0)
+    assert not delayed_xor.network(asked, 0).projections[1].learn
+    assert len(delayed_xor.network(replace(settings, loop=False), 0).projections) == 3
+
+
 def test_a_feed_forward_network_forgets_and_a_loop_does_not() -> None:
     """The argument of `delayed_xor`: after different cues, outputs come together to some LSB."""
     plain = delayed_xor.Settings(loop=False, slow=8.0, streams=4)

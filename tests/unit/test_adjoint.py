@@ -173,6 +173,29 @@ def test_central_differences_of_the_gain_and_leaky_logits(gain: float, tau_z: fl
     check(net, *data("cross_entropy", 20, 2))
 
 
+@pytest.mark.parametrize("rule", ["instantaneous", "trace"])
+def test_without_the_way_through_the_leak(rule: Any) -> None:
+    """Then the gradient of an instantaneous output is the rule's, and below it `trace` is exact."""
+    hidden = Population(4, "tanh", tau_m=(0.2, 0.2, 0.4, 0.4), tau_r=0.05, rule=rule)
+    net = Network(
+        2,
+        (hidden, Population(3, "linear", rule="instantaneous")),
+        dt=0.05,
+        cost="cross_entropy",
+        tau_z=0.4,
+        apply_every=1000,
+    )
+    parameters, (x, y) = net.random_parameters(1), data("cross_entropy", 40, 2)
+    exact = exact_gradient(net, parameters, x, y, through_leak=False).gradient
+    model = FloatNetwork(net, parameters, streams=2)
+    model.run(x, y)
+    np.testing.assert_allclose(model.gradient.projection(1), exact.projection(1), rtol=1e-9)
+    equal = np.allclose(model.gradient.weights[0], exact.weights[0], rtol=1e-9)
+    assert equal == (rule == "trace")
+    whole = exact_gradient(net, parameters, x, y).gradient
+    assert not np.allclose(whole.projection(1), exact.projection(1), rtol=1e-3)
+
+
 def test_leaky_logits_are_of_the_cross_entropy_only() -> None:
     net, (x, y) = network(), data("squared_error", 10, 1)
     parameters = net.random_parameters(1)

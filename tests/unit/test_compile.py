@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a network to a core: the program, every word of the image, and what is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -122,15 +124,34 @@ def test_operands_of_one_layer():
     forward = [op for op in image.operations if op.kind == Kind.FORWARD][3]
     membrane = [op for op in image.operations if op.kind == Kind.MEMBRANE][3]
     back = [op for op in image.operations if op.kind == Kind.BACK][3]
-    # pairs: inputs 2 + 1 -> 2, 5 + 1 -> 3, 4 + 1 -> 3, 3 -> 2; neurons padded to 6, 6, 3
+    # pairs: inputs 2 + 1 -> 2, 5 + 1 -> 3, 4 + 1 -> 3, 3 -> 2; neurons 5, 4, 3
     assert (forward.weights, forward.words, forward.groups) == (2 * 2, 3, 2)
     assert (forward.rates, forward.bias) == (10 + 2, Bias.HIGH)
-    assert (membrane.neurons, membrane.weights, membrane.n) == (15 + 6, 5, 4)
+    assert (membrane.neurons, membrane.weights, membrane.n) == (12 + 5, 5, 4)
     assert (membrane.rates, membrane.bias, membrane.table) == (10 + 2 + 3, Bias.LOW, 0)
     assert (back.words, back.n, back.groups) == (6, 5, 2)
-    assert (back.neurons, back.extra, back.weights, back.rates) == (15 + 6, 15, 4, 12)
+    assert (back.neurons, back.extra, back.weights, back.rates) == (12 + 5, 12, 4, 12)
     assert back.bias == Bias.HIGH
     assert forward.interval == membrane.interval >= 3
+
+
+def test_no_trace_where_it_is_the_rate_itself():
+    """Neurons with tau_m = tau_r: the filter of the membrane passes everything on at once."""
+    taus = (2.0, 1.0, 3.0, 3.0, 1.0), (2.0, 1.0, 3.0, 3.0, 1.0)
+    same, other = Population(5, "tanh", *taus), Population(2, "linear", 2.0, 2.0)
+    by_rule = [
+        compile(Network(3, tuple(replace(p, rule=rule) for p in (same, other))), machine(rows=2))
+        for rule in ("instantaneous", "trace")
+    ]
+    assert not by_rule[1].layout.traces
+    assert by_rule[0].operations == by_rule[1].operations
+    mixed = Population(4, "tanh", (2.0, 2.0, 5.0, 5.0), (2.0, 2.0, 1.0, 1.0), rule="trace")
+    image = compile(Network(3, (mixed,)), machine(rows=2))
+    assert [(t.tau_m, t.tau_r) for t in image.layout.traces] == [(5.0, 1.0)]
+    backs = [op for op in image.operations if op.kind == Kind.BACK]
+    assert [op.rates for op in backs] == [
+        image.layout.rates[0].pairs[0], image.layout.traces[0].rates.pairs[0]
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("contexts", [1, 2, 4])
@@ -144,8 +165,7 @@ def test_nothing_overlaps(rows, contexts):
             first = layout.rates[l].pairs[t]
             pairs += range(first, first + (n + (l < 3) + 1) // 2)
             if l:
-                padded = -(-n // rows) * rows
-                neurons += range(layout.neurons[t][l - 1], layout.neurons[t][l - 1] + padded)
+                neurons += range(layout.neurons[t][l - 1], layout.neurons[t][l - 1] + n)
     assert sorted(neurons) == list(range(len(neurons)))
     assert sorted(pairs) == list(range(len(pairs)))
     weights = [
@@ -185,6 +205,20 @@ def test_coefficients():
     assert words[11, 0, :3].tolist() == [0, made(0.25), made(1.0)]
     assert words[11, 1, :3].tolist() == [made(0.75), made(0.25), made(1.0)]
     assert (words[12:] == -1).all()
+
+
+def test_an_error_filter_apart_from_the_membrane():
+    net, m = network(dt=0.5), machine()
+    first = replace(net.populations[0], kappa=1.25, tau_v=2.0)
+    apart = net.with_(populations=(first, *net.populations[1:]))
+    words, before = (
+        memory(compile(n, m), Region.COEFFICIENTS)[0].reshape(-1, 2, 4) for n in (apart, net)
+    )
+    general, f = shifts(m.formats)[0], m.formats
+    made = [coefficient("c", value, general, f) for value in (1.0, 0.25, 1.25)]
+    assert [w[1, :3].tolist() for w in words[:5]] == [made] * 5
+    assert words[:, 0].tolist() == before[:, 0].tolist()
+    assert words[5:].tolist() == before[5:].tolist()
 
 
 def test_tables_in_the_order_of_their_use():
@@ -299,8 +333,12 @@ LIMITS = {
     # resource: limit, a network that just fits, one that needs `need`, the core
     "weight pairs per row": (64, of_sizes(2, 10, 7), of_sizes(2, 10, 8), 68, machine(io_depth=16)),
     "neurons per column": (
-        16, of_sizes(1, 3, 4), of_sizes(1, 5, 4), 2 * (6 + 4),
+        16, of_sizes(1, 3, 4), of_sizes(1, 5, 4), 2 * (5 + 4),
         machine(rows=2, contexts=2, state_depth=16, io_depth=16),
+    ),
+    "coefficients": (
+        16, of_sizes(1, 10, 4, cost="cross_entropy"), of_sizes(1, 12, 4, cost="cross_entropy"), 18,
+        machine(contexts=2, state_depth=32, io_depth=16),
     ),
     "activity pairs per column": (
         16, of_sizes(24, 5), of_sizes(24, 7), 17, machine(r_depth=16, w_depth=128)
@@ -342,8 +380,8 @@ def test_the_remedy_names_what_would_fit():
         compile(of_sizes(1, 1, apply_every=9000), machine(streams=4))
     with pytest.raises(DoesNotFit, match="this core holds 256 weights, padding included"):
         compile(of_sizes(2, 40, 8), machine(rows=2))
-    with pytest.raises(DoesNotFit, match="64 neurons over 2 contexts, padded to 3, fit"):
-        compile(of_sizes(2, 16, 16), machine(rows=3, contexts=2, w_depth=128))
+    with pytest.raises(DoesNotFit, match="64 neurons and traces over 2 contexts fit"):
+        compile(of_sizes(2, 16, 17), machine(rows=3, contexts=2, w_depth=128))
 
 
 def test_constants_that_the_core_cannot_hold_are_named():

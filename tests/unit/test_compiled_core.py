@@ -168,6 +168,42 @@ def test_rules_of_other_optimizers(seed):
     assert cores[1]._beyond == []
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_sums_that_are_carried_on(seed):
+    net = random_network(np.random.default_rng(seed), carry=True)
+    net = net.with_(optimizer=("momentum_sum", "sign_sum")[seed % 2], momentum=0.75)
+    machine = Machine(
+        rows=2, streams=1 + seed, carry=True, tables=4, state_depth=1024, program_depth=1024
+    )
+    cores = both(net, machine)
+    run_both(cores, samples(net, machine, STEPS, seed))
+    assert cores[1]._beyond == []
+    assert cores[1].memories.gradients.any()
+
+
+@pytest.mark.parametrize("word", [16, 18])
+@pytest.mark.parametrize("rule", ["momentum_sum", "sign_sum"])
+def test_any_sum_that_is_carried_on(rule, word):
+    """Every magnitude, decay and rate."""
+    rng, f = np.random.default_rng(word), Formats(word=word)
+    for n in range(24):
+        net = NETWORKS["chain"].with_(
+            optimizer=rule, momentum=1 - 2.0 ** -int(rng.integers(0, 13)),
+            eta=2.0 ** -int(rng.integers(2, 12)), apply_every=1,
+        )  # fmt: skip
+        cores = both(net, Machine(rows=3, carry=True, formats=f), seed=n)
+        shape = cores[0].memories.gradients.shape
+        for _ in range(3):
+            sums = rng.integers(-(1 << f.g.width - 1), 1 << f.g.width - 1, shape)
+            sums >>= rng.integers(1, f.g.width, shape)
+            for core in cores:
+                core.memories.gradients[:] = sums
+            batch = samples(net, cores[0].machine, 1, n)
+            batch.flags[:] |= int(Flag.VALID | Flag.LEARN)
+            run_both(cores, batch, (1,))
+        assert cores[1]._beyond == []
+
+
 @pytest.mark.parametrize("word", [16, 18])
 @pytest.mark.parametrize("rule", ["momentum", "sign", "adam"])
 def test_any_gradient_and_any_moment(rule, word):

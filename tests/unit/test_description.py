@@ -22,7 +22,8 @@ OTHERS: dict[str, object] = {
     "tile_rows": 256, "tile_streams": 200, "tables": 255, "phi_log2": 10,
     "w_depth": 1 << 14, "r_depth": 16, "state_depth": 1 << 13, "q_depth": 64, "io_depth": 32,
     "program_depth": 1 << 13, "traces": False, "softmax": False, "time_constants": True,
-    "moments": 2, "sums": False, "formats": Formats(16, 11, 47, 10, 13),
+    "moments": 2, "sums": False, "carry": True, "lut_depth": 256,
+    "formats": Formats(16, 11, 47, 10, 13),
 }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -382,6 +383,46 @@ def test_first_starts_from_the_zero_state(schedule: str) -> None:
             np.testing.assert_allclose(got[12:, 1], getattr(wanted, quantity)[k], atol=1e-15)
             np.testing.assert_allclose(got[:, 0], getattr(on, quantity)[k], atol=1e-15)
     np.testing.assert_allclose(run.out[12:, 1], wanted.out, atol=1e-15)
+
+
+def test_an_error_filter_apart_from_the_membrane() -> None:
+    """e = v + kappa (eps - v) with v of its own time constant; rates are those of the membrane."""
+    plain = Network(1, (Population(1, "linear", tau_m=4.0), Population(1, "linear")))
+    hidden = replace(plain.populations[0], kappa=1.5, tau_v=2.0)
+    apart = plain.with_(populations=(hidden, plain.populations[1]))
+    parameters = plain.random_parameters(1)
+    x, y = np.random.default_rng(2).normal(size=(2, 30, 1))
+    results = [
+        FloatNetwork(n.with_(apply_every=1000), parameters).run(x, y, record=True)
+        for n in (plain, apart)
+    ]
+    np.testing.assert_array_equal(results[0].out, results[1].out)
+    v, weight = 0.0, parameters["1.weight"][0, 0]
+    for n, wrong in enumerate(y - results[1].out):
+        eps = weight * wrong
+        assert results[1].e[0][n] == pytest.approx(v + 1.5 * (eps - v))
+        v += (eps - v) / 2.0
+
+
+@pytest.mark.parametrize("name", ["kappa", "tau_v"])
+def test_error_filters_that_make_no_sense_are_refused(name: str) -> None:
+    one: dict[str, Any] = {name: 2.0}
+    with pytest.raises(BadNetwork, match=f"{name} is for rule gle"):
+        Population(2, rule="trace", **one)
+    with pytest.raises(BadNetwork, match="time constants learn"):
+        Population(2, eta_tau_m=0.5, **one)
+    for wrong in (-1.0, float("nan"), (1.0, float("inf"))):
+        with pytest.raises(BadNetwork, match=f"{name} is"):
+            Population(2, **{name: wrong})
+    with pytest.raises(BadNetwork, match="below dt"):
+        Network(1, (Population(2, tau_v=0.5), Population(1)))
+
+
+def test_a_description_without_an_error_filter_reads_as_before() -> None:
+    """Fingerprints, which checkpoints hold, stay; with one it comes back from JSON."""
+    assert "kappa" not in SMALL.to_json()
+    apart = SMALL.with_(populations=(Population(2, kappa=(1.5, 1.0), tau_v=3.0), Population(1)))
+    assert Network.from_json(apart.to_json()) == apart
 
 
 def test_without_target_the_error_decays() -> None:
