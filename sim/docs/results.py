@@ -9,11 +9,12 @@ from typing import Any
 
 from antevolt.hdl.spec.errors import BadFile
 
-__all__ = ["FOLDER", "Record", "compared", "mnist1d", "records", "saturations"]
+__all__ = ["FOLDER", "Record", "compared", "cosines", "mnist1d", "records", "saturations"]
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "results"
 TAKEN = "mnist1d-*.json"
 COMPARED = "compare-*.json"
+COSINES = "cosine-*.json"
 
 Record = dict[str, Any]
 
@@ -35,10 +36,10 @@ def mnist1d() -> str:
     """Accuracies, one line per record of finished runs."""
     lines = [
         (
-            "| rule, optimizer | weights | bits | streams | epochs | seeds | valid | test "
+            "| rule, optimizer | kappa | weights | bits | streams | epochs | seeds | valid | test "
             "| by seed | fresh 10,000 | minutes | record |"
         ),
-        "|---" * 12 + "|",
+        "|---" * 13 + "|",
     ]
     for name, record in records(TAKEN):
         settings, runs = record["settings"], record["runs"]
@@ -48,7 +49,8 @@ def mnist1d() -> str:
         valid = [100 * run["epochs"][-1]["valid"] for run in runs]
         fresh = [100 * run["fresh"] for run in runs if run.get("fresh") is not None]
         lines.append(
-            f"| `{settings['rule']}`, `{settings['optimizer']}` | {record['weights']:,} "
+            f"| `{settings['rule']}`, `{settings['optimizer']}` | {settings.get('kappa') or ''} "
+            f"| {record['weights']:,} "
             f"| {settings['word']} | {settings['streams']} | {settings['epochs']} "
             f"| {_list(record['seeds'])} | {fmean(valid):.2f} % | {_spread(tests)} "
             f"| {_list(f'{t:.1f}' for t in tests)} "
@@ -76,6 +78,25 @@ def saturations() -> str:
     for name, epoch in found:
         counts = (f"{epoch['counters']['saturated'][kind]:,}" for kind in shown)
         lines.append(f"| {name} | {' | '.join(counts)} | {epoch['largest_weight']:.2f} |")
+    return "\n".join(lines)
+
+
+def cosines() -> str:
+    """Of the core's gradients with the exact ones, by epoch and projection, first seeds."""
+    found = [(name, record["runs"][0]) for name, record in records(COSINES)]
+    count = len(next(e["cosine"] for e in found[0][1]["epochs"] if "cosine" in e))
+    lines = [
+        f"| epoch | valid | {' | '.join(f'{k} -> {k + 1}' for k in range(count))} | record |",
+        "|---" * (count + 3) + "|",
+    ]
+    for name, run in found:
+        for epoch in run["epochs"]:
+            if "cosine" in epoch:
+                cells = " | ".join(f"{value:.3f}" for value in epoch["cosine"])
+                lines.append(
+                    f"| {epoch['epoch']} | {100 * epoch['valid']:.1f} % | {cells} "
+                    f"| [{name}](results/{name}) |"
+                )
     return "\n".join(lines)
 
 

@@ -46,6 +46,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "ports": ports.markdown,
     "program": program.markdown,
     "results_compared": results.compared,
+    "results_cosines": results.cosines,
     "results_delayed_xor": task_results.delayed_xor,
     "results_japanese_vowels": task_results.japanese_vowels,
     "results_lagline": task_results.lagline,
