@@ -16,5 +16,5 @@ BOARD = Board(
     hz=75e6,
     baud=115_200,
     loader="colorlight-i5",
-    lacks="moments (plain gradient descent only), learned time constants",
+    lacks="moments of their own (Adam), learned time constants",
 )

@@ -22,8 +22,9 @@ SMALLEST = Machine(
 )
 """The smallest core there is: what parts with few cells would have to hold."""
 
-ECP5_25 = Machine(rows=2, streams=3)
-"""For 12F and 25F, which are one die: block RAMs are what is short."""
+ECP5_25 = Machine(rows=2, streams=2, carry=True)
+"""For 12F and 25F, which are one die: flip-flops are what is short. A third stream would take 81 %
+of them and all block RAMs but one, and nextpnr finds no place for it."""
 
 ECP5_85 = Machine(
     rows=4,

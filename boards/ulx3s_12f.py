@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ULX3S with an ECP5-12F: four streams."""
+"""ULX3S with an ECP5-12F: two streams."""
 
 from antevolt.boards.board import Board
 from antevolt.boards.presets import ECP5_25
@@ -16,5 +16,5 @@ BOARD = Board(
     hz=75e6,
     baud=3_000_000,
     loader="ulx3s",
-    lacks="moments (plain gradient descent only), learned time constants",
+    lacks="moments of their own (Adam), learned time constants",
 )

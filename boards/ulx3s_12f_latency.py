@@ -12,7 +12,7 @@ BOARD = Board(
     part_name="LFE5U-12F",
     platform="amaranth_boards.ulx3s:ULX3S_12F_Platform",
     crystal=25e6,
-    machine=Machine(rows=6, multipliers=3, tile_rows=2, traces=False, softmax=False, sums=False),
+    machine=Machine(rows=4, multipliers=3, tile_rows=2, traces=False, softmax=False, sums=False),
     hz=75e6,
     baud=3_000_000,
     loader="ulx3s",

@@ -120,7 +120,7 @@ def test_a_netlist_that_is_too_large_is_not_placed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tools = Tools({1: 90.0}, {"LUT4": 30_000, "TRELLIS_FF": 25_000}).use(monkeypatch, tmp_path)
-    with pytest.raises(DoesNotFit, match="2x3w18, in LUTs, needs 30000, LFE5U-12F has 24288"):
+    with pytest.raises(DoesNotFit, match="2x2w18c, in LUTs, needs 30000, LFE5U-12F has 24288"):
         build(BOARD, (1,))
     assert tools.calls == ["synthesise"]
 
