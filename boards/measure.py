@@ -82,6 +82,7 @@ def campaign(architecture: Architecture) -> Iterator[tuple[Machine, bool]]:
     yield replace(PLAIN, rows=2, streams=2, filters=2, multipliers=2), False
     yield replace(PLAIN, rows=2, streams=2, formats=Formats(word=16)), False
     yield Machine(rows=2, streams=3, moments=1), False
+    yield replace(PLAIN, rows=6, streams=2, tile_rows=6, tile_streams=2), False
 
 
 def machine_of(values: dict[str, Any]) -> Machine:

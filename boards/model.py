@@ -46,7 +46,7 @@ def _terms(machine: Machine) -> list[float]:
         m.streams,
         m.rows * m.streams,
         m.streams * (m.filters - 1),
-        m.streams * m.filters * (m.multipliers - 1),
+        m.streams * m.filters * m.multipliers * (m.multipliers - 1) / 2,  # one waits for the next
         m.streams * (m.contexts - 1),
         m.rows * m.streams - m.rows * m.streams / (m.tile_rows * m.tile_streams),
         m.traces * m.streams,
