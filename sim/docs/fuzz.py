@@ -8,6 +8,7 @@ __all__ = ["fuzz"]
 WHAT = {
     "decoder": "decoder of the link's frames",
     "session": "session with a board",
+    "gateware": "parser of a simulated board",
     "network": "loader of networks and weights",
     "checkpoint": "loader of checkpoints",
     "data": "loader of recorded data",

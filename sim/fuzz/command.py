@@ -21,6 +21,7 @@ from antevolt.sim.fuzz.campaign import Result, Target, campaign
 from antevolt.sim.fuzz.checkpoint_file import CheckpointTarget
 from antevolt.sim.fuzz.data_file import DataTarget
 from antevolt.sim.fuzz.decoder import DecoderTarget
+from antevolt.sim.fuzz.gateware import GatewareTarget
 from antevolt.sim.fuzz.network_file import NetworkTarget
 from antevolt.sim.fuzz.run_files import RunTarget
 from antevolt.sim.fuzz.session import SessionTarget
@@ -30,6 +31,7 @@ __all__ = ["TARGETS", "command"]
 TARGETS: dict[str, Callable[[], Target]] = {
     "decoder": DecoderTarget,
     "session": SessionTarget,
+    "gateware": GatewareTarget,
     "network": NetworkTarget,
     "checkpoint": CheckpointTarget,
     "data": DataTarget,
@@ -53,8 +55,9 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Feed changed input to what reads from outside: the link's decoder and session, the loaders of
-    networks and checkpoints, the command line. Without TARGETS, to all of them.
+    """Feed changed input to what reads from outside: the link's decoder and session, the parser of
+    a simulated board, the loaders of networks and checkpoints, the command line. Without TARGETS,
+    to all of them.
 
     Each input may be taken or refused with an error of antevolt's own. Exit status: 1 when one led
     to anything else, to a long wait or to much memory; else 0.

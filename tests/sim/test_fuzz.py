@@ -23,6 +23,7 @@ from antevolt.sim.fuzz.mutate import changed_bytes, changed_json
 INPUTS = {
     "decoder": 20_000,
     "session": 5000,
+    "gateware": 150,
     "network": 2000,
     "checkpoint": 1000,
     "data": 2000,
