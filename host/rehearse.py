@@ -15,11 +15,12 @@ CHANGED = 0.95  # of the learnable words: above what a comparison asks for
 MARGIN = 0.5  # of the saturations that a comparison allows
 
 
-def rehearse(case: Case, steps: int = 120) -> bool:
-    """Almost all learnable words change in the first steps, and few words saturate.
+def rehearse(case: Case, first: int = 120) -> bool:
+    """Almost all learnable words change in the first steps, and few words saturate in all.
 
-    Which network is compared must not depend on the device that is compared: this looks at the
-    model only. Raises what `compile` raises.
+    Weights that grow saturate late, so that the whole run is looked at. Which network is compared
+    must not depend on the device that is compared: this looks at the model only. Raises what
+    `compile` raises.
     """
     image, core = compile(case.network, case.machine), make_core(case.machine)
     for words in image.words:
@@ -34,8 +35,16 @@ def rehearse(case: Case, steps: int = 120) -> bool:
         return memory.learnable({Region.WEIGHTS: words})
 
     before, batch = learnable(), case.batch()
-    for n in range(min(steps, batch.steps)):
-        core.step(batch.flags[n], batch.x[n], batch.y[n])
-    counted = core.read(Region.REGISTERS, 0, int(Register.SATURATED), len(KINDS)).sum()
-    share = counted / words_computed(case, batch) * batch.steps / min(steps, batch.steps)
-    return bool(np.mean(before != learnable()) >= CHANGED and share <= SATURATED * MARGIN)
+
+    def run(part: slice) -> float:
+        """The share of the computed words that saturated so far."""
+        core.steps(batch.flags[part], batch.x[part], batch.y[part])
+        counted = core.read(Region.REGISTERS, 0, int(Register.SATURATED), len(KINDS)).sum()
+        steps = min(part.stop, batch.steps)
+        return float(counted / words_computed(case, batch) * batch.steps / steps)
+
+    most = SATURATED * MARGIN
+    early = run(slice(0, first))
+    if early > most or np.mean(before != learnable()) < CHANGED:
+        return False
+    return batch.steps <= first or run(slice(first, batch.steps)) <= most
