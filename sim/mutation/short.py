@@ -156,6 +156,8 @@ def observe(subject: Subject) -> Iterator[Observation]:
         yield from _run(subject, case)
     yield from _outputs(subject)
     yield from _counting(subject, before[0])
+    for turn in (1, -1):
+        yield from _each_register(subject, before[2], turn)
     net = after.network
     x, _ = after.batch(backend.machine).words(backend.machine.formats)
     subject.interrupt(x[: net.inputs + 1])
@@ -269,6 +271,16 @@ def _counting(subject: Subject, case: Case) -> Iterator[Observation]:
         out = backend.run(x, y, 1, MACHINE.total_streams * net.outputs, count)
         yield Observation(f"counting, step {n}, outputs", "output", out)
         yield from _look(backend, f"counting, step {n}", (Region.REGISTERS, Region.WEIGHTS))
+
+
+def _each_register(subject: Subject, case: Case, turn: int) -> Iterator[Observation]:
+    """Registers written one by one, in any order and (`turn` -1) the other way round, so that each
+    is written while any other one holds what steps have counted."""
+    backend, rng = subject.backend, np.random.default_rng(2)
+    yield from _run(subject, replace(case, name=f"{case.name}, turn {turn}"))
+    for n in rng.permutation(size(backend.machine, Region.REGISTERS)[1])[::turn].tolist():
+        backend.write(Region.REGISTERS, 0, n, rng.integers(0, 1 << WORD_BITS, 1))
+        yield from _look(backend, f"turn {turn}, register {n}", [Region.REGISTERS])
 
 
 def _applying(subject: Subject, n: int) -> Iterator[Observation]:
