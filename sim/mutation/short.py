@@ -211,7 +211,7 @@ def _drawn(subject: Subject) -> Iterator[Observation]:
         copies = [number for name, number in shared.items() if name == "copy"]
         fill(backend, rng, [offsets.coefficients + number for number in copies])
         if _learns(net):
-            backend.write(Region.TIMES, 0, 0, times(rng, MACHINE.state_depth, DATA_BITS))
+            backend.write(Region.TIMES, 0, 0, times(rng, MACHINE.coefficient_depth, DATA_BITS))
         for again in range(AGAIN):
             every, done = int(rng.choice([1, 1000])), int(rng.integers(0, 2))
             backend.write(Region.REGISTERS, 0, Register.APPLY_EVERY, [every, done])
@@ -336,13 +336,13 @@ def _timing(subject: Subject) -> Iterator[Observation]:
             int(rng.choice([0, 4, 5, 6, 7])) | int(rng.integers(0, SLOWEST_TAU + 1)) << 3
             for _ in range(2)
         )
-        start = int(rng.integers(0, MACHINE.state_depth - TIMED + 1))
+        start = int(rng.integers(0, MACHINE.coefficient_depth - TIMED + 1))
         own = list(image.operations)
         own[first] = replace(
             own[first], n=TIMED, weights=start, interval=m_rate, words=r_rate, output=n % 2
         )
         backend.write(Region.PROGRAM, 0, 0, program(schedule(own, MACHINE).operations))
-        backend.write(Region.TIMES, 0, 0, times(rng, MACHINE.state_depth, DATA_BITS))
+        backend.write(Region.TIMES, 0, 0, times(rng, MACHINE.coefficient_depth, DATA_BITS))
         backend.write(Region.REGISTERS, 0, Register.APPLY_EVERY, [1, 1])
         out = _steps(subject, net, n, Flag.VALID)
         yield Observation(f"timing {n}, outputs", "output", out)
