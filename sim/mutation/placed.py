@@ -63,7 +63,11 @@ class Offsets:
         """The largest: the network ends in the last word of every memory."""
         m = image.machine
         depths = {"weights": m.w_depth, "rates": m.r_depth, "outputs": m.io_depth}
-        depths |= {"neurons": m.state_depth, "coefficients": m.state_depth, "tables": m.tables}
+        depths |= {
+            "neurons": m.state_depth,
+            "coefficients": m.coefficient_depth,
+            "tables": m.tables,
+        }
         used = dict.fromkeys(depths, 0)
         for op in image.operations:
             for operand, end in _ends(op, m).items():

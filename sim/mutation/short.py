@@ -156,6 +156,8 @@ def observe(subject: Subject) -> Iterator[Observation]:
         yield from _run(subject, case)
     yield from _outputs(subject)
     yield from _counting(subject, before[0])
+    for turn in (1, -1):
+        yield from _each_register(subject, before[2], turn)
     net = after.network
     x, _ = after.batch(backend.machine).words(backend.machine.formats)
     subject.interrupt(x[: net.inputs + 1])
@@ -209,7 +211,7 @@ def _drawn(subject: Subject) -> Iterator[Observation]:
         copies = [number for name, number in shared.items() if name == "copy"]
         fill(backend, rng, [offsets.coefficients + number for number in copies])
         if _learns(net):
-            backend.write(Region.TIMES, 0, 0, times(rng, MACHINE.state_depth, DATA_BITS))
+            backend.write(Region.TIMES, 0, 0, times(rng, MACHINE.coefficient_depth, DATA_BITS))
         for again in range(AGAIN):
             every, done = int(rng.choice([1, 1000])), int(rng.integers(0, 2))
             backend.write(Region.REGISTERS, 0, Register.APPLY_EVERY, [every, done])
@@ -271,6 +273,16 @@ def _counting(subject: Subject, case: Case) -> Iterator[Observation]:
         yield from _look(backend, f"counting, step {n}", (Region.REGISTERS, Region.WEIGHTS))
 
 
+def _each_register(subject: Subject, case: Case, turn: int) -> Iterator[Observation]:
+    """Registers written one by one, in any order and (`turn` -1) the other way round, so that each
+    is written while any other one holds what steps have counted."""
+    backend, rng = subject.backend, np.random.default_rng(2)
+    yield from _run(subject, replace(case, name=f"{case.name}, turn {turn}"))
+    for n in rng.permutation(size(backend.machine, Region.REGISTERS)[1])[::turn].tolist():
+        backend.write(Region.REGISTERS, 0, n, rng.integers(0, 1 << WORD_BITS, 1))
+        yield from _look(backend, f"turn {turn}, register {n}", [Region.REGISTERS])
+
+
 def _applying(subject: Subject, n: int) -> Iterator[Observation]:
     """Steps that apply gradients written by the host to all weights there are, and make no new
     ones: two times of three by moments; else half of them where one more or less decides how the
@@ -324,13 +336,13 @@ def _timing(subject: Subject) -> Iterator[Observation]:
             int(rng.choice([0, 4, 5, 6, 7])) | int(rng.integers(0, SLOWEST_TAU + 1)) << 3
             for _ in range(2)
         )
-        start = int(rng.integers(0, MACHINE.state_depth - TIMED + 1))
+        start = int(rng.integers(0, MACHINE.coefficient_depth - TIMED + 1))
         own = list(image.operations)
         own[first] = replace(
             own[first], n=TIMED, weights=start, interval=m_rate, words=r_rate, output=n % 2
         )
         backend.write(Region.PROGRAM, 0, 0, program(schedule(own, MACHINE).operations))
-        backend.write(Region.TIMES, 0, 0, times(rng, MACHINE.state_depth, DATA_BITS))
+        backend.write(Region.TIMES, 0, 0, times(rng, MACHINE.coefficient_depth, DATA_BITS))
         backend.write(Region.REGISTERS, 0, Register.APPLY_EVERY, [1, 1])
         out = _steps(subject, net, n, Flag.VALID)
         yield Observation(f"timing {n}, outputs", "output", out)

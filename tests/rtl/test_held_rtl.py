@@ -11,8 +11,9 @@ from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.held import Pipeline
 from antevolt.sim.bench.simulator import values
-from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.bench.timeline import Timeline
+from flow import gaps
 
 BITS, LENGTH = 12, 23
 USES = {"a": (0, (0, 1, 2, 9, LENGTH)), "b": (4, (4, 5, 11, 20)), "c": (LENGTH, (LENGTH,))}
@@ -43,11 +44,12 @@ class Line(wiring.Component):
 
 
 @cocotb.test()
-async def every_neuron_has_its_own(dut):
-    """At the densest starts, at random ones, and with other values on the wires between."""
+@cocotb.parametrize(idle=STALLS)
+async def every_neuron_has_its_own(dut, idle):
+    """At the densest starts, with pauses, and with other values on the wires between."""
     cycles, draw, period = Cycles(dut), Random(1), values()["period"]
     await cycles.reset()
-    play, expected, at = Timeline(cycles), {}, 0
+    play, expected, at, waits = Timeline(cycles), {}, 0, gaps(idle)
     for _ in range(400):
         play.set(at, "start", 1)
         for name, (ready, needs) in USES.items():
@@ -58,7 +60,7 @@ async def every_neuron_has_its_own(dut):
                 expected[f"{name}_{need}", at + need] = word
         for time in range(LENGTH + 1):
             expected["at", at + time] = expected.get(("at", at + time), 0) | 1 << time
-        at += period + draw.choice([0, 0, 0, 1, 30])
+        at += period + next(waits)
     for cycle in range(play.last + 1):
         play.look(cycle, "at")
     await play.play()

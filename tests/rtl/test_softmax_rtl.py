@@ -12,8 +12,9 @@ from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.memory_map import SUM_BITS
 from antevolt.hdl.spec.timing import DIVIDE
 from antevolt.sim.bench.simulator import values
-from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.golden.filter import share
+from flow import gaps
 
 STROBES = ("first", "compare", "add", "last")
 
@@ -28,10 +29,10 @@ async def put(cycles, value, **strobes):
         getattr(cycles.dut, name).value = 0
 
 
-async def add_up(cycles, words, draw):
+async def add_up(cycles, words, draw, waits):
     """Add words, with pauses in which other values pass by; returns their sum as it is kept."""
     for n, word in enumerate(words):
-        for _ in range(draw.choice([0, 0, 1, 4])):
+        for _ in range(next(waits)):
             await put(cycles, draw.randrange(100), first=draw.randrange(2), last=draw.randrange(2))
         await put(cycles, word, add=1, first=n == 0, last=n == len(words) - 1)
     half = 1 << (SUM_BITS - 1)
@@ -65,8 +66,10 @@ async def the_largest_value(dut):
 
 
 @cocotb.test()
-async def shares(dut):
+@cocotb.parametrize(idle=STALLS)
+async def shares(dut, idle):
     f, draw, cycles = Formats(word=values()["word"]), Random(2), Cycles(dut)
+    waits = gaps(idle)
     await cycles.reset()
     word, one = 1 << (f.word - 1), 1 << f.r.frac
     sums = [[0], [1], [2], [-1], [one], [one + 1], [word - 1] * 3, [-word], [word - 1, -word, 5]]
@@ -76,7 +79,7 @@ async def shares(dut):
         )
         sums.append([draw.randrange(-word, word) for _ in range(1 + draw.randrange(4))])
     for words in sums:
-        await check(cycles, await add_up(cycles, words, draw), f)
+        await check(cycles, await add_up(cycles, words, draw, waits), f)
 
 
 @cocotb.test()
@@ -100,14 +103,16 @@ async def a_sum_of_half_the_range(dut):
 async def starts_and_resets_in_between(dut):
     """A division is cut short by the next one, or by a reset; the next is right."""
     f, draw, cycles = Formats(word=values()["word"]), Random(3), Cycles(dut)
+    waits = gaps("one_in_four")
     await cycles.reset()
     for number in range(60):
-        await add_up(cycles, [draw.randrange(1 << 16)], draw)
+        await add_up(cycles, [draw.randrange(1 << 16)], draw, waits)
         await cycles.run(draw.randrange(f.word))
         if number % 2:
             await cycles.reset(1)
             assert not int(dut.largest.value)
-        await check(cycles, await add_up(cycles, [draw.randrange(1 << 15), 3], draw), f)
+        words = [draw.randrange(1 << 15), 3]
+        await check(cycles, await add_up(cycles, words, draw, waits), f)
 
 
 @pytest.mark.parametrize("word", [16, 18])

@@ -155,7 +155,7 @@ def test_drawn_words_are_of_every_size() -> None:
     assert words.max() < 1 << 36
     fill(backend, rng, [3])
     assert not backend.read(Region.COEFFICIENTS, 0, 24, 8).any()
-    found = backend.read(Region.COEFFICIENTS, 0, 0, 8 * MACHINE.state_depth).reshape(-1, 2, 4)
+    found = backend.read(Region.COEFFICIENTS, 0, 0, 8 * MACHINE.coefficient_depth).reshape(-1, 2, 4)
     assert np.count_nonzero(found[:, :, :3] == 0) < 20
     assert Kind.TIMES in {op.kind for op in compile(PLACED["times"], MACHINE).operations}
 
