@@ -44,7 +44,7 @@ __all__ = ["MNIST1D", "Settings", "command", "machine", "network", "settings_of"
 
 ETA = {"sign": 1e-3, "adam": 2e-3}
 """Learning rates of the recipe, at the start."""
-WORDS = ("18", "16")
+WORDS = ("18", "16", "14", "12", "10", "8")
 
 
 @dataclass(frozen=True)
