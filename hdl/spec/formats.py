@@ -159,6 +159,11 @@ class Formats:
         return QFormat(self.word, self.word - 2)
 
     @property
+    def phi_log2(self) -> int:
+        """log2 of the intervals of a table that words are long enough for; 8, or fewer."""
+        return min(8, self.word - 2)
+
+    @property
     def max_inputs(self) -> int:
         """Most columns (bias included) whose full-scale drive still fits the accumulator."""
         return (1 << (self.accumulator - 1 - 2 * (self.word - 1))) - 1

@@ -249,7 +249,9 @@ class CompiledCore(GoldenCore):
         """
         f, widths, sums = self.machine.formats, dict[Kind, int](), 0
         least = 0 if f.word < 18 else 1  # TINY of twin_array.h is too large for these
-        if not (f.guard <= 12 and least <= min(f.q_drop, f.g_drop) <= max(f.q_drop, f.g_drop) <= 16):
+        if not (
+            f.guard <= 12 and least <= min(f.q_drop, f.g_drop) <= max(f.q_drop, f.g_drop) <= 16
+        ):
             return False
         if f.accumulator > 50:
             return False

@@ -110,6 +110,6 @@ async def starts_and_resets_in_between(dut):
         await check(cycles, await add_up(cycles, [draw.randrange(1 << 15), 3], draw), f)
 
 
-@pytest.mark.parametrize("word", [16, 18])
+@pytest.mark.parametrize("word", [8, 12, 16, 18])
 def test_softmax(bench, word):
     bench(Softmax(Formats(word=word)), word=word)
