@@ -211,9 +211,9 @@ def test_any_sum_that_is_carried_on(rule, word):
     for n in range(24):
         net = NETWORKS["chain"].with_(
             optimizer=rule, momentum=1 - 2.0 ** -int(rng.integers(0, 13)),
-            eta=2.0 ** -int(rng.integers(2, 12)), apply_every=1,
+            eta=2.0 ** -int(rng.integers(2, min(12, word - 3))), apply_every=1,
         )  # fmt: skip
-        cores = both(net, Machine(rows=3, carry=True, formats=f), seed=n)
+        cores = both(net, Machine(rows=3, carry=True, formats=f, phi_log2=f.phi_log2), seed=n)
         shape = cores[0].memories.gradients.shape
         for _ in range(3):
             sums = rng.integers(-(1 << f.g.width - 1), 1 << f.g.width - 1, shape)
@@ -233,11 +233,12 @@ def test_any_gradient_and_any_moment(rule, word):
     rng, f = np.random.default_rng(word), Formats(word=word)
     moved = 0
     for n in range(24):
-        machine = Machine(rows=3, moments=1 + (rule == "adam" or n % 2), formats=f)
+        moments = 1 + (rule == "adam" or n % 2)
+        machine = Machine(rows=3, moments=moments, formats=f, phi_log2=f.phi_log2)
         decay = 1 - 2.0 ** -rng.integers(0, 16, 2)
         net = NETWORKS["chain"].with_(
             optimizer=rule, momentum=float(decay[0]), momentum2=float(decay[1]),
-            eta=2.0 ** -int(rng.integers(2, 12)), apply_every=1,
+            eta=2.0 ** -int(rng.integers(2, min(12, word - 3))), apply_every=1,
         )  # fmt: skip
         cores = both(net, machine, seed=n)
         shape = cores[0].memories.gradients.shape
@@ -302,7 +303,7 @@ def test_a_time_constant_below_a_step_is_left_to_numpy():
 
 
 @pytest.mark.parametrize("streams", [1, 2, 12])
-@pytest.mark.parametrize("word", [8, 12, 16, 18])
+@pytest.mark.parametrize("word", [12, 16, 18])
 def test_every_kind_of_saturation(word, streams):
     net = stress_network()
     f = Formats(word)
