@@ -101,6 +101,10 @@ def campaign(seed: int = 0, steps: int = 1000, device: str = "rtl") -> list[Case
     cases += [Case(net, contexts, steps, seed, device=device) for net in (*nets[:2], *deep)]
     short = Machine(rows=3, streams=1, formats=Formats(word=16))
     cases += [Case(net, short, steps, seed, device=device) for net in nets[:3]]
+    for word, chosen in ((12, nets[1]), (8, nets[0].with_(eta=2.0**-4))):
+        formats = Formats(word)
+        shorter = Machine(rows=3, streams=2, formats=formats, phi_log2=formats.phi_log2)
+        cases.append(Case(chosen, shorter, steps, seed, device=device))
     wide = Machine(rows=4, streams=1, filters=2, multipliers=5)
     cases += [Case(net, wide, steps, seed, device=device) for net in (*nets[:2], deep[0])]
     two = Machine(rows=4, streams=2, filters=1, multipliers=2)

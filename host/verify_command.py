@@ -34,7 +34,8 @@ Command = Callable[..., Any]
 def machine_of(word: int, **parameters: Any) -> Machine:
     """A machine from the options of a command; raises BadInput where there is none."""
     try:
-        return Machine(formats=Formats(word=word), **parameters)
+        formats = Formats(word=word)
+        return Machine(formats=formats, phi_log2=formats.phi_log2, **parameters)
     except ValueError as error:
         raise BadInput(f"no such core: {error}") from error
 
@@ -45,7 +46,7 @@ def machine_options(command: Command) -> Command:
         click.option("--carry", is_flag=True, help="An APPLY may carry gradient sums on."),
         click.option("--moments", default=0, show_default=True, help="Moments per weight, 0..2."),
         click.option("--w-depth", default=512, show_default=True, help="Weight pairs per row."),
-        click.option("--word", default=18, show_default=True, help="Word length, 18 or 16."),
+        click.option("--word", default=18, show_default=True, help="Word length, 8, 10, .. 18."),
         click.option("--multipliers", default=1, show_default=True, help="M, per filter unit."),
         click.option("--filters", default=1, show_default=True, help="F, filters per column."),
         click.option("--contexts", default=1, show_default=True, help="T of the core."),

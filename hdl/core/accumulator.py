@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.lib.registers import delay, register
-from antevolt.hdl.lib.skew import LAG, Skew, add
+from antevolt.hdl.lib.skew import LAG, Skew, add, low_bits
 from antevolt.hdl.spec.timing import LEAD
 
 __all__ = ["Accumulator"]
@@ -38,7 +38,7 @@ class Accumulator(wiring.Component):
     done_live: Any
 
     def __init__(self, ram: Ram, total: Skew):
-        width, self.half = ram.width, ram.width // 2
+        width, self.half = ram.width, low_bits(ram.width)
         self.total, self.ram = total, ram
         bits = len(self.ram.raddr)
         super().__init__(
@@ -56,18 +56,18 @@ class Accumulator(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.ram = self.ram  # its ports are joined by the owner, who shares them
-        half = self.half
-        old = Skew("old", half, half)
-        upper = register("upper", signed(half))
+        half, high = self.half, self.ram.width - self.half
+        old = Skew("old", half, high)
+        upper = register("upper", signed(high))
         with m.If(delay(m, self.clear, LEAD - 1, "clear")):
             m.d.sync += [old.lo.eq(0), upper.eq(0)]
         with m.Else():
             m.d.sync += [old.lo.eq(self.ram.rdata[:half]), upper.eq(self.ram.rdata[half:])]
         m.d.comb += self.word.eq(Cat(old.lo, upper))
-        delayed = Signal(signed(half))
+        delayed = Signal(signed(high))
         m.d.comb += delayed.eq(delay(m, upper, LAG, "upper"))
         old.hi = delayed
-        new = add(m, "new", old, self.total, half)
+        new = add(m, "new", old, self.total, high)
         # inverted, or synthesis would share these registers with the address chain elsewhere
         back = ~delay(m, ~Cat(self.address, self.live), self.latency, "back")
         m.d.comb += [

@@ -66,7 +66,7 @@ class ApplyLane(wiring.Component):
 
     def __init__(self, machine: Machine, row: int):
         self.machine, self.row = machine, row
-        word = machine.formats.word
+        word, wide = machine.formats.word, machine.formats.g.width
         moments = {
             "moments": In(WORD * machine.moments),
             "new_moments": Out(WORD * machine.moments),
@@ -77,13 +77,13 @@ class ApplyLane(wiring.Component):
             {
                 "rule": In(ApplyRule()),
                 "slot": In(ApplySlot(machine)),
-                "gradient": In(2 * word),
+                "gradient": In(wide),
                 "weight": In(signed(word)),
                 "data": Out(2 * word),
                 "address": Out(bits(machine.w_depth)),
                 "en": Out(1),
                 "saturated": Out(1),
-                **({"folded": Out(2 * word)} if machine.carry else {}),
+                **({"folded": Out(wide)} if machine.carry else {}),
                 **(moments if machine.moments else {}),
             }
         )

@@ -14,7 +14,7 @@ from antevolt.hdl.core.moments import Moments
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import delay, hop, hops, register
-from antevolt.hdl.lib.skew import Skew, add, hold, tree
+from antevolt.hdl.lib.skew import Skew, add, hold, low_bits, tree
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.timing import NORMAL, Timing
@@ -92,16 +92,16 @@ class Array(wiring.Component):
                 "d_shift": In(1).array(streams),
                 "d_lo": Out(f.word).array(streams),
                 "d_hi": Out(signed(f.accumulator - f.word)).array(streams),
-                "q_data": Out(pair).array(streams),
+                "q_data": Out(f.q.width).array(streams),
                 "q_neuron": Out(bits(m.state_depth)).array(streams),
                 "q_live": Out(1).array(streams),
                 "q_context": Out(2).array(streams),
-                "lane_gradient": Out(pair).array(rows),
+                "lane_gradient": Out(f.g.width).array(rows),
                 "lane_weight": Out(signed(f.word)).array(rows),
                 "lane_data": In(pair).array(rows),
                 "lane_address": In(bits(m.w_depth)).array(rows),
                 "lane_en": In(1).array(rows),
-                **({"lane_folded": In(pair).array(rows)} if m.carry else {}),
+                **({"lane_folded": In(f.g.width).array(rows)} if m.carry else {}),
             }
         )
         places = bels or {}
@@ -260,8 +260,9 @@ class Array(wiring.Component):
             top = self.elements[0, k]
             m.d.comb += [self.d_lo[k].eq(top.d_lo), self.d_hi[k].eq(top.d_hi)]
 
-    def _reduce(self, m: Module, name: str, tiles: list[list[Skew]]) -> Skew:
-        """Sum over tiles on the way, each a tree, equally deep so that they stay in step."""
+    def _reduce(self, m: Module, name: str, width: int, tiles: list[list[Skew]]) -> Skew:
+        """Sum over tiles on the way, each a tree, equally deep so that they stay in step; `width`
+        is that of the sum's memory."""
         levels = max((len(terms) - 1).bit_length() for terms in tiles)
         total: Skew | None = None
         for n, terms in enumerate(tiles):
@@ -269,7 +270,7 @@ class Array(wiring.Component):
             for level in range(depth, levels):
                 part = hold(m, f"{name}_tile{n}_wait{level}", part)
             high = max(len(part.hi), len(total.hi) if total else 0) + 1
-            limit = self.machine.formats.word
+            limit = width - low_bits(width)
             total = add(m, f"{name}_chain{n}", total, part, min(high, limit))
         if total is None:
             raise RuntimeError("nothing to sum")
@@ -284,8 +285,9 @@ class Array(wiring.Component):
         for c, columns in enumerate(self.column_tiles):
             for k in columns:
                 terms = [[self.elements[i, k].q_part for i in rows] for rows in self.row_tiles]
-                total = self._reduce(m, f"q{k}", terms)
-                ram = memory(machine, 2 * machine.formats.word, machine.q_depth)
+                width = machine.formats.q.width
+                total = self._reduce(m, f"q{k}", width, terms)
+                ram = memory(machine, width, machine.q_depth)
                 sums = Accumulator(ram, total)
                 m.submodules[f"q{k}"] = sums
                 address, clear, live, done = (
@@ -325,8 +327,9 @@ class Array(wiring.Component):
                 folds = delay(m, folds, Accumulator.latency, f"fold{t}")
             for i in rows:
                 terms = [[self.elements[i, k].g_part for k in cols] for cols in self.column_tiles]
-                total = self._reduce(m, f"g{i}", terms)
-                ram = memory(machine, 2 * machine.formats.word, 2 * machine.w_depth)
+                width = machine.formats.g.width
+                total = self._reduce(m, f"g{i}", width, terms)
+                ram = memory(machine, width, 2 * machine.w_depth)
                 sums = Accumulator(ram, total)
                 m.submodules[f"gradients{i}"] = sums
                 m.d.comb += [

@@ -23,7 +23,7 @@ from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.multiplier import Multiplier
 from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import delay, register
-from antevolt.hdl.lib.saturate import LATENCY, saturate
+from antevolt.hdl.lib.saturate import LATENCY, half_up, saturate
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region
 from antevolt.hdl.spec.roundings import PRE
@@ -87,7 +87,7 @@ class Column(wiring.Component):
                 "d_lo": In(f.word),
                 "d_hi": In(signed(f.accumulator - f.word)),
                 "d_shift": Out(1),
-                "q_data": In(2 * f.word),
+                "q_data": In(f.q.width),
                 "q_neuron": In(bits(machine.state_depth)),
                 "q_live": In(1),
                 "q_context": In(2),
@@ -311,8 +311,8 @@ class Column(wiring.Component):
         """Finished q words, rounded and saturated; 3 cycles."""
         f = self.machine.formats
         drop = f.q.frac - f.e.frac
-        rounded = register("q_rounded", signed(2 * f.word - drop + 1))
-        m.d.sync += rounded.eq(((self.q_data.as_signed() >> (drop - 1)) + 1) >> 1)
+        rounded = register("q_rounded", signed(f.q.width - drop + 1))
+        m.d.sync += rounded.eq(half_up(self.q_data.as_signed(), drop))
         return saturate(m, rounded, f.word, "q_narrow")
 
     def _drawn(self, m: Module, line: Pipeline, own: Any, drain: Any) -> Any:
@@ -354,7 +354,7 @@ class Column(wiring.Component):
         learns = line.hold("learns", own.valid & own.learn & command.times, 0, done) & line.at(done)
         first = delay(m, learns, Multiplier.latency, "learns")
         live = first | delay(m, first, 1, "learns_second")
-        rounded = ((multiplier.p >> (f.g_drop - 1)) + 1) >> 1
+        rounded = half_up(multiplier.p, f.g_drop)
         m.d.sync += self.term.eq(Mux(live, rounded, 0))
 
     def _softmax(self, m: Module, line: Pipeline, result: Any) -> None:
@@ -385,5 +385,5 @@ class Column(wiring.Component):
         total = Signal(signed(f.accumulator), name="drained")
         m.d.comb += total.eq(Cat(low, self.d_hi))
         rounded = register("drive_rounded", signed(f.accumulator - drop + 1))
-        m.d.sync += rounded.eq(((total >> (drop - 1)) + 1) >> 1)
+        m.d.sync += rounded.eq(half_up(total, drop))
         return saturate(m, rounded, f.word + f.guard, "drive")

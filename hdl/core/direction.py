@@ -45,7 +45,7 @@ class Direction(wiring.Component):
 
     def __init__(self, machine: Machine):
         self.machine = machine
-        wide = 2 * machine.formats.word
+        wide = machine.formats.g.width
         super().__init__(
             {
                 "rule": In(ApplyRule()),

@@ -10,8 +10,8 @@ from amaranth.lib.wiring import In, Out
 from antevolt.hdl.lib.mask_add import MaskAdd
 from antevolt.hdl.lib.multiplier import Multiplier
 from antevolt.hdl.lib.registers import KEEP, delay, register
-from antevolt.hdl.lib.skew import LAG, Skew, add, take_product
-from antevolt.hdl.spec.formats import Formats
+from antevolt.hdl.lib.skew import LAG, Skew, add, low_bits, take_product
+from antevolt.hdl.spec.formats import Formats, QFormat
 
 __all__ = ["Element"]
 
@@ -69,8 +69,13 @@ class Element(wiring.Component):
                 "d_shift": In(1),
             }
         )
-        self.q_part = Skew("q", word, word - formats.q_drop, pending=True)
-        self.g_part = Skew("g", word, word - formats.g_drop, pending=True)
+        self.q_part = self._part("q", formats.q, formats.q_drop)
+        self.g_part = self._part("g", formats.g, formats.g_drop)
+
+    def _part(self, name: str, fmt: QFormat, drop: int) -> Skew:
+        """A product of two words on its way into a sum of format `fmt`."""
+        low = low_bits(fmt.width)
+        return Skew(name, low, 2 * self.formats.word - drop - low, pending=drop > 0)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -58,7 +58,7 @@ class Quotient(wiring.Component):
                 "rule": In(ApplyRule()),
                 "first": In(WORD),
                 "second": In(WORD),
-                "number": Out(2 * machine.formats.word),
+                "number": Out(machine.formats.g.width),
                 "shift": Out(6),
             }
         )

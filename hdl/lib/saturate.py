@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Limit a signed number to fewer bits, in two cycles: test, then choose."""
+"""Limit a signed number to fewer bits, in two cycles: test, then choose; and round it half up."""
 
 from typing import Any
 
@@ -7,9 +7,14 @@ from amaranth.hdl import Cat, Module, Mux, signed
 
 from antevolt.hdl.lib.registers import register
 
-__all__ = ["LATENCY", "saturate"]
+__all__ = ["LATENCY", "half_up", "saturate"]
 
 LATENCY = 2  # in one cycle it was the critical path of a full array
+
+
+def half_up(value: Any, drop: int) -> Any:
+    """`value / 2**drop`, ties up, combinational; exact where `drop` is 0 or less."""
+    return ((value >> (drop - 1)) + 1) >> 1 if drop > 0 else value << -drop
 
 
 def saturate(m: Module, value: Any, width: int, name: str) -> tuple[Any, Any]:

@@ -11,7 +11,12 @@ from amaranth.hdl import Cat, Const, Module, Signal, signed
 from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.spec.timing import LAG
 
-__all__ = ["LAG", "Skew", "add", "hold", "take_product", "tree"]
+__all__ = ["LAG", "Skew", "add", "hold", "low_bits", "take_product", "tree"]
+
+
+def low_bits(width: int) -> int:
+    """Bits of the low part of a sum of `width` bits, the longer one of the two."""
+    return (width + 1) // 2
 
 
 class Skew:
@@ -25,7 +30,8 @@ class Skew:
 
 
 def take_product(m: Module, out: Skew, product: Any, drop: int) -> None:
-    """out <- half-up `product >> drop` in one cycle; the increment stays pending."""
+    """out <- half-up `product >> drop` in one cycle; the increment stays pending. Without a drop
+    there is none."""
     low = len(out.lo)
     m.d.sync += out.lo.eq(product[drop : drop + low])
     upper = product[drop + low :].as_signed()

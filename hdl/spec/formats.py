@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Formats", "QFormat", "Raw", "Rounding", "round_shift", "saturate"]
+__all__ = ["WORDS", "Formats", "QFormat", "Raw", "Rounding", "round_shift", "saturate"]
 
 Raw = NDArray[np.int64]
 Rounding = Literal["floor", "half_up", "stochastic"]
@@ -53,23 +53,63 @@ class QFormat:
         return f"Q{self.width - self.frac}.{self.frac}"
 
 
+WORDS = (8, 10, 12, 14, 16, 18)
+"""Word lengths of a core."""
+SUM_BITS = 36
+"""The longest word that q and gradients are summed in; the access port has no longer one."""
+SHORT = {
+    14: (10, 38, 5, 6),
+    12: (8, 34, 3, 4),
+    10: (8, 30, 1, 2),
+    8: (6, 26, 0, 0),
+}
+"""guard, accumulator, q_drop and g_drop that are fit for short words."""
+LONG = (10, 46, 9, 12)
+OF_WORD = -1
+Q_ROOM, G_ROOM = 9, 12
+"""Bits above a product's: a sum of 2^(1 + room) - 1 products fits."""
+
+
 @dataclass(frozen=True)
 class Formats:
     """All formats of a core; `word` is the width of w, r, e and of the multipliers' operands.
 
     Reals: w in +-4, r and u in +-8, e and v in +-32 at any word length; the bits behind the
-    binary point follow the word (18: 15, 14, 12).
+    binary point follow the word (18: 15, 14, 12). The other widths follow it, too, where they are
+    left out. A sum of products is as long as its limits ask for, whatever a product drops.
+    Raises ValueError for what no core can be made of.
     """
 
     word: int = 18
-    guard: int = 10
-    accumulator: int = 46
-    q_drop: int = 9
-    g_drop: int = 12
+    guard: int = OF_WORD
+    accumulator: int = OF_WORD
+    q_drop: int = OF_WORD
+    g_drop: int = OF_WORD
 
     def __post_init__(self) -> None:
-        if self.word not in (16, 18):
-            raise ValueError(f"word is {self.word} bits; a core has 16 or 18")
+        if self.word not in WORDS:
+            raise ValueError(
+                f"word is {self.word} bits; a core has {', '.join(map(str, WORDS))} of them"
+            )
+        names = ("guard", "accumulator", "q_drop", "g_drop")
+        for name, fit in zip(names, SHORT.get(self.word, LONG), strict=True):
+            if getattr(self, name) == OF_WORD:
+                object.__setattr__(self, name, fit)
+        self._check()
+
+    def _check(self) -> None:
+        word = self.word
+        if not 1 <= self.guard <= word:
+            raise ValueError(f"guard is {self.guard} bits; with words of {word} it is 1..{word}")
+        least, most = 2 * word, 2 * word + 18
+        if not least <= self.accumulator <= most:
+            raise ValueError(f"accumulator is {self.accumulator} bits; it is {least}..{most}")
+        if not 0 <= self.q_drop < self.w.frac:
+            raise ValueError(f"q_drop is {self.q_drop} bits; it is 0..{self.w.frac - 1}")
+        for name, fmt in (("q_drop", self.q), ("g_drop", self.g)):
+            drop = getattr(self, name)
+            if drop < 0 or 2 * word - drop <= (fmt.width + 1) // 2:  # `hdl.lib.skew` halves sums
+                raise ValueError(f"{name} is {drop} bits; that is too many for words of {word}")
 
     @property
     def w(self) -> QFormat:
@@ -104,17 +144,24 @@ class Formats:
     @property
     def q(self) -> QFormat:
         """The word q is summed in; each product w e drops `q_drop` bits first."""
-        return QFormat(2 * self.word, self.w.frac + self.e.frac - self.q_drop)
+        width = min(2 * self.word + Q_ROOM - self.q_drop, SUM_BITS)
+        return QFormat(width, self.w.frac + self.e.frac - self.q_drop)
 
     @property
     def g(self) -> QFormat:
         """The word a gradient is summed in; each product e r drops `g_drop` bits first."""
-        return QFormat(2 * self.word, self.e.frac + self.r.frac - self.g_drop)
+        width = min(2 * self.word + G_ROOM - self.g_drop, SUM_BITS)
+        return QFormat(width, self.e.frac + self.r.frac - self.g_drop)
 
     @property
     def mantissa(self) -> QFormat:
         """A coefficient's mantissa: 1 <= |m| < 2."""
         return QFormat(self.word, self.word - 2)
+
+    @property
+    def phi_log2(self) -> int:
+        """log2 of the intervals of a table that words are long enough for; 8, or fewer."""
+        return min(8, self.word - 2)
 
     @property
     def max_inputs(self) -> int:
@@ -124,12 +171,16 @@ class Formats:
     @property
     def max_targets(self) -> int:
         """Most neurons whose full-scale q still fits its word."""
-        return (1 << (self.q_drop + 1)) - 1
+        return self._sums(self.q, self.q_drop)
 
     @property
     def max_products(self) -> int:
         """Most products (streams x steps) that a gradient word can sum without a wrap."""
-        return (1 << (self.g_drop + 1)) - 1
+        return self._sums(self.g, self.g_drop)
+
+    def _sums(self, fmt: QFormat, drop: int) -> int:
+        """Products of two lowest words, `drop` bits less, that the format can sum."""
+        return (1 << (fmt.width - 1 - (2 * (self.word - 1) - drop))) - 1
 
 
 def round_shift(value: Raw, shift: int, rounding: Rounding = "half_up") -> Raw:

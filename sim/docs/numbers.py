@@ -11,9 +11,11 @@ from antevolt.host.phi_tables import FUNCTIONS, table
 from antevolt.host.quantize import SHIFTS, rate_gain, shifts
 from antevolt.host.words import signed
 
-__all__ = ["coefficients", "formats", "learning_rates", "limits", "phi"]
+__all__ = ["coefficients", "formats", "learning_rates", "lengths", "limits", "phi"]
 
-WORDS = (18, 16)
+WORDS = (18, 16, 14, 12, 10, 8)
+TABLES = (18, 12)
+"""Words of which all formats are listed."""
 HOLDS = {
     "w": "weights and biases",
     "r": "rates r, slopes r', inputs, targets, outputs; also p and d when rounded to a word",
@@ -30,7 +32,7 @@ HOLDS = {
 def formats() -> str:
     """One table per word length."""
     parts = []
-    for word in WORDS:
+    for word in TABLES:
         f = Formats(word)
         lines = [
             f"**Words of {word} bits**",
@@ -46,6 +48,19 @@ def formats() -> str:
             )
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
+
+
+def lengths() -> str:
+    """Bits of what is longer than a word, and of what a product drops on its way into a sum."""
+    lines = [
+        "| word | u, v | guard bits | accumulator | q | less of w e | gradient | less of e r |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for word in WORDS:
+        f = Formats(word)
+        sums = f"{f.accumulator} | {f.q.width} | {f.q_drop} | {f.g.width} | {f.g_drop}"
+        lines.append(f"| {word} | {f.u.width} | {f.guard} | {sums} |")
+    return "\n".join(lines)
 
 
 def limits() -> str:
@@ -89,16 +104,16 @@ def learning_rates() -> str:
 
 def phi() -> str:
     """Worst errors of the tables over every raw p, in LSB of r; rounding of r is 0.5 of it."""
-    log2 = Machine().phi_log2
+    most = 1 << Machine().phi_log2
     lines = [
-        f"Default tables, {1 << log2} intervals:",
+        f"Default tables, {most} intervals (words of 8 bits: {1 << Formats(8).phi_log2}):",
         "",
         "| phi | word | worst error of phi | at p | worst error of phi' | at p |",
         "|---|---|---|---|---|---|",
     ]
     for name, functions in FUNCTIONS.items():
         for word in WORDS:
-            f = Formats(word)
+            f, log2 = Formats(word), Formats(word).phi_log2
             p = np.arange(f.r.raw_min, f.r.raw_max + 1)
             real, cells = f.r.to_real(p), []
             # the greatest r is one LSB below 8: what cannot be said is no error of the table

@@ -11,7 +11,14 @@ from antevolt.sim.docs.design import design
 from antevolt.sim.docs.files import files
 from antevolt.sim.docs.fuzz import fuzz
 from antevolt.sim.docs.mechanisms import mechanisms
-from antevolt.sim.docs.numbers import coefficients, formats, learning_rates, limits, phi
+from antevolt.sim.docs.numbers import (
+    coefficients,
+    formats,
+    learning_rates,
+    lengths,
+    limits,
+    phi,
+)
 from antevolt.sim.docs.slots import slots
 from antevolt.sim.docs.timing import neurons, steps
 
@@ -32,6 +39,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "formats": formats,
     "fuzz": fuzz,
     "learning_rates": learning_rates,
+    "lengths": lengths,
     "limits": limits,
     "link_codes": link.codes,
     "link_description": link.description,

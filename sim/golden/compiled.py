@@ -52,8 +52,8 @@ class _Settings(ctypes.Structure):
             for name in (
                 *("machine_rows", "streams", "contexts", "w_depth", "phi_log2", "operations"),
                 *("inputs", "outputs", "output_rows", "repeated", "tau_depth", "keeps_d"),
-                *("word", "guard", "q_drop", "g_drop", "w_frac", "r_frac", "e_frac", "u_frac"),
-                *("drive_frac", "q_frac"),
+                *("word", "guard", "q_drop", "g_drop", "g_width", "w_frac", "r_frac", "e_frac"),
+                *("u_frac", "drive_frac", "q_frac"),
             )
         ),
         *(
@@ -117,6 +117,7 @@ class _Program:
             guard=f.guard,
             q_drop=f.q_drop,
             g_drop=f.g_drop,
+            g_width=f.g.width,
             w_frac=f.w.frac,
             r_frac=f.r.frac,
             e_frac=f.e.frac,
@@ -247,7 +248,10 @@ class CompiledCore(GoldenCore):
         operands say, and what an operation takes from the ones before is there.
         """
         f, widths, sums = self.machine.formats, dict[Kind, int](), 0
-        if not (1 <= f.guard <= 12 and 1 <= f.q_drop <= 16 and 1 <= f.g_drop <= 16):
+        least = 0 if f.word < 18 else 1  # TINY of twin_array.h is too large for these
+        if not (
+            f.guard <= 12 and least <= min(f.q_drop, f.g_drop) <= max(f.q_drop, f.g_drop) <= 16
+        ):
             return False
         if f.accumulator > 50:
             return False

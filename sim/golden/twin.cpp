@@ -44,7 +44,7 @@ struct Operation {
 struct Settings {
     int64_t machine_rows, streams, contexts, w_depth, phi_log2, operations, inputs, outputs,
         output_rows, repeated, tau_depth, keeps_d;
-    int64_t word, guard, q_drop, g_drop, w_frac, r_frac, e_frac, u_frac, drive_frac, q_frac;
+    int64_t word, guard, q_drop, g_drop, g_width, w_frac, r_frac, e_frac, u_frac, drive_frac, q_frac;
     const Operation *program;
     double *coefficients;
     const Interval *tables;  // [tables][2^phi_log2]
@@ -688,7 +688,7 @@ void Core::apply(const Operation &op) {
 template <bool DITHER> int64_t Core::move(const Operation &op, uint32_t key) {
     const int m = op.interval & 7;
     const Decay decay{op.table, op.rates, op.neurons, op.interval >> 3,
-                      static_cast<int>(2 * s.word), s.squares, s.roots};
+                      static_cast<int>(s.g_width), s.squares, s.roots};
     const double unit = std::ldexp(1.0, -DITHER_BITS), nearest = std::ldexp(1.0, DITHER_BITS - 1);
     double eta[SHIFTS + 1];
     for (int shift = 0; shift <= SHIFTS; shift++) eta[shift] = std::ldexp(m, DITHER_BITS - shift);

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antevolt.hdl.spec.errors import BadInput
-from antevolt.hdl.spec.formats import Formats
+from antevolt.hdl.spec.formats import WORDS, Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Parameters, Population
 from antevolt.host.device import Device
@@ -44,7 +44,7 @@ __all__ = ["MNIST1D", "Settings", "command", "machine", "network", "settings_of"
 
 ETA = {"sign": 1e-3, "adam": 2e-3}
 """Learning rates of the recipe, at the start."""
-WORDS = ("18", "16")
+WORDS_OF_CORES = tuple(str(word) for word in reversed(WORDS))
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,7 @@ def network(settings: Settings, seed: int) -> Network:
 
 def machine(settings: Settings) -> Machine:
     """A core with room for it."""
+    formats = Formats(word=settings.word)
     return Machine(
         rows=settings.rows,
         streams=settings.streams,
@@ -155,7 +156,8 @@ def machine(settings: Settings) -> Machine:
         io_depth=512,
         program_depth=512,
         moments=2 if settings.optimizer == "adam" else 1,
-        formats=Formats(word=settings.word),
+        phi_log2=formats.phi_log2,
+        formats=formats,
     )
 
 
@@ -249,7 +251,7 @@ OPTIONS = (
         help=f"At the start. [default: {ETA['sign']} (sign), {ETA['adam']} (adam)]",
     ),
     click.option("--momentum", type=float, default=OF.momentum, show_default=True),
-    click.option("--word", type=click.Choice(WORDS), default="18", show_default=True),
+    click.option("--word", type=click.Choice(WORDS_OF_CORES), default="18", show_default=True),
     click.option(
         "--hidden",
         callback=integers(1),

@@ -122,7 +122,7 @@ def test_the_campaign_is_long_and_wide() -> None:
     assert {len(c.network.populations) - 1 for c in cases} >= {1, 2, 3, 4, 6}
     assert {c.network.schedule for c in cases} == {"sequential", "parallel"}
     assert {c.network.apply_every > 1 for c in cases} == {False, True}
-    assert {c.machine.formats.word for c in cases} == {16, 18}
+    assert {c.machine.formats.word for c in cases} == {8, 12, 16, 18}
     assert {(c.machine.filters, c.machine.multipliers) for c in cases} > {(1, 1)}
     assert any(n % c.machine.rows for c in cases for n in c.network.sizes[1:])
     assert {c.profile for c in cases} == {"normal", "stress"}

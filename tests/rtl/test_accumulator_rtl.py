@@ -12,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.accumulator import Accumulator
 from antevolt.hdl.lib.ram import Ram
-from antevolt.hdl.lib.skew import Skew
+from antevolt.hdl.lib.skew import Skew, low_bits
 from antevolt.hdl.spec.timing import LAG, LEAD, RMW
 from antevolt.sim.bench.simulator import values
 from antevolt.sim.bench.streams import STALLS, Cycles
@@ -27,8 +27,8 @@ class Sums(wiring.Component):
     """An accumulator with its memory joined and its total as ports."""
 
     def __init__(self, width):
-        half = width // 2
-        self.total = Skew("total", half, half, pending=True)
+        half = low_bits(width)
+        self.total = Skew("total", half, width - half, pending=True)
         self.sums = Accumulator(Ram(width, DEPTH), self.total)
         super().__init__(
             {
@@ -36,7 +36,7 @@ class Sums(wiring.Component):
                    if member.flow == In},
                 **{name: Out(member.shape) for name, member in self.sums.signature.members.items()
                    if member.flow == Out},
-                **{"lo": In(half), "hi": In(signed(half)), "round": In(1)},
+                **{"lo": In(half), "hi": In(signed(width - half)), "round": In(1)},
             }
         )  # fmt: skip
 
@@ -70,7 +70,7 @@ def places(draw, idle):
 @cocotb.parametrize(idle=STALLS)
 async def sums_are_exact(dut, idle):
     width = values()["width"]
-    half, cycles, draw = width // 2, Cycles(dut), Random(width)
+    half, cycles, draw = low_bits(width), Cycles(dut), Random(width)
     mask = (1 << width) - 1
     await cycles.reset()
     play, words, expected = Timeline(cycles), {}, []
@@ -108,6 +108,6 @@ async def sums_are_exact(dut, idle):
     assert pulses - lives <= set(range(Accumulator.latency))  # what stood there before
 
 
-@pytest.mark.parametrize("width", [32, 36])
+@pytest.mark.parametrize("width", [25, 30, 32, 36])
 def test_accumulator(bench, width):
     bench(Sums(width), width=width)

@@ -158,13 +158,19 @@ def test_apply_18(bench, moments):
     bench(ApplyLane(machine, ROW), machine=machine.to_json())
 
 
+@pytest.mark.parametrize(("moments", "word"), [(1, 12), (2, 8)])
+def test_apply_short(bench, moments, word):
+    machine = Machine(w_depth=64, formats=Formats(word=word), moments=moments, phi_log2=6)
+    bench(ApplyLane(machine, ROW), machine=machine.to_json())
+
+
 @pytest.mark.parametrize("moments", [0, 2])
 def test_apply_16(bench, moments):
     machine = Machine(w_depth=64, formats=Formats(word=16), moments=moments)
     bench(ApplyLane(machine, ROW), machine=machine.to_json())
 
 
-@pytest.mark.parametrize(("moments", "word"), [(0, 18), (0, 16), (2, 18)])
+@pytest.mark.parametrize(("moments", "word"), [(0, 18), (0, 16), (2, 18), (0, 12)])
 def test_apply_with_sums_that_are_carried_on(bench, moments, word):
     machine = Machine(w_depth=64, formats=Formats(word=word), moments=moments, carry=True)
     bench(ApplyLane(machine, ROW), machine=machine.to_json())

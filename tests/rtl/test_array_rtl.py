@@ -23,6 +23,10 @@ from antevolt.sim.golden.array import back, forward, gradient
 DEPTHS = {"w_depth": 64, "r_depth": 64, "state_depth": 64, "q_depth": 16}
 MACHINES = {
     "1x1": Machine(formats=Formats(word=16), **DEPTHS),
+    "1x1, words of 8 bits": Machine(formats=Formats(word=8), phi_log2=6, **DEPTHS),
+    "3x3, words of 12 bits": Machine(
+        rows=3, streams=3, tile_rows=2, tile_streams=2, formats=Formats(word=12), **DEPTHS
+    ),
     "3x2": Machine(rows=3, streams=2, multipliers=5, **DEPTHS),
     "5x3 in tiles": Machine(
         rows=5, streams=3, contexts=2, tile_rows=2, tile_streams=2, multipliers=3, **DEPTHS

@@ -8,6 +8,7 @@ import pytest
 from antevolt.hdl.core.core import Core
 from antevolt.hdl.core.ports import answer_latency
 from antevolt.hdl.spec.flags import Flag
+from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
 from antevolt.hdl.spec.network import Network, Population
@@ -20,12 +21,14 @@ SMALL = {"w_depth": 32, "r_depth": 32, "state_depth": 32, "q_depth": 16, "io_dep
 SMALL |= {"program_depth": 64, "tables": 1, "phi_log2": 4}
 MACHINES = {
     "1x1": Machine(**SMALL),
+    "1x2, words of 12 bits": Machine(streams=2, formats=Formats(word=12), **SMALL),
     "2x3": Machine(rows=2, streams=3, multipliers=2, **SMALL),
     "2x2x2": Machine(rows=2, streams=2, contexts=2, tile_rows=2, multipliers=5, **SMALL),
     "3x2, carries sums on": Machine(rows=3, streams=2, tile_rows=2, carry=True, **SMALL),
 }
 SCHEDULES = {
     "1x1": "sequential",
+    "1x2, words of 12 bits": "sequential",
     "2x3": "parallel",
     "2x2x2": "sequential",
     "3x2, carries sums on": "parallel",

@@ -54,7 +54,7 @@ async def equals_the_model(dut):
             )
 
 
-@pytest.mark.parametrize(("moments", "word"), [(1, 18), (2, 18), (2, 16)])
+@pytest.mark.parametrize(("moments", "word"), [(1, 18), (2, 18), (2, 16), (2, 12)])
 def test_direction(bench, moments, word):
     machine = Machine(moments=moments, formats=Formats(word))
     bench(Direction(machine), machine=machine.to_json())

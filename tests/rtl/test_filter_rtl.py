@@ -146,7 +146,9 @@ async def equals_the_model(dut, gaps):
     assert set(kinds) == set(EVENTS)  # each kind saturated somewhere
 
 
-@pytest.mark.parametrize(("multipliers", "word"), [(1, 18), (2, 16), (3, 18), (5, 18)])
+@pytest.mark.parametrize(
+    ("multipliers", "word"), [(1, 18), (2, 16), (3, 18), (5, 18), (2, 12), (1, 8)]
+)
 def test_filter(bench, multipliers, word):
     machine = Machine(multipliers=multipliers, phi_log2=5, formats=Formats(word=word))
     bench(FilterUnit(machine), machine=machine.to_json())

@@ -64,6 +64,6 @@ async def equals_the_model(dut):
     assert 0 < np.count_nonzero(changed) < np.count_nonzero(limited) < count
 
 
-@pytest.mark.parametrize("word", [16, 18])
+@pytest.mark.parametrize("word", [8, 12, 16, 18])
 def test_product(bench, word):
     bench(Product(Formats(word=word)), word=word)

@@ -7,6 +7,7 @@ import pytest
 
 from antevolt.hdl.core.bundles import ApplyRule
 from antevolt.hdl.core.quotient import LATENCY, SHIFT_LATENCY, Quotient
+from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.moments import EXPONENTS, FRACTION, NEEDS, WORD, ZERO, Rule
 from antevolt.sim.bench.simulator import values
@@ -20,7 +21,7 @@ from flow import flow
 @cocotb.test()
 async def equals_the_model(dut):
     machine = Machine.from_json(values()["machine"])
-    width, count = 2 * machine.formats.word, 300
+    width, count = machine.formats.g.width, 300
     cycles, draw = Cycles(dut), np.random.default_rng(machine.moments)
     await cycles.reset()
     for rule in (rule for rule in Rule if 0 < NEEDS[rule] <= machine.moments):
@@ -44,7 +45,7 @@ async def equals_the_model(dut):
             )
 
 
-@pytest.mark.parametrize("moments", [1, 2])
-def test_quotient(bench, moments):
-    machine = Machine(moments=moments)
+@pytest.mark.parametrize(("moments", "word"), [(1, 18), (2, 18), (2, 12)])
+def test_quotient(bench, moments, word):
+    machine = Machine(moments=moments, formats=Formats(word))
     bench(Quotient(machine), machine=machine.to_json())

@@ -115,6 +115,6 @@ async def starts_and_resets_in_between(dut):
         await check(cycles, await add_up(cycles, words, draw, waits), f)
 
 
-@pytest.mark.parametrize("word", [16, 18])
+@pytest.mark.parametrize("word", [8, 12, 16, 18])
 def test_softmax(bench, word):
     bench(Softmax(Formats(word=word)), word=word)

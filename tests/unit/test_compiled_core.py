@@ -57,6 +57,27 @@ MACHINES = {
         tile_rows=2,
         formats=Formats(16),
     ),
+    "12": Machine(
+        rows=2,
+        streams=3,
+        w_depth=256,
+        r_depth=256,
+        state_depth=256,
+        q_depth=64,
+        program_depth=512,
+        tables=4,
+        formats=Formats(12),
+    ),
+    "8": Machine(
+        rows=2,
+        w_depth=256,
+        r_depth=256,
+        state_depth=256,
+        program_depth=512,
+        tables=4,
+        phi_log2=6,
+        formats=Formats(8),
+    ),
     "one stream": Machine(
         rows=3, w_depth=256, r_depth=256, state_depth=256, program_depth=512, tables=4
     ),
@@ -146,7 +167,8 @@ def test_random_networks(seed):
         rows=int(rng.integers(1, 5)),
         streams=streams,
         contexts=contexts,
-        formats=Formats(int(rng.choice([16, 18]))),
+        formats=(f := Formats(int(rng.choice([16, 18])) - 4 * (seed % 3))),
+        phi_log2=f.phi_log2,
         tables=4,
         w_depth=1024,
         r_depth=1024,
@@ -181,7 +203,7 @@ def test_sums_that_are_carried_on(seed):
     assert cores[1].memories.gradients.any()
 
 
-@pytest.mark.parametrize("word", [16, 18])
+@pytest.mark.parametrize("word", [8, 12, 16, 18])
 @pytest.mark.parametrize("rule", ["momentum_sum", "sign_sum"])
 def test_any_sum_that_is_carried_on(rule, word):
     """Every magnitude, decay and rate."""
@@ -189,9 +211,9 @@ def test_any_sum_that_is_carried_on(rule, word):
     for n in range(24):
         net = NETWORKS["chain"].with_(
             optimizer=rule, momentum=1 - 2.0 ** -int(rng.integers(0, 13)),
-            eta=2.0 ** -int(rng.integers(2, 12)), apply_every=1,
+            eta=2.0 ** -int(rng.integers(2, min(12, word - 3))), apply_every=1,
         )  # fmt: skip
-        cores = both(net, Machine(rows=3, carry=True, formats=f), seed=n)
+        cores = both(net, Machine(rows=3, carry=True, formats=f, phi_log2=f.phi_log2), seed=n)
         shape = cores[0].memories.gradients.shape
         for _ in range(3):
             sums = rng.integers(-(1 << f.g.width - 1), 1 << f.g.width - 1, shape)
@@ -204,18 +226,19 @@ def test_any_sum_that_is_carried_on(rule, word):
         assert cores[1]._beyond == []
 
 
-@pytest.mark.parametrize("word", [16, 18])
+@pytest.mark.parametrize("word", [8, 12, 16, 18])
 @pytest.mark.parametrize("rule", ["momentum", "sign", "adam"])
 def test_any_gradient_and_any_moment(rule, word):
     """Every magnitude, every bit of a moment word, every decay and rate, not only likely ones."""
     rng, f = np.random.default_rng(word), Formats(word=word)
     moved = 0
     for n in range(24):
-        machine = Machine(rows=3, moments=1 + (rule == "adam" or n % 2), formats=f)
+        moments = 1 + (rule == "adam" or n % 2)
+        machine = Machine(rows=3, moments=moments, formats=f, phi_log2=f.phi_log2)
         decay = 1 - 2.0 ** -rng.integers(0, 16, 2)
         net = NETWORKS["chain"].with_(
             optimizer=rule, momentum=float(decay[0]), momentum2=float(decay[1]),
-            eta=2.0 ** -int(rng.integers(2, 12)), apply_every=1,
+            eta=2.0 ** -int(rng.integers(2, min(12, word - 3))), apply_every=1,
         )  # fmt: skip
         cores = both(net, machine, seed=n)
         shape = cores[0].memories.gradients.shape
@@ -280,10 +303,11 @@ def test_a_time_constant_below_a_step_is_left_to_numpy():
 
 
 @pytest.mark.parametrize("streams", [1, 2, 12])
-@pytest.mark.parametrize("word", [16, 18])
+@pytest.mark.parametrize("word", [12, 16, 18])
 def test_every_kind_of_saturation(word, streams):
     net = stress_network()
-    machine = Machine(rows=2, streams=streams, formats=Formats(word))
+    f = Formats(word)
+    machine = Machine(rows=2, streams=streams, formats=f, phi_log2=f.phi_log2)
     cores = both(net, machine, profile="stress")
     run_both(cores, samples(net, machine, 400, profile="stress"))
     counts = cores[1].memories.registers[Register.SATURATED :][: len(KINDS)]

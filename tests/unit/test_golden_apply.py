@@ -18,7 +18,7 @@ def plain(w, g, eta, random, word):
     return kept, kept != new
 
 
-@pytest.mark.parametrize("word", [16, 18])
+@pytest.mark.parametrize("word", [8, 12, 16, 18])
 @pytest.mark.parametrize("m", [4, 5, 7])
 @pytest.mark.parametrize("k", [0, 1, 12, 16, 17, 30, 63])
 @pytest.mark.parametrize("stochastic", [True, False])

@@ -16,7 +16,7 @@ from antevolt.sim.golden.carried import carried, steps
 from antevolt.sim.golden.reference import FloatNetwork
 
 
-@pytest.mark.parametrize("word", [16, 18])
+@pytest.mark.parametrize("word", [8, 12, 16, 18])
 @pytest.mark.parametrize("k", range(SLOWEST + 1))
 def test_what_is_left_of_a_sum(word: int, k: int) -> None:
     rng, wide = np.random.default_rng(k), Formats(word).g.width - 1

@@ -36,6 +36,7 @@ def machine(rows=1, streams=1, contexts=1, word=18):
         streams=streams,
         contexts=contexts,
         formats=Formats(word),
+        phi_log2=Formats(word).phi_log2,
         w_depth=64,
         r_depth=64,
         state_depth=64,
@@ -98,7 +99,7 @@ def same_weights(a, b):
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("word", [18, 16])
+@pytest.mark.parametrize("word", [18, 16, 12, 8])
 @pytest.mark.parametrize("apply_every", [1, 3])
 @pytest.mark.parametrize(
     "shapes", [((1, 1, 1), (3, 1, 1), (4, 1, 1)), ((1, 8, 1), (3, 8, 1), (2, 4, 2))]

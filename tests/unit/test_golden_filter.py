@@ -69,7 +69,7 @@ def ints(values):
     return np.asarray(values).astype(np.int64).ravel().tolist()
 
 
-@pytest.mark.parametrize("word", [16, 18])
+@pytest.mark.parametrize("word", [8, 12, 16, 18])
 def test_product_and_narrow(word):
     rng, f = np.random.default_rng(word), Formats(word)
     a, base = signed(rng, word), signed(rng, word + f.guard)
@@ -89,7 +89,7 @@ def test_product_and_narrow(word):
     assert not all(hit for _, hit in plain)
 
 
-@pytest.mark.parametrize("word", [16, 18])
+@pytest.mark.parametrize("word", [8, 12, 16, 18])
 def test_narrow_at_its_edges(word):
     f = Formats(word)
     top = 1 << (word + f.guard - 1)
@@ -126,7 +126,7 @@ def plain_lookup(p, value, slope, f, log2):
     return plain_word(fraction, slope[index], shift, value[index] << f.guard, f)[0]
 
 
-@pytest.mark.parametrize(("word", "log2"), [(16, 8), (18, 8), (18, 4), (16, 10)])
+@pytest.mark.parametrize(("word", "log2"), [(16, 8), (18, 8), (18, 4), (16, 10), (12, 8), (8, 6)])
 def test_lookup_of_every_p_that_matters(word, log2):
     rng, f = np.random.default_rng(word + log2), Formats(word)
     value, slope, code = random_tables(rng, f, log2)
@@ -140,7 +140,7 @@ def test_lookup_of_every_p_that_matters(word, log2):
     ]
 
 
-@pytest.mark.parametrize("word", [16, 18])
+@pytest.mark.parametrize("word", [8, 12, 16, 18])
 @pytest.mark.parametrize("linear", [True, False])
 def test_membrane(word, linear):
     rng, f, log2 = np.random.default_rng(3 * word + linear), Formats(word), 6
@@ -174,7 +174,7 @@ def test_membrane(word, linear):
     assert all(hits[kind] for kind in ("drive", "d", "u", "p"))
 
 
-@pytest.mark.parametrize("word", [16, 18])
+@pytest.mark.parametrize("word", [8, 12, 16, 18])
 def test_error(word):
     rng, f = np.random.default_rng(word), Formats(word)
     q, slope, v = signed(rng, word), signed(rng, word), signed(rng, word + f.guard)
@@ -200,7 +200,7 @@ def test_error(word):
     assert all(hits[kind] for kind in ("beta", "delta", "e", "v"))
 
 
-@pytest.mark.parametrize("word", [16, 18])
+@pytest.mark.parametrize("word", [8, 12, 16, 18])
 def test_squared_error(word):
     rng, f = np.random.default_rng(word), Formats(word)
     y, r = signed(rng, word), signed(rng, word)

@@ -62,7 +62,7 @@ def trajectory(net, machine, flags, x, y):
 
 
 @pytest.mark.parametrize("schedule", ["sequential", "parallel"])
-@pytest.mark.parametrize("word", [18, 16])
+@pytest.mark.parametrize("word", [18, 16, 12, 8])
 @pytest.mark.parametrize("apply_every", [1, 3])
 @pytest.mark.parametrize("shapes", SHAPES)
 def test_states_depend_on_no_shape(schedule, word, apply_every, shapes):
@@ -75,7 +75,15 @@ def test_states_depend_on_no_shape(schedule, word, apply_every, shapes):
     runs = [
         trajectory(
             net,
-            Machine(*shape, formats=f, w_depth=64, r_depth=64, state_depth=64, io_depth=16),
+            Machine(
+                *shape,
+                formats=f,
+                phi_log2=f.phi_log2,
+                w_depth=64,
+                r_depth=64,
+                state_depth=64,
+                io_depth=16,
+            ),
             flags,
             x,
             y,
