@@ -9,7 +9,6 @@ from antevolt.host.link.session import Session
 from antevolt.sim.fuzz.campaign import Wrong
 from antevolt.sim.fuzz.decoder import NoFrame
 from antevolt.sim.fuzz.mutate import changed_bytes
-from antevolt.sim.rtl.echo_top import line
 
 __all__ = ["GatewareTarget"]
 
@@ -30,6 +29,8 @@ class GatewareTarget:
     name, block, refusals = "gateware", 100, (NoFrame,)
 
     def __init__(self) -> None:
+        from antevolt.sim.rtl.echo_top import line  # Amaranth only when it is needed
+
         draw = Random("host")
         self._frames = [_broken(draw, HOST[n % len(HOST)].kind) for n in range(POOL)]
         self._line, self._nonce = line(), 0

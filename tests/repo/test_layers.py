@@ -49,6 +49,7 @@ ON_DEMAND = {
     "antevolt.host.backend": (RTL,),
     "antevolt.host.device": (RTL,),
     "antevolt.host.trace": (RTL,),
+    "antevolt.sim.fuzz.gateware": (RTL,),
     "antevolt.host.cli": (TASKS, MUTATION, RTL, PEERS, FUZZ, BOARDS, "antevolt.sim.ip"),
 }
 """What a module may import beyond that in a function, or by a name in a string."""
