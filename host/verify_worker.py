@@ -3,8 +3,9 @@
 
     python -m antevolt.host.verify_worker DIR PARENT
 
-ends with the process of number `PARENT`. `DIR` holds what to do (`write_job`): `job.json` and `job.npz`; the worker leaves `result.npz`
-(`read_result`) there, and `progress`, the number of steps done. Nothing is pickled.
+`DIR` holds what to do (`write_job`): `job.json` and `job.npz`; the worker leaves `result.npz`
+(`read_result`) there, and `progress`, the number of steps done. It ends when the process of number
+`PARENT` does. Nothing is pickled.
 """
 
 import hashlib

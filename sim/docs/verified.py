@@ -24,8 +24,8 @@ def campaign() -> str:
     missing = found["planned"] - len(cases)
     return (
         f"{_when(found)}, seeds {min(seeds)} to {max(seeds)}: **{equal} of {len(cases)} cases "
-        f"equal, {found['steps']:,} steps, {found['words_compared']:,} words compared at the end or "
-        f"on the way, {found['differing_bits']} differing bits**"
+        f"equal, {found['steps']:,} steps, {found['words_compared']:,} words compared, "
+        f"{found['differing_bits']} differing bits**"
         + (f"; {missing} cases were not run" if missing else "")
         + f". Cores: {', '.join(cores)}."
     )
