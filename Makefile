@@ -13,12 +13,13 @@ READY = .venv/ready
 # options of this make in the makes that tests start.
 unexport PYTHONPATH PYTHONHOME MAKEFLAGS MFLAGS
 
-.PHONY: help demo test verify fit faults lint lock clean prerequisites
+.PHONY: help demo test verify netlists fit faults lint lock clean prerequisites
 
 help:
 	@echo "make demo     learn something before your eyes"
 	@echo "make test     lint, types and all tests"
 	@echo "make verify   compare the core with the model, bit for bit, on random networks"
+	@echo "make netlists compare what synthesis makes of the core with the model"
 	@echo "make fit      build all boards and update docs/fit.md; takes hours"
 	@echo "make faults   disturb the serial link, many times, and count what gets through"
 	@echo "make lint     lint and types only"
@@ -33,6 +34,10 @@ test: lint
 
 verify: $(READY)
 	$(BIN)/antevolt verify --campaign --out out/campaign.json
+
+netlists: $(READY)
+	$(BIN)/antevolt verify --device rtl:ecp5 --random 1 --steps 300 --out out/netlist-ecp5.json
+	$(BIN)/antevolt verify --device rtl:ice40 --word 16 --random 1 --steps 300 --out out/netlist-ice40.json
 
 fit: $(READY)
 	$(BIN)/python -m antevolt.boards.all --seeds 3

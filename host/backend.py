@@ -70,8 +70,10 @@ BACKENDS = {
     "model": ("antevolt.host.model", "ModelBackend"),
     "rtl": ("antevolt.sim.rtl.device", "RtlBackend"),
     "model:numpy": ("antevolt.host.model", "NumpyBackend"),
+    "rtl:ecp5": ("antevolt.sim.netlist.device", "ecp5"),
+    "rtl:ice40": ("antevolt.sim.netlist.device", "ice40"),
 }
-"""Devices by name: the module and class, imported when asked for."""
+"""Devices by name: the module and class or function, imported when asked for."""
 BOARDS = {
     "rtl:top": ("antevolt.sim.rtl.top", "open_top"),
     "serial:": ("antevolt.host.link.serial_port", "open_serial"),

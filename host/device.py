@@ -67,9 +67,10 @@ def open(
 
     name      "model": the fixed-point model, compiled on first use, or in numpy where there is no
               C++ compiler; "model:numpy": in numpy; "rtl": the core's netlist in a simulator,
-              which is built on first use; "rtl:top": a whole board in that simulator, reached over
-              its serial line; "serial:PORT": a board on a serial port; "tcp:HOST:PORT": one that
-              `antevolt serve` lends (`docs/link.md`)
+              which is built on first use; "rtl:ecp5", "rtl:ice40": what synthesis for these
+              families makes of it, simulated; "rtl:top": a whole board in that simulator, reached
+              over its serial line; "serial:PORT": a board on a serial port; "tcp:HOST:PORT": one
+              that `antevolt serve` lends (`docs/link.md`)
     machine   the core's parameters; default `Machine()`: one row, one stream; of a board on a
               port, what the board says
     deadline  seconds that any one call may wait

@@ -12,6 +12,7 @@ A comparison in which little happened proves nothing: `Report.vacuous` says why.
 """
 
 import hashlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -241,7 +242,8 @@ def _both(
             write_job(folder, job, batch, parameters)
             errors = (folder / "errors").open("w")
             with errors:
-                command = [sys.executable, "-m", "antevolt.host.verify_worker", str(folder)]
+                worker = ("-m", "antevolt.host.verify_worker", str(folder), str(os.getpid()))
+                command = [sys.executable, *worker]
                 jobs.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=errors))
         try:
             _wait(jobs, folders, case, progress)

@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One side of a comparison, in a process of its own: `python -m antevolt.host.verify_worker DIR`.
+"""One side of a comparison, in a process of its own.
+
+    python -m antevolt.host.verify_worker DIR PARENT
 
 `DIR` holds what to do (`write_job`): `job.json` and `job.npz`; the worker leaves `result.npz`
-(`read_result`) there, and `progress`, the number of steps done. Nothing is pickled.
+(`read_result`) there, and `progress`, the number of steps done. It ends when the process of number
+`PARENT` does. Nothing is pickled.
 """
 
 import hashlib
 import json
+import os
 import sys
+import threading
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +53,8 @@ COMPARED = (
 """Registers that are a matter of the program; the others depend on when the streams are ready."""
 
 COUNTED = (Register.BUSY, Register.STALLED_INPUT, Register.STALLED_OUTPUT)
+
+LOOK = 1.0  # seconds from one look after the parent to the next
 
 Memories = dict[Region, NDArray[np.int64]]
 """[units, words] of every region; of the registers the compared ones."""
@@ -251,8 +259,20 @@ def read_result(path: Path) -> Result:
     return Result(out, ends, cycles, kept, dumps, dumps.pop(-1), saturations)
 
 
-def main(folder: Path) -> int:
-    """0, or 2 with a message on stderr."""
+def _end_with(parent: int) -> None:
+    """Whoever waits for the result may be killed, and then nobody stops this process."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK)
+        os._exit(3)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main(folder: Path, parent: int) -> int:
+    """0, or 2 with a message on stderr; ends with the process `parent`, which started it."""
+    _end_with(parent)
     try:
         _write_result(folder / "result.npz", run(*_read_job(folder), folder / "progress"))
     except AntevoltError as error:
@@ -262,4 +282,4 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))

@@ -21,11 +21,13 @@ from antevolt.sim.docs.numbers import (
 )
 from antevolt.sim.docs.slots import slots
 from antevolt.sim.docs.timing import neurons, steps
+from antevolt.sim.docs.verified import campaign, netlists
 
 __all__ = ["SECTIONS"]
 
 SECTIONS: dict[str, Callable[[], str]] = {
     "axi_map": axi_map.markdown,
+    "campaign": campaign,
     "coefficients": coefficients,
     "coverage": mutants.coverage,
     "description": description.markdown,
@@ -49,6 +51,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "mechanisms": mechanisms,
     "mutants_model": mutants.model,
     "mutants_netlist": mutants.netlist,
+    "netlists": netlists,
     "neurons": neurons,
     "phi": phi,
     "ports": ports.markdown,

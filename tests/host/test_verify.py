@@ -3,6 +3,9 @@
 nothing."""
 
 import json
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -177,3 +180,33 @@ def test_compiled_and_numpy_model_are_compared() -> None:
     assert report.device == "model:numpy"
     fault = Fault(19, "WEIGHTS", 0, 1, 3)
     assert not verify(replace(CASE, device="model:numpy", fault=fault)).passed
+
+
+def test_a_killed_comparison_leaves_nothing_running() -> None:
+    """Both sides end soon after the process that started them, however that ended."""
+    call = "from antevolt.host.cli import main; main()"
+    options = ("--device=model:numpy", "--random=1", "--steps=100000")
+    command = [sys.executable, "-c", call, "verify", *options]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as parent:
+        end = time.monotonic() + 100
+        while len(sides := _children(parent.pid)) < 2 and time.monotonic() < end:
+            time.sleep(0.1)
+        parent.kill()
+    assert len(sides) == 2, (sides, parent.returncode)
+    while any(map(_status, sides)) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not any(map(_status, sides))
+
+
+def _children(parent: int) -> list[int]:
+    processes = [int(folder.name) for folder in Path("/proc").glob("[0-9]*")]
+    return [one for one in processes if (status := _status(one)) and int(status[1]) == parent]
+
+
+def _status(process: int) -> list[str]:
+    """State, parent and so on; nothing of one that has ended, though its entry may stay a while."""
+    try:
+        found = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+    return found if found[0] != "Z" else []

@@ -15,8 +15,10 @@ from repository import modules
 
 HDL, SPEC, LIB, CORE, IO = (f"antevolt.hdl{part}" for part in ("", ".spec", ".lib", ".core", ".io"))
 HOST, BOARDS, CACHE = "antevolt.host", "antevolt.boards", "antevolt.sim.cache"
-PARTS = ("golden", "rtl", "bench", "tasks", "docs", "mutation", "peers", "fuzz")
-GOLDEN, RTL, BENCH, TASKS, DOCS, MUTATION, PEERS, FUZZ = (f"antevolt.sim.{part}" for part in PARTS)
+PARTS = ("golden", "rtl", "bench", "tasks", "docs", "mutation", "peers", "fuzz", "netlist")
+GOLDEN, RTL, BENCH, TASKS, DOCS, MUTATION, PEERS, FUZZ, NETLIST = (
+    f"antevolt.sim.{part}" for part in PARTS
+)
 AMARANTH = "amaranth"
 
 RULES: dict[str, tuple[str, ...]] = {
@@ -39,14 +41,15 @@ RULES: dict[str, tuple[str, ...]] = {
     MUTATION: (HDL, HOST, GOLDEN, RTL, MUTATION, AMARANTH),
     FUZZ: (SPEC, HOST, FUZZ),
     PEERS: (SPEC, HOST, CACHE, GOLDEN, BOARDS, PEERS),
-    "antevolt.sim.netlist": (),
+    NETLIST: (SPEC, CACHE, RTL, NETLIST),
     "antevolt.sim.ip": (HDL, HOST, GOLDEN, "antevolt.sim.ip", AMARANTH),
     DOCS: (HDL, HOST, GOLDEN, DOCS, MUTATION, TASKS, BOARDS, AMARANTH),
 }
 """What a part may import, anywhere in its modules; a module belongs to the longest name."""
 
 ON_DEMAND = {
-    "antevolt.host.backend": (RTL,),
+    "antevolt.host.backend": (RTL, NETLIST),
+    "antevolt.sim.netlist.simulator": (BOARDS, HDL),
     "antevolt.host.device": (RTL,),
     "antevolt.host.trace": (RTL,),
     "antevolt.sim.fuzz.gateware": (RTL,),
