@@ -14,7 +14,7 @@ from antevolt.host.words import signed
 __all__ = ["coefficients", "formats", "learning_rates", "lengths", "limits", "phi"]
 
 WORDS = (18, 16, 14, 12, 10, 8)
-TABLES = (18, 12)
+TABLES = (18, 16, 12)
 """Words of which all formats are listed."""
 HOLDS = {
     "w": "weights and biases",
