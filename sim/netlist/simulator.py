@@ -3,8 +3,9 @@
 
     Amaranth -> yosys, for a family -> its cells as their models say, flattened -> Verilator
 
-The models of tables, carry chains and registers are those that yosys ships, and of iCE40 all of
-them; those of ECP5's memories and multipliers are our own (`ecp5_blocks.v`).
+What synthesis left open, as the address of a write that never comes, is 0. The models of tables,
+carry chains and registers are those that yosys ships, and of iCE40 all of them; those of ECP5's
+memories and multipliers are our own (`ecp5_blocks.v`).
 """
 
 import tempfile
@@ -31,7 +32,7 @@ FAMILIES: dict[Synthesised, str] = {
 FLATTEN = (
     "read_json top.json; rename top core; select core; write_verilog -noattr -selected net.v; "
     "design -reset; {models}; read_verilog net.v; hierarchy -top core; proc; flatten; opt_expr; "
-    "opt_clean -purge; select core; write_verilog -noattr -selected core.v"
+    "setundef -zero; opt_clean -purge; select core; write_verilog -noattr -selected core.v"
 )
 SECONDS = 240
 
