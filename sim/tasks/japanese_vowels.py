@@ -27,6 +27,7 @@ from antevolt.sim.tasks.japanese_vowels_data import (
     train_part,
 )
 from antevolt.sim.tasks.pieces import (
+    classifier,
     epochs_option,
     fast_and_leaky,
     rule_option,
@@ -70,15 +71,11 @@ def network(settings: Settings, seed: int) -> Network:
     """12 - hidden - hidden - 9."""
     tau_m, tau_r = fast_and_leaky(settings.hidden, 4.0)
     hidden = Population(settings.hidden, "tanh", tau_m, tau_r, rule=settings.rule)
-    return Network(
-        inputs=CHANNELS,
-        populations=(hidden, hidden, Population(CLASSES, "linear", rule="instantaneous")),
+    return classifier(
+        CHANNELS,
+        (hidden, hidden),
+        CLASSES,
         beta=settings.beta,
-        cost="cross_entropy",
-        softmax_gain=4.0,
-        tau_z=8.0,
-        optimizer="sign",
-        momentum=1 - 2.0**-3,
         eta=settings.eta,
         apply_every=LENGTH,
         seed=seed,

@@ -29,6 +29,7 @@ from antevolt.sim.tasks.mnist1d_data import (
     valid_split,
 )
 from antevolt.sim.tasks.pieces import (
+    classifier,
     epochs_option,
     fast_and_leaky,
     rule_option,
@@ -127,12 +128,11 @@ def network(settings: Settings, seed: int) -> Network:
         hidden.append(
             Population(size, phi, tau_m, tau_r, rule=settings.rule, g=settings.g, kappa=kappa)
         )
-    return Network(
-        inputs=1,
-        populations=(*hidden, Population(CLASSES, "linear", rule="instantaneous")),
+    return classifier(
+        1,
+        hidden,
+        CLASSES,
         beta=settings.beta,
-        cost="cross_entropy",
-        softmax_gain=4.0,
         tau_z=settings.tau_z or None,
         optimizer=settings.optimizer,
         momentum=settings.momentum,

@@ -9,10 +9,11 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from antevolt.hdl.spec.network import Parameters
+from antevolt.hdl.spec.network import Network, Parameters, Population
 
 __all__ = [
     "NEVER",
+    "classifier",
     "epochs_option",
     "fast_and_leaky",
     "rule_option",
@@ -38,6 +39,22 @@ def fast_and_leaky(size: int, slow: float) -> tuple[tuple[float, ...], tuple[flo
     half = (size - fast + 1) // 2
     leaky = (slow / 2,) * half + (slow,) * (size - fast - half)
     return leaky + (NEVER,) * fast, (1.0,) * len(leaky) + (NEVER,) * fast
+
+
+def classifier(inputs: int, hidden: Sequence[Population], classes: int, **settings: Any) -> Network:
+    """Of sequences: errors at every step from leaky logits; weights follow the momentum's sign.
+
+    settings  of a Network, beside or in place of these
+    """
+    recipe: dict[str, Any] = {
+        "cost": "cross_entropy",
+        "softmax_gain": 4.0,
+        "tau_z": 8.0,
+        "optimizer": "sign",
+        "momentum": 1 - 2.0**-3,
+    }
+    output = Population(classes, "linear", rule="instantaneous")
+    return Network(inputs, (*hidden, output), **{**recipe, **settings})
 
 
 def uniform_start(sizes: Sequence[int], seed: int) -> Parameters:

@@ -20,6 +20,7 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Parameters, Population
 from antevolt.host.device import Device
 from antevolt.sim.tasks.pieces import (
+    classifier,
     epochs_option,
     fast_and_leaky,
     rule_option,
@@ -74,15 +75,11 @@ def network(settings: Settings, seed: int) -> Network:
         Population(size, "tanh", *fast_and_leaky(size, settings.slow), rule=settings.rule)
         for size in settings.hidden
     ]
-    return Network(
-        inputs=BANDS,
-        populations=(*hidden, Population(CLASSES, "linear", rule="instantaneous")),
+    return classifier(
+        BANDS,
+        hidden,
+        CLASSES,
         beta=settings.beta,
-        cost="cross_entropy",
-        softmax_gain=4.0,
-        tau_z=8.0,
-        optimizer="sign",
-        momentum=1 - 2.0**-3,
         eta=settings.eta,
         apply_every=settings.length,
         seed=seed,
