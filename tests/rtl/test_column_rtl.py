@@ -82,7 +82,7 @@ async def replies_pass_by(dut):
     await cycles.reset()
     await cycles.run(4)
     for _ in range(50):
-        before, rates = int(draw.integers(1 << 36)), int(draw.integers(1 << 32))
+        before, rates = int(draw.integers(1 << 36)), int(draw.integers(1 << len(dut.reply_rates)))
         dut.reply_before.value, dut.reply_rates.value = before, rates
         await cycles.step()
         assert int(dut.reply.value) == before | rates

@@ -140,7 +140,8 @@ async def sums_are_carried_on(dut, optimizer, apply_every):
 @cocotb.test()
 async def everything_saturates_alike(dut):
     case = Case(dut, steps=6)
-    case.x, case.y = (np.where(n > 0, (1 << 17) - 1, -(1 << 17)) for n in (case.x, case.y))
+    r = case.image.machine.formats.r
+    case.x, case.y = (np.where(n > 0, r.raw_max, r.raw_min) for n in (case.x, case.y))
     case.weights = {name: np.sign(w) * 4.0 for name, w in case.weights.items()}
     case.model = load_model(case.image, case.weights)
     await case.load()
