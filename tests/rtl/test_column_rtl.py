@@ -33,7 +33,8 @@ async def equals_the_model(dut, seed):
     m, kinds = bench.machine, [Kind.MEMBRANE, Kind.ERROR]
     await bench.load()
     await bench.check()
-    for _ in range(ROUNDS):
+    short = m.formats.word <= 8  # there little saturates, and beta hardly ever
+    for _ in range(8 * ROUNDS if short else ROUNDS):
         await bench.set_flags()
         context = bench.below(m.contexts)
         await bench.sums_of_q(context, 5)
@@ -55,7 +56,8 @@ async def equals_the_model(dut, seed):
         await bench.run(bench.operation(kinds[bench.below(2)], context=context))
         await bench.pushes(context)
         await bench.check()
-    assert all(bench.saturated[: KINDS.index("w")])
+    missing = {k for k, n in zip(KINDS, bench.saturated, strict=True) if not n}
+    assert missing <= ({"w", "beta"} if short else {"w"})
 
 
 @cocotb.test()
