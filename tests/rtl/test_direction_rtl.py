@@ -22,7 +22,7 @@ from flow import flow
 @cocotb.test()
 async def equals_the_model(dut):
     machine = Machine.from_json(values()["machine"])
-    width, count = 2 * machine.formats.word, 80
+    width, count = machine.formats.g.width, 80
     cycles, draw, half = Cycles(dut), np.random.default_rng(machine.moments), 1 << (width - 1)
     await cycles.reset()
     for rule in (rule for rule in Rule if 0 < NEEDS[rule] <= machine.moments):
