@@ -15,8 +15,9 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, Region
 from antevolt.hdl.spec.timing import LEAD
 from antevolt.sim.bench.simulator import values
-from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.bench.timeline import Timeline, packed
+from flow import gaps
 
 DEPTH = 16
 
@@ -42,9 +43,10 @@ class Tapped(wiring.Component):
 
 
 @cocotb.test()
-async def words_come_back(dut):
+@cocotb.parametrize(idle=STALLS)
+async def words_come_back(dut, idle):
     width = 18 * values()["moments"]
-    cycles, draw = Cycles(dut), np.random.default_rng(0)
+    cycles, draw, waits = Cycles(dut), np.random.default_rng(0), gaps(idle)
     await cycles.reset()
     play, words = Timeline(cycles), {}
     now = 0
@@ -56,17 +58,18 @@ async def words_come_back(dut):
         else:
             given = {"region": Region.MOMENTS, "unit": 3, "index": address, "write": 1}
             play.set(now, "access", packed(Access(), **given, data=words[address]))
-        now += 3  # the bus acts a cycle later than the lane, and both write at one port
+        # the bus acts a cycle later than the lane, and both write at one port
+        now += 3 + next(waits)
     now += 4
     for address in sorted(words):
         play.set(now, "raddr", address)
         play.look(now + LEAD, "word")
-        now += 1
+        now += 1 + next(waits)
     for address in sorted(words):
         given = {"region": Region.MOMENTS, "unit": 3, "index": address, "read": 1}
         play.set(now + 3, "access", packed(Access(), **given))
         play.look(now + 6, "answer")
-        now += 1
+        now += 1 + next(waits)
     await play.play()
     seen = [value for _, value in sorted((at, value) for (_, at), value in play.seen.items())]
     assert seen == 2 * [words[address] for address in sorted(words)]

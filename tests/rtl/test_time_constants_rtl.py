@@ -15,10 +15,11 @@ from antevolt.hdl.spec.program import Kind, Operation
 from antevolt.hdl.spec.time_constants import BITS
 from antevolt.hdl.spec.timing import Timing
 from antevolt.sim.bench.simulator import values
-from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.bench.timeline import Timeline, packed
 from antevolt.sim.golden.memories import Memories
 from antevolt.sim.golden.time_constants import Times as Golden
+from flow import gaps
 
 WIDTH = 28  # of the terms
 NEURONS = 7
@@ -64,15 +65,16 @@ def start(word, seed):
 
 
 @cocotb.test()
-async def terms_are_summed(dut):
+@cocotb.parametrize(idle=STALLS)
+async def terms_are_summed(dut, idle):
     machine, draw, memories = start(values()["word"], 0)
     cycles, at = Cycles(dut), Timing(machine).times_sum
     await cycles.reset()
     await write(cycles, memories)
     for fresh in (1, 0):
-        play = Timeline(cycles)
-        for n, index in enumerate(draw.permutation(16).tolist()):
-            now, live = n * machine.interval, int(draw.random() < 0.8)
+        play, now, waits = Timeline(cycles), 0, gaps(idle, fresh)
+        for index in draw.permutation(16).tolist():
+            live = int(draw.random() < 0.8)
             terms = draw.integers(-(1 << WIDTH - 1), 1 << WIDTH - 1, 2)
             for port, value in (("command", 1), ("index", index), ("live", live), ("fresh", fresh)):
                 play.set(now, port, value)
@@ -81,6 +83,7 @@ async def terms_are_summed(dut):
                 if live:
                     old = 0 if fresh else memories.times[2 + which, index]
                     memories.times[2 + which, index] = old + term
+            now += machine.interval + next(waits)
         await play.play()
         await cycles.run(6)
         assert np.array_equal(await read(cycles), memories.times)

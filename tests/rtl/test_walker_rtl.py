@@ -8,8 +8,9 @@ import pytest
 
 from antevolt.hdl.core.walker import NeuronWalker, Walker
 from antevolt.sim.bench.simulator import values
-from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.bench.timeline import Timeline
+from flow import gaps
 
 RUNS, AFTER = 60, 20
 
@@ -50,9 +51,10 @@ def operands(draw):
     return given, walk(**given)
 
 
-async def runs(cycles, draw, cut):
-    """Play some runs back to back, a few of them cut short; the last ends after `cut` cycles."""
-    play, expected, at = Timeline(cycles), {}, 0
+async def runs(cycles, draw, cut, idle="none"):
+    """Play some runs, back to back or with pauses, a few of them cut short; the last ends after
+    `cut` cycles."""
+    play, expected, at, waits = Timeline(cycles), {}, 0, gaps(idle)
     for number in range(RUNS if cut is None else 1):
         given, seen = operands(draw)
         play.set(at, "start", 1)
@@ -63,6 +65,7 @@ async def runs(cycles, draw, cut):
             length = draw.randrange(1, length + 1)
         if cut is not None:
             length = cut % length + 1
+        length += next(waits) if cut is None and number % 4 != 3 else 0
         # a start takes effect at the end of its cycle, in which the run before is still seen
         expected |= {at + cycle: ports for cycle, ports in seen.items() if cycle <= length}
         at += length
@@ -78,10 +81,11 @@ async def runs(cycles, draw, cut):
 
 
 @cocotb.test()
-async def equals_the_generator(dut):
+@cocotb.parametrize(idle=STALLS)
+async def equals_the_generator(dut, idle):
     cycles = Cycles(dut)
     await cycles.reset()
-    await runs(cycles, Random(1), None)
+    await runs(cycles, Random(1), None, idle)
 
 
 @cocotb.test()
