@@ -106,12 +106,12 @@ async def starts_and_resets_in_between(dut):
     waits = gaps("one_in_four")
     await cycles.reset()
     for number in range(60):
-        await add_up(cycles, [draw.randrange(1 << 16)], draw, waits)
+        await add_up(cycles, [draw.randrange(1 << min(16, f.word))], draw, waits)
         await cycles.run(draw.randrange(f.word))
         if number % 2:
             await cycles.reset(1)
             assert not int(dut.largest.value)
-        words = [draw.randrange(1 << 15), 3]
+        words = [draw.randrange(1 << min(15, f.word - 1)), 3]
         await check(cycles, await add_up(cycles, words, draw, waits), f)
 
 
