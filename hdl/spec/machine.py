@@ -5,7 +5,6 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 
 from antevolt.hdl.spec.formats import Formats
-from antevolt.hdl.spec.moments import FRACTION
 
 __all__ = ["Machine"]
 
@@ -16,7 +15,6 @@ LIMITS = {"rows": 256, "streams": 256, "tile_rows": 256, "tile_streams": 256} | 
 }
 """What the access port can address, and the core's description hold."""
 SHORTEST_TIMES = 16  # words of time constants that learn: their ratios are large coefficients
-NUMBER = 2 * FRACTION + 3  # bits of what moves a weight in place of its gradient
 PRODUCTS = 5  # products per neuron in a MEMBRANE operation, the longer of the two filter modes
 
 
@@ -96,11 +94,6 @@ class Machine:
         if self.time_constants and word < SHORTEST_TIMES:
             raise ValueError(
                 f"word is {word} bits; time constants that learn need {SHORTEST_TIMES} or more"
-            )
-        if self.moments and self.formats.g.width < NUMBER:
-            raise ValueError(
-                f"a gradient has {self.formats.g.width} bits; moments need {NUMBER}: a smaller "
-                "g_drop"
             )
         if self.moments not in (0, 1, 2):
             raise ValueError(f"moments is {self.moments}; a core keeps 0, 1 or 2 per weight")
