@@ -126,6 +126,17 @@ def graph() -> Network:
     )
 
 
+def parted() -> Network:
+    """The same with outputs that two projections enter, so that they come group by group."""
+    net = graph()
+    output = Population(5, "linear", rule="instantaneous")
+    return net.with_(
+        populations=(*net.populations[:-1], output),
+        projections=(*net.projections, Projection(1, 3, bias=False)),
+        tau_z=None,  # leaky logits would come in one part
+    )
+
+
 def learned(network: Network) -> Network:
     """The same with time constants that learn, where its rules allow it."""
     populations = tuple(
@@ -175,6 +186,7 @@ def cases() -> tuple[Case, ...]:
         Case("small", single, 6, 4, percent=90, place="drawn"),
         Case("graph", graph(), 14, 6, percent=20),
         Case("graph, parallel", parallel, 14, 7, place="top"),
+        Case("graph, outputs in parts", parted(), 14, 26, percent=20, place="drawn"),
         Case("graph, slow", graph(), 3, 18, place="drawn", slow=True),
         Case("graph, parallel, slow", parallel, 3, 19, percent=20, slow=True),
         Case("long program", deep(24), 5, 20, place="top"),
