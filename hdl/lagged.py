@@ -131,7 +131,6 @@ class Lagged(wiring.Component):
 
     def _lamp(self, m: Module, platform: Any) -> None:
         """On a board that has one."""
-        resources = getattr(platform, "resources", {})
-        if ("led", 0) in resources:
+        if ("led", 0) in getattr(platform, "resources", {}):
             m.submodules.led = led = io.Buffer("o", platform.request("led", 0, dir="-"))
             m.d.comb += led.o.eq(self.learned)

@@ -201,7 +201,9 @@ class Outlet(wiring.Component):
     def _kept(self, depth: int) -> list[int]:
         """Sums that are there at power-up, column after column."""
         words: list[int] = []
-        for column in range(self.machine.streams if self.contents is not None else 0):
+        if self.contents is None:
+            return words
+        for column in range(self.machine.streams):
             own = self.contents.words(Region.SUMS, column)
             words += own + [0] * (depth - len(own))
         return words

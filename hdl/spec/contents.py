@@ -2,6 +2,7 @@
 """The words that a core's memories and registers hold at power-up, before anybody wrote any."""
 
 import hashlib
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -33,10 +34,10 @@ class Contents:
     @property
     def digest(self) -> str:
         """Of all words, 16 hexadecimal digits."""
-        found = hashlib.sha256(repr(sorted(self._registers)).encode())
-        for (region, unit), words in sorted(self._words.items()):
-            if words.any():
-                found.update(repr((int(region), unit)).encode())
+        found = hashlib.sha256()
+        for region, unit, index, words in self.blocks():
+            if region == Region.REGISTERS or words.any():
+                found.update(repr((int(region), unit, index)).encode())
                 found.update(words.astype("<i8").tobytes())
         return found.hexdigest()[:16]
 
@@ -51,6 +52,14 @@ class Contents:
     def read(self, region: Region, unit: int, index: int, count: int) -> Raw:
         """Read consecutive words; raises BadInput for words outside the region."""
         return self._region(region, unit, index, count)[index : index + count].copy()
+
+    def blocks(self) -> Iterator[tuple[Region, int, int, Raw]]:
+        """Region, unit, first index and words of all that was written."""
+        for (region, unit), words in sorted(self._words.items()):
+            if region != Region.REGISTERS:
+                yield region, unit, 0, words.copy()
+        for number in sorted(self._registers):
+            yield Region.REGISTERS, 0, number, self.read(Region.REGISTERS, 0, number, 1)
 
     def words(self, region: Region, unit: int = 0, way: tuple[int, int] = (0, 0)) -> list[int]:
         """Those of one memory, without the zeros at its end.
