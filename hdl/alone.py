@@ -48,7 +48,7 @@ class Alone(wiring.Component):
     others : what the teacher has beside `lesson` and `memories`, under the same names
 
     A reset ends the step; the core goes on from what it has learned, with the registers of
-    `contents`. Raises BadInput for a teacher that lacks a member, or has another one in its place.
+    `contents`. Raises BadInput for a teacher that lacks a member, or has another in its place.
     """
 
     busy: Any
@@ -70,6 +70,8 @@ class Alone(wiring.Component):
                 raise BadInput(
                     f"the teacher's member {name} is not {member!r}; see antevolt.hdl.alone.lesson"
                 )
+        if "busy" in members:
+            raise BadInput("the teacher has a member busy, which is the core's; call it otherwise")
         self.reads = "access" in wanted
         self.others = tuple(members)
         super().__init__({"busy": Out(1), **members})

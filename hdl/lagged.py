@@ -9,10 +9,12 @@ targets and outputs at different times.
 import math
 from typing import Any
 
+import numpy as np
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import io, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Out
+from numpy.typing import NDArray
 
 from antevolt.hdl.alone import lesson
 from antevolt.hdl.spec.errors import BadInput
@@ -20,12 +22,13 @@ from antevolt.hdl.spec.flags import Flag
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network
 
-__all__ = ["LAG", "PLACES", "Lagged", "Wave", "table"]
+__all__ = ["GOOD", "LAG", "PLACES", "Lagged", "Wave", "samples"]
 
 PLACES = 64  # of the table, a period of the wave in steps
 LAG = 4  # steps
 SHARE = 8  # of a new error in the mean: 2^-SHARE
 GOOD = 2.0**-4  # a mean error below which the lamp is lit
+Real = NDArray[np.float64]
 FLAGS = int(Flag.VALID | Flag.TARGET_VALID | Flag.LEARN)
 
 
@@ -34,6 +37,14 @@ def table(machine: Machine) -> list[int]:
     angles = [2 * math.pi * n / PLACES for n in range(PLACES)]
     one = 1 << machine.formats.r.frac
     return [round(one * (0.5 * math.sin(a) + 0.25 * math.sin(3 * a + 1))) for a in angles]
+
+
+def samples(machine: Machine, steps: int) -> tuple[Real, Real]:
+    """Inputs and targets of the first steps, each [steps, S T, 1], to try on the model."""
+    streams, period = machine.total_streams, machine.formats.r.to_real(np.array(table(machine)))
+    at = np.arange(steps)[:, None] + np.arange(streams) * (PLACES // streams)
+    x, y = (period[(at - lag) % PLACES][..., None] for lag in (0, LAG))
+    return x, y
 
 
 class Wave(wiring.Component):

@@ -13,7 +13,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from antevolt.hdl.alone import Alone, lesson, memories
 from antevolt.hdl.core.gate import request
-from antevolt.hdl.lagged import FLAGS, GOOD, LAG, PLACES, SHARE, Lagged, table
+from antevolt.hdl.lagged import FLAGS, GOOD, SHARE, Lagged, samples
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
@@ -91,14 +91,6 @@ class Watched(wiring.Component):
         return m
 
 
-def taught(machine, steps):
-    """Flags, inputs and targets [steps, S T, 1] of `Lagged`."""
-    places, streams = np.array(table(machine)), machine.total_streams
-    at = np.arange(steps)[:, None] + np.arange(streams) * (PLACES // streams)
-    x, y = (places[(at - lag) % PLACES][..., None] for lag in (0, LAG))
-    return np.full((steps, streams), FLAGS), x, y
-
-
 class Heard:
     """The words of `out` as they are taken."""
 
@@ -130,7 +122,8 @@ async def equals_the_model_without_a_write(dut):
     parameters = network.random_parameters(network.seed)
     image = bake(network, machine).image
     model = load_model(image, parameters)
-    flags, x, y = taught(machine, steps)
+    x, y = (machine.formats.r.to_raw(values) for values in samples(machine, steps))
+    flags = np.full((steps, machine.total_streams), FLAGS)
     expected, _ = model.steps(flags, x, y)
     word = machine.formats.word
     found = signed(np.array(heard.words), word)
@@ -178,6 +171,13 @@ def test_alone(bench, name):
     bench(Alone(machine, bake(network, machine).contents, teacher), name=name)
 
 
+class Busy(wiring.Component):
+    """A teacher with a port of the core's name."""
+
+    def __init__(self, machine):
+        super().__init__({**lesson(machine), "busy": Out(1)})
+
+
 def refusal(make):
     """What the BadInput says that `make` raises; nobody will use what it had made by then."""
     with warnings.catch_warnings():
@@ -196,5 +196,6 @@ def test_a_teacher_that_does_not_match_is_refused():
     contents = bake(network, machine).contents
     said = refusal(lambda: Alone(machine, contents, Lagged(short, network)))
     assert said.startswith("the teacher's member x is not ")
+    assert "call it otherwise" in refusal(lambda: Alone(machine, contents, Busy(machine)))
     wide = Network(2, (Population(1, "linear"),))
     assert "the network has 2 inputs and 1 outputs" in refusal(lambda: Lagged(machine, wide))
