@@ -23,6 +23,7 @@ from antevolt.hdl.core.tap import REPLY_LATENCY
 from antevolt.hdl.core.time_constants import Times
 from antevolt.hdl.lib.registers import delay, hops, register
 from antevolt.hdl.spec.contents import Contents
+from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, KINDS
 from antevolt.hdl.spec.program import Kind
@@ -45,6 +46,7 @@ class Core(wiring.Component):
     busy : inside a step
 
     `contents` is what the memories hold at power-up, instead of zeros; a reset does not restore it.
+    Raises BadInput for contents of another core.
     """
 
     x: Any
@@ -61,6 +63,8 @@ class Core(wiring.Component):
         contents: Contents | None = None,
     ):
         self.machine, self.timing, self.bels = machine, Timing(machine), bels
+        if contents is not None and contents.machine != machine:
+            raise BadInput(f"the contents are of core {contents.machine.name}, not {machine.name}")
         self.contents = contents
         word = machine.formats.word
         super().__init__(

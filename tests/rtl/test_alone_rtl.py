@@ -12,6 +12,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from antevolt.hdl.alone import Alone, lesson, memories
+from antevolt.hdl.core.core import Core
 from antevolt.hdl.core.gate import request
 from antevolt.hdl.lagged import FLAGS, GOOD, SHARE, Lagged, samples
 from antevolt.hdl.spec.errors import BadInput
@@ -197,5 +198,7 @@ def test_a_teacher_that_does_not_match_is_refused():
     said = refusal(lambda: Alone(machine, contents, Lagged(short, network)))
     assert said.startswith("the teacher's member x is not ")
     assert "call it otherwise" in refusal(lambda: Alone(machine, contents, Busy(machine)))
+    said = refusal(lambda: Core(short, contents=contents))
+    assert said == "the contents are of core 1x1w18, not 1x1w16"
     wide = Network(2, (Population(1, "linear"),))
     assert "the network has 2 inputs and 1 outputs" in refusal(lambda: Lagged(machine, wide))
