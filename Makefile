@@ -38,6 +38,7 @@ verify: $(READY)
 netlists: $(READY)
 	$(BIN)/antevolt verify --device rtl:ecp5 --random 1 --steps 300 --out out/netlist-ecp5.json
 	$(BIN)/antevolt verify --device rtl:ice40 --word 16 --random 1 --steps 300 --out out/netlist-ice40.json
+	$(BIN)/python -m pytest -m long tests/sim/test_alone_netlist.py
 
 fit: $(READY)
 	$(BIN)/python -m antevolt.boards.all --seeds 3

@@ -21,10 +21,11 @@ from antevolt.hdl.spec.errors import BadInput, BuildFailed, DoesNotFit
 from antevolt.host.cli import antevolt, main
 
 BOARD = BOARDS["ulx3s-12f"]
+MHZ = BOARD.pll.hz / 1e6
 CELLS = {"LUT4": 100, "TRELLIS_FF": 50}
 REPORT: dict[str, Any] = {
     "fmax": {
-        "$glbnet$clock": {"achieved": 88.0, "constraint": 75.0},
+        "$glbnet$clock": {"achieved": 93.0, "constraint": MHZ},
         "crystal": {"achieved": 400.0, "constraint": 25.0},
     },
     "utilization": {"TRELLIS_COMB": {"used": 90, "available": 24288},
@@ -61,7 +62,7 @@ class Tools:
 
     def place(self, folder: Path, family: str, arguments: Any, seed: int, *_: Any) -> Placed:
         self.calls.append(f"place {seed}")
-        clock = Clocked("clock", self.megahertz[seed], 75.0)
+        clock = Clocked("clock", self.megahertz[seed], MHZ)
         return Placed(seed, (clock,), read(REPORT, 1).path, {"TRELLIS_COMB": (90, 24288)})
 
     def pack(self, folder: Path, family: str, seed: int, *_: Any) -> Path:
@@ -93,10 +94,10 @@ def test_the_fastest_seed_makes_the_bitstream_once(
 def test_a_bitstream_that_misses_its_clock_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tools = Tools({1: 74.9}).use(monkeypatch, tmp_path / "cache")
+    tools = Tools({1: MHZ - 0.1}).use(monkeypatch, tmp_path / "cache")
     done = CliRunner().invoke(antevolt, ["build", BOARD.name, "--out", str(tmp_path / "out")])
     assert done.exit_code == 1
-    assert "MISSED its clock of 75 MHz" in done.output
+    assert f"MISSED its clock of {MHZ:g} MHz" in done.output
     assert not any(call.startswith("pack") for call in tools.calls)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["report.json", "report.md"]
 
@@ -104,7 +105,7 @@ def test_a_bitstream_that_misses_its_clock_is_refused(
 def test_the_command_writes_bitstream_report_and_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Tools({1: 88.0}).use(monkeypatch, tmp_path / "cache")
+    Tools({1: 93.0}).use(monkeypatch, tmp_path / "cache")
     out = tmp_path / "out"
     done = CliRunner().invoke(antevolt, ["build", BOARD.name, "--out", str(out), "--json"])
     assert done.exit_code == 0, done.output
@@ -112,7 +113,7 @@ def test_the_command_writes_bitstream_report_and_page(
     assert (out / "ulx3s-12f.bit").read_bytes() == b"bits"
     text = (out / "report.md").read_text()
     assert "from `top.core.gate.held` to `top.core.answer`" in text
-    assert "88.0 MHz" in text
+    assert "93.0 MHz" in text
     assert "has not run on a board" in text
 
 
@@ -136,8 +137,8 @@ def test_the_build_id_is_of_the_content() -> None:
 
 def test_a_report_of_nextpnr() -> None:
     found = read(REPORT, 4)
-    assert found.clock(75e6) == Clocked("clock", 88.0, 75.0)
-    assert found.clock(75e6).slack == pytest.approx(1e3 / 75 - 1e3 / 88)
+    assert found.clock(1e6 * MHZ) == Clocked("clock", 93.0, MHZ)
+    assert found.clock(1e6 * MHZ).slack == pytest.approx(1e3 / MHZ - 1e3 / 93)
     assert found.path is not None
     assert (found.path.logic, found.path.wire) == (0.5, 4.25)
     assert found.cells == {"TRELLIS_COMB": (90, 24288)}
@@ -152,7 +153,7 @@ def test_names_of_components() -> None:
 
 def test_records_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(results, "DATA", tmp_path)
-    Tools({1: 88.0}).use(monkeypatch, tmp_path / "cache")
+    Tools({1: 93.0}).use(monkeypatch, tmp_path / "cache")
     found, _ = build(BOARD, (1,))
     assert results.stored(BOARD) is None
     results.keep(found)
@@ -210,7 +211,7 @@ def test_what_cannot_fit_is_refused_before_synthesis(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Block RAMs are counted exactly; told to, it synthesises all the same."""
-    tools = Tools({1: 88.0}).use(monkeypatch, tmp_path)
+    tools = Tools({1: 93.0}).use(monkeypatch, tmp_path)
     board = replace(BOARD, machine=replace(BOARD.machine, w_depth=1 << 14))
     with pytest.raises(DoesNotFit, match="in RAMs.*by the estimate.*--anyway") as caught:
         build(board, (1,))

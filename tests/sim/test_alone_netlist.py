@@ -45,6 +45,7 @@ int main() {
 """
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_the_netlist_for_ecp5_learns_from_power_up(tmp_path: Path) -> None:
     """The teacher's error at the start of each step, which all outputs before are in."""
