@@ -36,10 +36,10 @@ def mnist1d() -> str:
     """Accuracies, one line per record of finished runs."""
     lines = [
         (
-            "| rule, optimizer | kappa | weights | bits | streams | epochs | seeds | valid | test "
-            "| by seed | fresh 10,000 | minutes | record |"
+            "| rule, optimizer | kappa | hidden | weights | bits | streams | epochs | seeds "
+            "| valid | test | by seed | fresh 10,000 | minutes | record |"
         ),
-        "|---" * 13 + "|",
+        "|---" * 14 + "|",
     ]
     for name, record in records(TAKEN):
         settings, runs = record["settings"], record["runs"]
@@ -50,14 +50,22 @@ def mnist1d() -> str:
         fresh = [100 * run["fresh"] for run in runs if run.get("fresh") is not None]
         lines.append(
             f"| `{settings['rule']}`, `{settings['optimizer']}` | {settings.get('kappa') or ''} "
-            f"| {record['weights']:,} "
-            f"| {settings['word']} | {settings['streams']} | {settings['epochs']} "
+            f"| {_shape(settings['hidden'])} | {record['weights']:,} "
+            f"| {settings['word']}{', dithered' if settings.get('dither') else ''} "
+            f"| {settings['streams']} | {settings['epochs']} "
             f"| {_list(record['seeds'])} | {fmean(valid):.2f} % | {_spread(tests)} "
             f"| {_list(f'{t:.1f}' for t in tests)} "
             f"| {_spread(fresh) if len(fresh) == len(runs) else ''} "
             f"| {fmean(run['seconds'] for run in runs) / 60:.0f} | [{name}](results/{name}) |"
         )
     return "\n".join(lines)
+
+
+def _shape(hidden: Sequence[int]) -> str:
+    """Sizes of populations, in short where all are equal."""
+    if len(set(hidden)) == 1:
+        return f"{len(hidden)} x {hidden[0]}"
+    return _list(hidden)
 
 
 def _spread(values: Sequence[float]) -> str:
