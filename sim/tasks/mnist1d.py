@@ -18,6 +18,7 @@ from antevolt.hdl.spec.formats import WORDS, Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Parameters, Population
 from antevolt.host.device import Device
+from antevolt.sim.tasks.learner import Learner
 from antevolt.sim.tasks.mnist1d_cosine import cosines
 from antevolt.sim.tasks.mnist1d_data import (
     CLASSES,
@@ -177,7 +178,7 @@ def _varied(
     return train.x[order] * factor + tilt * np.linspace(-1, 1, LENGTH), train.y[order]
 
 
-def _accuracy(core: Device, settings: Settings, split: Split) -> float:
+def _accuracy(core: Learner, settings: Settings, split: Split) -> float:
     """The share of sequences whose largest sum of logits is that of their class."""
     streams = core.machine.total_streams
     missing = -len(split) % streams
@@ -207,11 +208,11 @@ def _learned(
     return {"train": float((_sums(outputs).argmax(axis=-1) == labels).mean())}
 
 
-def _look(core: Device, settings: Settings, seed: int, epoch: int) -> Record:
+def _look(core: Learner, settings: Settings, seed: int, epoch: int) -> Record:
     looked = settings.looks(epoch)
     valid = valid_split().head(settings.valid)
     found: Record = {"valid": _accuracy(core, settings, valid) if looked else None}
-    if settings.cosines and looked:
+    if settings.cosines and looked and isinstance(core, Device):
         found["cosine"] = cosines(core, valid)
     return found
 
@@ -236,6 +237,8 @@ def settings_of(
         raise BadInput(f"{settings.train} sequences do not fill {settings.streams} streams once")
     if settings.kappa is not None and settings.rule != "gle":
         raise BadInput(f"kappa is for rule gle; errors of rule {settings.rule} have none")
+    if settings.cosines and settings.device == "float":
+        raise BadInput("cosines are of a core's gradients; the float model has none of its words")
     return settings
 
 
