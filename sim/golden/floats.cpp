@@ -66,28 +66,48 @@ inline void add_rows(long terms, const double *factor, const double *rows, long 
     }
 }
 
-inline double tanh_of(double x) { return 1.0 - 2.0 / (std::exp(2.0 * x) + 1.0); }
-
-inline void activate(long n, int64_t phi, const double *p, double *r, double *slope) {
-    for (long i = 0; i < n; i++) {
-        const double x = p[i];
-        switch (phi) {
-            case LINEAR: r[i] = x; slope[i] = 1.0; break;
-            case TANH: r[i] = tanh_of(x); slope[i] = 1.0 - r[i] * r[i]; break;
-            case SIGMOID:
-                r[i] = 0.5 + 0.5 * tanh_of(0.5 * x);
+// r and r' from p. Loops of one kind each, so that they become vectors but for the exponentials.
+inline void activate(long n, int64_t phi, const double *__restrict p, double *__restrict r,
+                     double *__restrict slope) {
+    switch (phi) {
+        case LINEAR:
+            for (long i = 0; i < n; i++) {
+                r[i] = p[i];
+                slope[i] = 1.0;
+            }
+            break;
+        case TANH:
+            for (long i = 0; i < n; i++) r[i] = std::exp(2.0 * p[i]);
+            for (long i = 0; i < n; i++) {
+                const double tanh = 1.0 - 2.0 / (r[i] + 1.0);
+                r[i] = tanh;
+                slope[i] = 1.0 - tanh * tanh;
+            }
+            break;
+        case SIGMOID:
+            for (long i = 0; i < n; i++) {
+                r[i] = 1.0 / (1.0 + std::exp(-p[i]));
                 slope[i] = r[i] * (1.0 - r[i]);
-                break;
-            case SOFTPLUS:
-                r[i] = std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x)));
-                slope[i] = 0.5 + 0.5 * tanh_of(0.5 * x);
-                break;
-            case RELU: r[i] = std::max(x, 0.0); slope[i] = x > 0.0 ? 1.0 : 0.0; break;
-            case HARD_TANH:
-                r[i] = std::min(std::max(x, -1.0), 1.0);
-                slope[i] = std::fabs(x) <= 1.0 ? 1.0 : 0.0;
-                break;
-        }
+            }
+            break;
+        case SOFTPLUS:
+            for (long i = 0; i < n; i++) {
+                r[i] = std::max(p[i], 0.0) + std::log1p(std::exp(-std::fabs(p[i])));
+                slope[i] = 1.0 / (1.0 + std::exp(-p[i]));
+            }
+            break;
+        case RELU:
+            for (long i = 0; i < n; i++) {
+                r[i] = std::max(p[i], 0.0);
+                slope[i] = p[i] > 0.0 ? 1.0 : 0.0;
+            }
+            break;
+        case HARD_TANH:
+            for (long i = 0; i < n; i++) {
+                r[i] = std::min(std::max(p[i], -1.0), 1.0);
+                slope[i] = std::fabs(p[i]) <= 1.0 ? 1.0 : 0.0;
+            }
+            break;
     }
 }
 
@@ -214,13 +234,17 @@ void Model::membrane(long l) {
             add_rows(sweep.sources, sweep.carried.data() + s * sweep.wide, sweep.turned.data(),
                      sweep.high, sweep.high, drive.data());
         }
-        double *u = own.u + s * own.n, *u_dot = own.u_dot + s * own.n;
-        const double *e = own.e + s * own.n;
+        double *__restrict u = own.u + s * own.n, *__restrict u_dot = own.u_dot + s * own.n;
+        double *__restrict prospective = p.data();
+        const double *__restrict e = own.e + s * own.n, *__restrict sum = drive.data();
+        const double *__restrict rho = own.rho, *__restrict a_m = own.a_m;
+        const double *__restrict tau_m = own.tau_m;
+        const double gamma = own.gamma;
         for (long i = 0; i < own.n; i++) {
-            const double d = drive[i] + own.gamma * e[i] - u[i];
-            p[i] = u[i] + own.rho[i] * d;
-            u[i] += own.a_m[i] * d;
-            u_dot[i] = d / own.tau_m[i];
+            const double d = sum[i] + gamma * e[i] - u[i];
+            prospective[i] = u[i] + rho[i] * d;
+            u[i] += a_m[i] * d;
+            u_dot[i] = d / tau_m[i];
         }
         activate(own.n, own.phi, p.data(), own.r + s * own.n, own.slope + s * own.n);
     }
@@ -266,13 +290,23 @@ void Model::hand_back(long l) {
 void Model::error(long l) {
     const Population &own = net.population[l];
     for (const long s : valid) {
-        const double *q = own.q + s * own.n, *slope = own.slope + s * own.n;
-        double *v = own.v + s * own.n, *e = own.e + s * own.n, *eps = own.eps + s * own.n;
+        const double *__restrict q = own.q + s * own.n, *__restrict slope = own.slope + s * own.n;
+        double *__restrict v = own.v + s * own.n, *__restrict e = own.e + s * own.n;
+        double *__restrict eps = own.eps + s * own.n;
+        const double *__restrict kappa = own.kappa, *__restrict a_r = own.a_r;
+        const double g = own.g;
+        if (!own.prospective) {
+            for (long i = 0; i < own.n; i++) {
+                eps[i] = v[i] = slope[i] * q[i];
+                e[i] = g * v[i];
+            }
+            continue;
+        }
         for (long i = 0; i < own.n; i++) {
             eps[i] = slope[i] * q[i];
             const double delta = eps[i] - v[i];
-            e[i] = own.g * (own.prospective ? v[i] + own.kappa[i] * delta : eps[i]);
-            v[i] = own.prospective ? v[i] + own.a_r[i] * delta : eps[i];
+            e[i] = g * (v[i] + kappa[i] * delta);
+            v[i] += a_r[i] * delta;
         }
     }
 }
