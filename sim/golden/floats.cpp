@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <new>
 #include <vector>
 
@@ -48,25 +49,64 @@ constexpr long LANES = 8;
 inline long padded(long n) { return (n + LANES - 1) / LANES * LANES; }
 typedef std::vector<double> Numbers;
 
-// to[j] += sum over t of factor[t] rows[t * pitch + j]
-inline void add_rows(long terms, const double *factor, const double *rows, long pitch, long width,
-                     double *__restrict to) {
-    long t = 0;
-    for (; t + 4 <= terms; t += 4) {
-        const double a = factor[t], b = factor[t + 1], c = factor[t + 2], d = factor[t + 3];
-        const double *__restrict row = rows + t * pitch;
-        for (long j = 0; j < width; j++)
-            to[j] += a * row[j] + b * row[pitch + j] + c * row[2 * pitch + j] +
-                     d * row[3 * pitch + j];
-    }
-    for (; t < terms; t++) {
-        const double a = factor[t];
-        const double *__restrict row = rows + t * pitch;
-        for (long j = 0; j < width; j++) to[j] += a * row[j];
-    }
+typedef double Vector __attribute__((vector_size(64), aligned(8), may_alias));
+
+// NV vectors of ROWS rows: to[m][n] += sum over t of factor[m][t] row[t][n].
+template <int ROWS, int NV>
+inline void tile(long terms, const double *const *factors, const double *rows, long pitch,
+                 double *const *to, long column) {
+    Vector sum[ROWS][NV] = {};
+    const double *row = rows + column;
+    for (long t = 0; t < terms; t++, row += pitch)
+        for (int m = 0; m < ROWS; m++) {
+            const double a = factors[m][t];
+            const Vector all = {a, a, a, a, a, a, a, a};
+            for (int v = 0; v < NV; v++)
+                sum[m][v] += all * *reinterpret_cast<const Vector *>(row + LANES * v);
+        }
+    for (int m = 0; m < ROWS; m++)
+        for (int v = 0; v < NV; v++)
+            *reinterpret_cast<Vector *>(to[m] + column + LANES * v) += sum[m][v];
 }
 
-// r and r' from p. Loops of one kind each, so that they become vectors but for the exponentials.
+template <int ROWS>
+inline void few_rows(long terms, const double *const *factors, const double *rows, long width,
+                     double *const *to) {
+    long column = 0;
+    for (; column + 2 * LANES <= width; column += 2 * LANES)
+        tile<ROWS, 2>(terms, factors, rows, width, to, column);
+    if (column < width) tile<ROWS, 1>(terms, factors, rows, width, to, column);
+}
+
+// The product of all sweeps: to[m] += sum over t of factors[m][t] rows[t], rows of padded width.
+inline void add_products(long count, long terms, const double *const *factors, const double *rows,
+                         long width, double *const *to) {
+    long m = 0;
+    for (; m + 4 <= count; m += 4) few_rows<4>(terms, factors + m, rows, width, to + m);
+    for (; m < count; m++) few_rows<1>(terms, factors + m, rows, width, to + m);
+}
+
+// e^x by a power of two and a Taylor polynomial on +-ln(2)/2, good to the last digit but one: with
+// the library's a loop would not become vectors. What is beyond +-700 is limited.
+inline double exponential(double x) {
+    constexpr double MAGIC = 1.5 * static_cast<double>(int64_t{1} << 52);  // its last bit is 1
+    constexpr double UPPER = 0x1.62e42fefa0000p-1, LOWER = 0x1.cf79abc9e3b3ap-40;  // of ln(2)
+    const double limited = std::min(std::max(x, -700.0), 700.0);
+    const double shifted = limited * 1.4426950408889634 + MAGIC, n = shifted - MAGIC;
+    const double r = (limited - n * UPPER) - n * LOWER;
+    double sum = 1.0 / 6227020800.0;
+    for (const double factorial : {479001600.0, 39916800.0, 3628800.0, 362880.0, 40320.0, 5040.0,
+                                   720.0, 120.0, 24.0, 6.0, 2.0, 1.0, 1.0})
+        sum = sum * r + 1.0 / factorial;
+    int64_t bits;
+    std::memcpy(&bits, &shifted, sizeof bits);
+    bits = (bits + 1023) << 52;  // all but the last bits of n fall out at the top
+    double power;
+    std::memcpy(&power, &bits, sizeof power);
+    return sum * power;
+}
+
+// r and r' from p. Loops of one kind each, so that they become vectors.
 inline void activate(long n, int64_t phi, const double *__restrict p, double *__restrict r,
                      double *__restrict slope) {
     switch (phi) {
@@ -77,23 +117,22 @@ inline void activate(long n, int64_t phi, const double *__restrict p, double *__
             }
             break;
         case TANH:
-            for (long i = 0; i < n; i++) r[i] = std::exp(2.0 * p[i]);
             for (long i = 0; i < n; i++) {
-                const double tanh = 1.0 - 2.0 / (r[i] + 1.0);
+                const double tanh = 1.0 - 2.0 / (exponential(2.0 * p[i]) + 1.0);
                 r[i] = tanh;
                 slope[i] = 1.0 - tanh * tanh;
             }
             break;
         case SIGMOID:
             for (long i = 0; i < n; i++) {
-                r[i] = 1.0 / (1.0 + std::exp(-p[i]));
+                r[i] = 1.0 / (1.0 + exponential(-p[i]));
                 slope[i] = r[i] * (1.0 - r[i]);
             }
             break;
         case SOFTPLUS:
             for (long i = 0; i < n; i++) {
                 r[i] = std::max(p[i], 0.0) + std::log1p(std::exp(-std::fabs(p[i])));
-                slope[i] = 1.0 / (1.0 + std::exp(-p[i]));
+                slope[i] = 1.0 / (1.0 + exponential(-p[i]));
             }
             break;
         case RELU:
@@ -134,7 +173,10 @@ private:
     std::vector<Sweep> sweeps;
     std::vector<std::vector<long>> incoming, outgoing;  // by population 0..L-1
     std::vector<long> valid, learning;                  // numbers of streams
-    Numbers drive, p, weighted, packed;
+    long widest;        // padded size of the largest population
+    Numbers drives, p, weighted, packed;
+    std::vector<const double *> factors;  // rows of a product
+    std::vector<double *> sums;
 
     void clear(long s);
     void carry(long k, const double *x);
@@ -149,7 +191,7 @@ private:
 Model::Model(const Network &given)
     : net(given), S(static_cast<long>(given.streams)), incoming(given.populations),
       outgoing(given.populations) {
-    long widest = padded(net.inputs);
+    widest = padded(net.inputs);
     for (long l = 0; l < net.populations; l++)
         widest = std::max(widest, padded(net.population[l].n));
     for (long k = 0; k < net.projections; k++) {
@@ -175,9 +217,12 @@ Model::Model(const Network &given)
         incoming[own.target - 1].push_back(k);
         if (own.source) outgoing[own.source - 1].push_back(k);
     }
-    for (auto *scratch : {&drive, &p}) scratch->assign(widest, 0.0);
+    p.assign(widest, 0.0);
+    drives.assign(S * widest, 0.0);
+    factors.resize(std::max(S, widest));
+    sums.resize(std::max(S, widest));
     weighted.assign(S * widest, 0.0);
-    packed.assign(std::max<long>(S, 1) * widest, 0.0);
+    packed.assign(S * widest, 0.0);
 }
 
 void Model::clear(long s) {
@@ -225,21 +270,28 @@ void Model::filter(long k) {
 
 void Model::membrane(long l) {
     const Population &own = net.population[l];
-    for (const long s : valid) {
-        std::fill(drive.begin(), drive.end(), 0.0);
-        for (const long k : incoming[l]) {
-            const Sweep &sweep = sweeps[k];
-            if (net.projection[k].bias)
-                for (long i = 0; i < own.n; i++) drive[i] += net.projection[k].bias[i];
-            add_rows(sweep.sources, sweep.carried.data() + s * sweep.wide, sweep.turned.data(),
-                     sweep.high, sweep.high, drive.data());
+    const long count = static_cast<long>(valid.size());
+    std::fill(drives.begin(), drives.end(), 0.0);
+    for (const long k : incoming[l]) {
+        const Sweep &sweep = sweeps[k];
+        for (long t = 0; t < count; t++) {
+            factors[t] = sweep.carried.data() + valid[t] * sweep.wide;
+            sums[t] = drives.data() + t * widest;
+            if (!net.projection[k].bias) continue;
+            for (long i = 0; i < own.n; i++) sums[t][i] += net.projection[k].bias[i];
         }
+        add_products(count, sweep.sources, factors.data(), sweep.turned.data(), sweep.high,
+                     sums.data());
+    }
+    for (long t = 0; t < count; t++) {
+        const long s = valid[t];
         double *__restrict u = own.u + s * own.n, *__restrict u_dot = own.u_dot + s * own.n;
         double *__restrict prospective = p.data();
-        const double *__restrict e = own.e + s * own.n, *__restrict sum = drive.data();
+        const double *__restrict e = own.e + s * own.n, *__restrict sum = drives.data() + t * widest;
         const double *__restrict rho = own.rho, *__restrict a_m = own.a_m;
         const double *__restrict tau_m = own.tau_m;
         const double gamma = own.gamma;
+#pragma GCC ivdep
         for (long i = 0; i < own.n; i++) {
             const double d = sum[i] + gamma * e[i] - u[i];
             prospective[i] = u[i] + rho[i] * d;
@@ -263,7 +315,8 @@ void Model::output_error(const double *y, const uint8_t *flags) {
         double most = z[0], total = 0.0;
         for (long i = 1; i < own.n; i++) most = std::max(most, z[i]);
         if (net.softmax) {
-            for (long i = 0; i < own.n; i++) total += q[i] = std::exp(net.gain * (z[i] - most));
+            for (long i = 0; i < own.n; i++) q[i] = exponential(net.gain * (z[i] - most));
+            for (long i = 0; i < own.n; i++) total += q[i];
             for (long i = 0; i < own.n; i++) q[i] = wanted[i] - q[i] / total;
         } else {
             for (long i = 0; i < own.n; i++) q[i] = wanted[i] - z[i];
@@ -276,14 +329,20 @@ void Model::output_error(const double *y, const uint8_t *flags) {
 // q of population l + 1: what its projections hand back of their targets' errors.
 void Model::hand_back(long l) {
     const Population &own = net.population[l];
-    for (const long s : valid) {
-        std::fill(drive.begin(), drive.end(), 0.0);
-        for (const long k : outgoing[l]) {
-            const Population &target = net.population[net.projection[k].target - 1];
-            add_rows(target.n, target.e + s * target.n, sweeps[k].down.data(), sweeps[k].wide,
-                     sweeps[k].wide, drive.data());
+    const long count = static_cast<long>(valid.size());
+    std::fill(drives.begin(), drives.end(), 0.0);
+    for (const long k : outgoing[l]) {
+        const Population &target = net.population[net.projection[k].target - 1];
+        for (long t = 0; t < count; t++) {
+            factors[t] = target.e + valid[t] * target.n;
+            sums[t] = drives.data() + t * widest;
         }
-        std::copy(drive.begin(), drive.begin() + own.n, own.q + s * own.n);
+        add_products(count, target.n, factors.data(), sweeps[k].down.data(), sweeps[k].wide,
+                     sums.data());
+    }
+    for (long t = 0; t < count; t++) {
+        const double *sum = drives.data() + t * widest;
+        std::copy(sum, sum + own.n, own.q + valid[t] * own.n);
     }
 }
 
@@ -316,14 +375,19 @@ void Model::learn() {
     for (long l = 0; l < net.populations; l++) {
         const Population &own = net.population[l];
         // Errors times what a stream counts, [neuron][stream that learns].
-        for (long t = 0; t < terms; t++)
+        for (long t = 0; t < terms; t++) {
+            const double *__restrict e = own.e + learning[t] * own.n;
+            const double *__restrict eps = own.eps + learning[t] * own.n;
+            const double *__restrict u_dot = own.u_dot + learning[t] * own.n;
+            double *__restrict sum_m = own.sum_m, *__restrict sum_r = own.sum_r;
+            const double share = net.share;
+#pragma GCC ivdep
             for (long i = 0; i < own.n; i++) {
-                const long at = learning[t] * own.n + i;
-                const double e = own.e[at] * net.share;
-                weighted[i * terms + t] = e;
-                own.sum_m[i] -= e * own.u_dot[at];
-                own.sum_r[i] += own.eps[at] * net.share * own.u_dot[at];
+                sum_m[i] -= share * e[i] * u_dot[i];
+                sum_r[i] += share * eps[i] * u_dot[i];
             }
+            for (long i = 0; i < own.n; i++) weighted[i * terms + t] = share * e[i];
+        }
         for (const long k : incoming[l]) {
             Sweep &sweep = sweeps[k];
             const Projection &way = net.projection[k];
@@ -340,10 +404,13 @@ void Model::learn() {
                                   packed.data() + t * sweep.wide);
                     used = packed.data();
                 }
-                for (long i = 0; i < own.n; i++)
-                    if (!way.traced || own.copy[i] == c)
-                        add_rows(terms, weighted.data() + i * terms, used, sweep.wide, sweep.wide,
-                                 sweep.sums.data() + i * sweep.wide);
+                long count = 0;  // of the neurons that have this copy
+                for (long i = 0; i < own.n; i++) {
+                    if (way.traced && own.copy[i] != c) continue;
+                    factors[count] = weighted.data() + i * terms;
+                    sums[count++] = sweep.sums.data() + i * sweep.wide;
+                }
+                add_products(count, terms, factors.data(), used, sweep.wide, sums.data());
             }
         }
     }
