@@ -68,7 +68,7 @@ $(READY): $(LOCKED) pyproject.toml
 lock: prerequisites
 	$(PYTHON) -m venv --clear .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check $(UV)
-	.venv-lock/bin/uv pip compile pyproject.toml --quiet --all-extras --group install --universal \
+	.venv-lock/bin/uv pip compile pyproject.toml --quiet --extra all --group install --universal \
 		--python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-package antevolt \
 		--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) --output-file requirements.lock
 	rm -rf .venv-lock

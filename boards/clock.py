@@ -85,7 +85,8 @@ class Clock(Elaboratable):
 
     def _gowin(self, fast: Signal, locked: Signal) -> Instance:
         pll = self.pll
-        zeros = {"RESET": 1, "RESET_P": 1, "CLKFB": 1, "FBDSEL": 6, "IDSEL": 6, "ODSEL": 6}
+        # CLKFB stays open: from a constant there nextpnr looks for a clock's way without end
+        zeros = {"RESET": 1, "RESET_P": 1, "FBDSEL": 6, "IDSEL": 6, "ODSEL": 6}
         zeros |= {"PSDA": 4, "DUTYDA": 4, "FDLY": 4}
         reference = pll.hz * pll.refer / pll.feedback
         return Instance(

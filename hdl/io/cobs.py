@@ -102,7 +102,7 @@ class CobsEncoder(wiring.Component):
         write, read = memory.write_port(), memory.read_port()
         start, place, ready, out = (Signal(bits, name=n) for n in ("start", "at", "ready", "out"))
         code, room, fresh = Signal(8), Signal(), Signal()
-        byte, end = self.i.payload.byte, self.i.payload.end
+        byte, end = Signal(8), Signal()
         m.d.sync += room.eq((out - place - 1)[:bits] > 4)
         m.d.comb += write.data.eq(byte)
         m.d.comb += write.addr.eq(place)
@@ -113,22 +113,23 @@ class CobsEncoder(wiring.Component):
                 m.next = "BEGIN"
             with m.State("BEGIN"):  # leave a place for the code
                 m.d.sync += [start.eq(place), place.eq(place + 1), code.eq(1)]
-                m.next = "WAIT"
-            with m.State("WAIT"):
                 m.next = "BYTE"
             with m.State("BYTE"):
                 m.d.comb += self.i.ready.eq(room)
+                m.d.sync += [byte.eq(self.i.payload.byte), end.eq(self.i.payload.end)]
                 with m.If(self.i.valid & room):
-                    m.next = "WAIT"
-                    with m.If(end | (byte == 0)):
-                        m.d.comb += [write.en.eq(1), write.addr.eq(start), write.data.eq(code)]
-                        m.d.sync += ready.eq(place)
-                        m.next = "BEGIN"
-                        with m.If(end):
-                            m.next = "DELIMITER"
-                    with m.Else():
-                        m.d.comb += write.en.eq(1)
-                        m.d.sync += [place.eq(place + 1), code.eq(code + 1)]
+                    m.next = "PUT"
+            with m.State("PUT"):
+                m.d.comb += write.en.eq(1)
+                m.next = "BYTE"
+                with m.If(end | (byte == 0)):
+                    m.d.comb += [write.addr.eq(start), write.data.eq(code)]
+                    m.d.sync += ready.eq(place)
+                    m.next = "BEGIN"
+                    with m.If(end):
+                        m.next = "DELIMITER"
+                with m.Else():
+                    m.d.sync += [place.eq(place + 1), code.eq(code + 1)]
         m.d.comb += [read.addr.eq(out), self.o.payload.eq(read.data)]
         m.d.comb += [self.o.valid.eq(fresh), self.idle.eq(out == ready)]
         m.d.sync += fresh.eq((out != ready) & ~fresh)  # a byte stands one cycle after its address

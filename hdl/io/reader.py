@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -18,7 +18,7 @@ class Reader(wiring.Component):
     Members
     -------
     o : bytes
-    end, address, data : of the ring; `address` is also its base
+    end, address, data : of the ring, data two cycles after its address, which is also the base
     """
 
     o: Any
@@ -38,10 +38,13 @@ class Reader(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        looks = Signal()
         m.d.comb += self.o.payload.eq(self.data)
+        m.d.sync += looks.eq(0)
         with m.If(self.o.valid):
             with m.If(self.o.ready):
                 m.d.sync += [self.address.eq(self.address + 1), self.o.valid.eq(0)]
-        with m.Else():  # the byte stands in the cycle after
+                m.d.sync += looks.eq(1)
+        with m.Elif(~looks):  # the byte stands two cycles after its address
             m.d.sync += self.o.valid.eq(self.address != self.end)
         return m

@@ -23,11 +23,12 @@ class Ring(wiring.Component):
     byte, push : the next byte of the payload; 4 cycles apart at least
     kind, length, commit : the frame is whole: keep `length` bytes of it (2 cycles);
     drop : forget what was pushed
-    full : a byte found no place; until `commit` or `drop`
+    full : a byte found no place, until `commit` or `drop`; or a frame's head would find none (this
+        2 cycles after `base` moved, 6 after `commit`)
     room : 8 more bytes and a frame's head have a place
     end : where the next frame will stand
     base : of the oldest byte that is still wanted
-    address, data : reads, one cycle later
+    address, data : reads, two cycles later: of a block RAM, and of a register behind it
     """
 
     byte: Any
@@ -68,24 +69,27 @@ class Ring(wiring.Component):
         write, read = memory.write_port(), memory.read_port()
         low = len(read.addr)
         place, used = Signal(POINTER_BITS, init=ENTRY_BYTES), Signal(POINTER_BITS)
-        m.d.comb += [read.addr.eq(self.address[:low]), self.data.eq(read.data)]
-        m.d.sync += used.eq(place - self.base)
+        m.d.comb += read.addr.eq(self.address[:low])
+        m.d.sync += [self.data.eq(read.data), used.eq(place - self.base)]
         m.d.sync += self.room.eq(used <= self.depth - 8 - ENTRY_BYTES)
+        lost, over = Signal(), Signal()
+        m.d.comb += self.full.eq(lost | over)
+        m.d.sync += over.eq(used > self.depth)
         length, kind = Signal(8), Signal(8)
         m.d.comb += [write.addr.eq(place[:low]), write.data.eq(self.byte)]
         with m.FSM():
             with m.State("PUSH"):
                 with m.If(self.push):
                     with m.If(used >= self.depth):
-                        m.d.sync += self.full.eq(1)
-                    with m.Elif(~self.full):
+                        m.d.sync += lost.eq(1)
+                    with m.Elif(~lost):
                         m.d.comb += write.en.eq(1)
                         m.d.sync += place.eq(place + 1)
                 with m.If(self.commit):
-                    m.d.sync += [length.eq(self.length), kind.eq(self.kind), self.full.eq(0)]
+                    m.d.sync += [length.eq(self.length), kind.eq(self.kind), lost.eq(0)]
                     m.next = "LENGTH"
                 with m.Elif(self.drop):
-                    m.d.sync += [place.eq(self.end + ENTRY_BYTES), self.full.eq(0)]
+                    m.d.sync += [place.eq(self.end + ENTRY_BYTES), lost.eq(0)]
             with m.State("LENGTH"):
                 m.d.comb += [write.en.eq(1), write.data.eq(length)]
                 m.d.comb += write.addr.eq(self.end[:low])

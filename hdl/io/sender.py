@@ -24,10 +24,11 @@ class Sender(wiring.Component):
     Members
     -------
     valid, kind, sequence, fields, size, text, taken : the reply to send, see `replies`
-    end, base, address, data : of the ring;  made : a frame was committed
+    end, base, address, data : of the ring; data comes two cycles after its address
+    made : a frame was committed
     session : sequence number of the first frame
     acknowledged : all frames before `up_to` arrived;  resend : go on from there
-    wrong : that frame was never made, a cycle later
+    wrong : that frame was never made, two cycles later
     upcoming : sequence number of the next frame that is made
     mute : start nothing;  hold : start replies only
     idle : between frames, and nothing to send
@@ -116,21 +117,27 @@ class Sender(wiring.Component):
                     m.next = "KIND"
                 with m.Elif(walks):
                     m.d.comb += self.address.eq(self.base)
-                    m.next = "WALK"
+                    m.next = "STEP"
                 with m.Elif(self.again):
                     m.d.sync += [self.again.eq(0), self.sent.eq(self.old), self.place.eq(self.base)]
                 with m.Elif(more & ~self.mute & ~self.hold):
-                    m.next = "LENGTH"
+                    m.next = "BEGIN"
+            with m.State("STEP"):
+                m.next = "WALK"
             with m.State("WALK"):
                 base = self.base + self.data + ENTRY_BYTES
                 m.d.sync += [self.base.eq(base), self.old.eq(self.old + 1)]
                 with m.If(self.old == self.sent):  # it need not be sent again
                     m.d.sync += [self.sent.eq(self.sent + 1), self.place.eq(base)]
                 m.next = "IDLE"
+            with m.State("BEGIN"):
+                m.next = "LENGTH"
             with m.State("LENGTH"):
                 m.d.sync += [self.left.eq(self.data), self.place.eq(self.place + 1)]
                 m.next = "LOOK"
             with m.State("LOOK"):
+                m.next = "TURN"
+            with m.State("TURN"):
                 m.d.sync += [self.rest.eq(0), self.texts.eq(0), self.is_data.eq(1)]
                 m.next = "FOUND"
             with m.State("FOUND"):
@@ -147,7 +154,7 @@ class Sender(wiring.Component):
         m.d.sync += ahead.eq(self.up_to - self.session - self.target)
         possible = Signal()
         m.d.comb += possible.eq(ahead <= (self.count - self.target)[:POINTER_BITS])
-        m.d.comb += self.wrong.eq(looks & ~possible)
+        m.d.sync += self.wrong.eq(looks & ~possible)
         with m.If(looks & possible):
             m.d.sync += self.target.eq(self.target + ahead)
             with m.If(resend):
@@ -158,7 +165,9 @@ class Sender(wiring.Component):
         depth = len(self.description)
         m.submodules.text = text = Memory(shape=8, depth=depth, init=self.description)
         read, letter = text.read_port(), Signal(range(depth + 1))
+        character = Signal(8)
         m.d.comb += read.addr.eq(letter)
+        m.d.sync += character.eq(read.data)
         end, counts, next_byte = Signal(), Signal(init=1), Signal()
         byte = self.o.payload.byte
         m.d.comb += [
@@ -181,7 +190,7 @@ class Sender(wiring.Component):
             m.next = "BODY"
         with m.State("BODY"):
             with m.If(self.texts):
-                with puts(read.data):
+                with puts(character):
                     m.d.sync += letter.eq(letter + 1)
                     with m.If(letter == depth - 1):
                         m.d.sync += self.texts.eq(0)

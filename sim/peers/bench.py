@@ -13,7 +13,7 @@ import numpy as np
 
 from antevolt.boards.catalogue import BOARDS
 from antevolt.boards.results import stored
-from antevolt.hdl.spec.errors import DoesNotFit
+from antevolt.hdl.spec.errors import BadInput, DoesNotFit
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
 from antevolt.hdl.spec.network import Network, Population
@@ -22,7 +22,7 @@ from antevolt.host.device import open as open_device
 from antevolt.host.model_speed import seconds
 from antevolt.sim.golden.compiled import CompiledCore
 from antevolt.sim.golden.core import GoldenCore
-from antevolt.sim.peers import cpu
+from antevolt.sim.peers import cpu, tensors
 
 __all__ = ["CPU_STREAMS", "NETWORK", "Row", "rows", "simulated"]
 
@@ -37,6 +37,7 @@ NETWORK = Network(
 )
 SIZES = NETWORK.sizes
 CPU_STREAMS = (1, 8, 16, 48)
+TORCH_STREAMS = (1, 40)
 SIMULATED = Machine(rows=3, streams=2, w_depth=4096)
 STEPS = 40
 
@@ -68,6 +69,7 @@ def rows(say: Say, rtl: bool = True) -> Iterator[Row]:
             "one processor core", streams, found["us_per_step"], found["learned_synapses_per_s"],
             "measured, float, vectorised by hand",
         )  # fmt: skip
+    yield from pytorch(say)
     yield from boards()
     for kind, core in (("golden model, numpy", GoldenCore), ("golden model, C++", CompiledCore)):
         say(kind)
@@ -77,6 +79,21 @@ def rows(say: Say, rtl: bool = True) -> Iterator[Row]:
     if rtl:
         say("the netlist in Verilator")
         yield simulated()
+
+
+def pytorch(say: Say) -> Iterator[Row]:
+    """PyTorch on one processor core; where it is not installed, only word of that."""
+    for streams in TORCH_STREAMS:
+        say(f"PyTorch, {streams} streams")
+        try:
+            found = tensors.run(streams, SIZES)
+        except BadInput as error:
+            say(str(error))
+            return
+        yield Row(
+            "PyTorch, one core", streams, found["us_per_step"], found["learned_synapses_per_s"],
+            "measured, float, straightforward",
+        )  # fmt: skip
 
 
 def boards() -> Iterator[Row]:

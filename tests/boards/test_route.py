@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole way to a bitstream with the real tools, for ECP5 and iCE40.
+"""The whole way to a bitstream with the real tools, for ECP5, iCE40 and Gowin.
 
 Between the pins stands a wire instead of a core, so that it takes seconds; clock, pins, place and
 route, and packing are those of a build.
@@ -19,7 +19,7 @@ from antevolt.boards.catalogue import BOARDS
 from antevolt.hdl.lib.registers import delay
 from antevolt.sim import cache
 
-FIRST = {"ulx3s-12f": b"\xff\x00", "icebreaker": b"\xff\x00"}
+FIRST = {"ulx3s-12f": b"\xff\x00", "icebreaker": b"\xff\x00", "tang-nano-20k": b"1111"}
 
 
 class Wire(wiring.Component):

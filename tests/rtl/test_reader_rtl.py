@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reader on a memory that answers a cycle later: every byte once, none before it is there."""
+"""The reader on a memory that answers two cycles later: each byte once, none before it is there."""
 
 from random import Random
 
@@ -13,17 +13,18 @@ class Memory:
     """Bytes of which `end` are there; those behind are noise."""
 
     def __init__(self, dut, cycles, data):
-        self.dut, self.data, self.end, self.address = dut, data, 0, 0
+        self.dut, self.data, self.end = dut, data, 0
+        self.address = self.old = 0
         self.draw = Random(3)
         cycles.drivers.append(self)
 
     def drive(self):
-        here = self.address < self.end
-        self.dut.data.value = self.data[self.address] if here else self.draw.randrange(256)
+        here = self.old < self.end
+        self.dut.data.value = self.data[self.old] if here else self.draw.randrange(256)
         self.dut.end.value = self.end
 
     def sample(self):
-        self.address = int(self.dut.address.value)
+        self.old, self.address = self.address, int(self.dut.address.value)
 
 
 @cocotb.test()

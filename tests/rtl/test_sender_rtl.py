@@ -21,12 +21,12 @@ class Bench:
         self.dut, self.cycles, self.session = dut, Cycles(dut), session
         self.sink = Sink(self.cycles, "o", pressure, 1)
         self.memory, self.frames, self.replies = bytearray(), [], []
-        self.address = self.wrong = 0
+        self.address = self.old = self.wrong = 0
         self.cycles.drivers.append(self)
         dut.session.value = session
 
     def drive(self):
-        self.dut.data.value = (self.memory + b"\0" * 300)[self.address]
+        self.dut.data.value = (self.memory + b"\0" * 300)[self.old]
         self.dut.end.value = len(self.memory)
         reply = self.replies[0] if self.replies else None
         self.dut.valid.value = int(reply is not None)
@@ -37,7 +37,7 @@ class Bench:
                 getattr(self.dut, name).value = value
 
     def sample(self):
-        self.address = int(self.dut.address.value)
+        self.old, self.address = self.address, int(self.dut.address.value)
         self.wrong += int(self.dut.wrong.value)
         if int(self.dut.taken.value):
             self.replies.pop(0)
