@@ -64,6 +64,10 @@ task = LazyGroup(
     help="Learn a task that is known from elsewhere, and say how well.",
     commands_at={
         "mnist1d": ("antevolt.sim.tasks.mnist1d:command", "classify sequences"),
+        "mnist1d-ablations": (
+            "antevolt.sim.tasks.mnist1d_ablations:command",
+            "what the parts of its recipe are worth",
+        ),
         "lagline": ("antevolt.sim.tasks.lagline_task:command", "learn weights and time constants"),
         "lagnet": ("antevolt.sim.tasks.lagnet_task:command", "find a teacher's weights"),
         "delayed-xor": ("antevolt.sim.tasks.delayed_xor:command", "remember two cues"),

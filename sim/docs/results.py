@@ -13,6 +13,8 @@ __all__ = ["FOLDER", "Record", "compared", "cosines", "mnist1d", "records", "sat
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "results"
 TAKEN = "mnist1d-*.json"
+OTHER = ("mnist1d-ablations.json",)
+"""Records of another kind that have such names."""
 COMPARED = "compare-*.json"
 COSINES = "cosine-*.json"
 
@@ -32,6 +34,10 @@ def records(pattern: str) -> list[tuple[str, Record]]:
     return found
 
 
+def _taken() -> list[tuple[str, Record]]:
+    return [(name, record) for name, record in records(TAKEN) if name not in OTHER]
+
+
 def mnist1d() -> str:
     """Accuracies, one line per record of finished runs."""
     lines = [
@@ -41,7 +47,7 @@ def mnist1d() -> str:
         ),
         "|---" * 14 + "|",
     ]
-    for name, record in records(TAKEN):
+    for name, record in _taken():
         settings, runs = record["settings"], record["runs"]
         if not record["finished"]:
             raise BadFile(f"{name} is not finished")
@@ -76,7 +82,7 @@ def _spread(values: Sequence[float]) -> str:
 
 def saturations() -> str:
     """Saturated words of the last epoch, by kind, first seed of each record."""
-    found = [(name, record["runs"][0]["epochs"][-1]) for name, record in records(TAKEN)]
+    found = [(name, record["runs"][0]["epochs"][-1]) for name, record in _taken()]
     kinds = list(found[0][1]["counters"]["saturated"])
     shown = [k for k in kinds if any(e["counters"]["saturated"].get(k) for _, e in found)]
     lines = [

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from antevolt.hdl.core import ports
 from antevolt.hdl.spec import axi_map, description, program, roundings
 from antevolt.hdl.spec.formats import Formats
-from antevolt.sim.docs import fit, link, mutants, results, task_results
+from antevolt.sim.docs import fit, link, mutants, pairs, results, task_results
 from antevolt.sim.docs.design import design
 from antevolt.sim.docs.files import files
 from antevolt.sim.docs.fuzz import fuzz
@@ -64,6 +64,8 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "results_lagnet": task_results.lagnet,
     "results_mackey_glass": task_results.mackey_glass,
     "results_mnist1d": results.mnist1d,
+    "results_pairs": pairs.pairs,
+    "results_pair_runs": pairs.runs,
     "results_saturations": results.saturations,
     "roundings": lambda: roundings.markdown(Formats()),
     "slots": slots,

@@ -12,7 +12,6 @@ p, e and h use u, v and h_u from before the step. A trace is what the membrane w
 rate alone: p of a neuron is the sum of its weights times its traces, as long as weights rest.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,7 +63,8 @@ def error(eps: Array, v: Array, c: Coefficients, population: Population) -> tupl
 class Traces:
     """The traces of a population's neurons, one copy for neurons with equal (tau_m, tau_r).
 
-    apart  every neuron has its own copy, as time constants are going to move
+    apart    every neuron has its own copy, as time constants are going to move
+    leaders  a neuron of each copy;  copy_of  the copy of each neuron
 
     The state h_u of one projection is [S, copies, source].
     """
@@ -75,8 +75,11 @@ class Traces:
         copies: dict[object, list[int]] = {}
         for i, pair in zip(neurons, pairs, strict=True):
             copies.setdefault(i if apart else pair, []).append(i)
-        self._members: Sequence[list[int]] = tuple(copies.values())
-        self._leaders = [members[0] for members in self._members]
+        self._members = tuple(_places(members) for members in copies.values())
+        self.leaders = [members[0] for members in copies.values()]
+        self.copy_of = np.zeros(len(tau_m), dtype=np.int64)
+        for copy, members in enumerate(copies.values()):
+            self.copy_of[members] = copy
 
     @property
     def copies(self) -> int:
@@ -84,7 +87,7 @@ class Traces:
 
     def filter(self, r: Array, h_u: Array, c: Coefficients) -> tuple[Array, Array]:
         """h and the next h_u, [S, copies, source], from the rates r [S, source]."""
-        rho, a_m = c.rho[self._leaders, None], c.a_m[self._leaders, None]
+        rho, a_m = c.rho[self.leaders, None], c.a_m[self.leaders, None]
         h, after, _ = membrane(r[:, None, :], h_u, rho, a_m)
         return h, after
 
@@ -94,3 +97,9 @@ class Traces:
         for copy, members in enumerate(self._members):
             total[members] = e[:, members].T @ h[:, copy]
         return total
+
+
+def _places(members: list[int]) -> list[int] | slice:
+    """The same as a slice, which copies nothing, where neurons stand together."""
+    first, last = members[0], members[-1]
+    return slice(first, last + 1) if last - first + 1 == len(members) else members

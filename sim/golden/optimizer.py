@@ -20,26 +20,29 @@ __all__ = ["Optimizer"]
 
 
 class Optimizer:
-    """The network's optimizer with the moments m and v of every parameter, by name."""
+    """The network's optimizer with the moments `m` and `v` of every parameter, by name.
+
+    A moment is there from the first use of its parameter on.
+    """
 
     def __init__(self, network: Network) -> None:
         self._kind = network.optimizer.removesuffix("_sum")
         self._share = 1.0 if network.optimizer != self._kind else 1.0 - network.momentum
         self._beta_1, self._beta_2 = network.momentum, network.momentum2
-        self._m: dict[str, Array] = {}
-        self._v: dict[str, Array] = {}
+        self.m: dict[str, Array] = {}
+        self.v: dict[str, Array] = {}
 
     def direction(self, name: str, gradient: Array) -> Array:
         """The change per eta of parameter `name` for its G, one of any shape; moments move on."""
         if self._kind == "sgd":
             return gradient
-        m = self._mean(self._m, name, self._beta_1, self._share * gradient)
+        m = self._mean(self.m, name, self._beta_1, self._share * gradient)
         if self._kind == "momentum":
             return m
         if self._kind == "sign":
             return np.sign(m)
         square = (1.0 - self._beta_2) * np.square(gradient)
-        root = np.sqrt(self._mean(self._v, name, self._beta_2, square))
+        root = np.sqrt(self._mean(self.v, name, self._beta_2, square))
         return np.divide(m, root, out=np.zeros_like(m), where=root > 0.0)
 
     @staticmethod

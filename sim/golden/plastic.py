@@ -21,7 +21,8 @@ __all__ = ["Plastic"]
 class Plastic:
     """The part of a `FloatNetwork` that stays when its state is reset.
 
-    Lists are per population 1..L (at index 0..L-1) or per projection.
+    Lists are per population 1..L (at index 0..L-1) or per projection; `eta`, a learning rate per
+    projection, may be changed between two runs.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Plastic:
         populations = network.populations
         self.eta_tau = [eta_tau or p.eta_tau_m for p in populations]
         self.eta_tau_r = [eta_tau_r or p.eta_tau_r for p in populations]
+        self.eta = [network.eta if p.eta is None else p.eta for p in network.projections]
         self.tau_min = network.dt if tau_min is None else tau_min
         if not self.tau_min > 0:
             raise BadInput(f"tau_min is {tau_min}; a time constant is positive")
@@ -55,8 +57,8 @@ class Plastic:
         self.tau_r = time_constants(network, "tau_r", tau_r)
         self.masks = checked_masks(self.weights, masks or {})
         self.gradient = Gradient.zeros(network)
-        self._optimizer = Optimizer(network)
-        self._learned = 0
+        self.optimizer = Optimizer(network)
+        self.learned = 0
         numbers = range(1, len(network.populations) + 1)
         self._incoming = [network.incoming(l) for l in numbers]
         self._outgoing = [network.outgoing(l) for l in numbers]
@@ -65,9 +67,10 @@ class Plastic:
             Traces(m, r, apart=apart) if population.rule == "trace" else None
             for m, r, population in zip(self.tau_m, self.tau_r, network.populations, strict=True)
         ]
-        self._set_coefficients()
+        self.take_time_constants()
 
-    def _set_coefficients(self) -> None:
+    def take_time_constants(self) -> None:
+        """Make the filters' coefficients of tau_m and tau_r as they are now."""
         network = self.network
         self._coefficients = [
             Coefficients.of(m, r, network.dt, population)
@@ -111,24 +114,24 @@ class Plastic:
         for k, projection in enumerate(self.network.projections):
             if not projection.learn:
                 continue
-            eta = self.network.eta if projection.eta is None else projection.eta
+            eta = self.eta[k]
             gradient, factor = self.gradient.weights[k], eta * self.masks.get(k, 1.0)
-            step = self._optimizer.direction(f"{k}.weight", gradient)
+            step = self.optimizer.direction(f"{k}.weight", gradient)
             self.weights[k] = self.weights[k] + factor * step
             backward = self.backward[k]
             if backward is not None and projection.backward == "learned":
-                step = self._optimizer.direction(f"{k}.backward", gradient)
+                step = self.optimizer.direction(f"{k}.backward", gradient)
                 self.backward[k] = backward + factor * step
             bias, bias_gradient = self.biases[k], self.gradient.biases[k]
             if bias is not None and bias_gradient is not None:
-                step = self._optimizer.direction(f"{k}.bias", bias_gradient)
+                step = self.optimizer.direction(f"{k}.bias", bias_gradient)
                 self.biases[k] = bias + eta * step
         if any(self.eta_tau) or any(self.eta_tau_r):
             self._move(self.tau_m, self.eta_tau, self.gradient.tau_m)
             self._move(self.tau_r, self.eta_tau_r, self.gradient.tau_r)
-            self._set_coefficients()
+            self.take_time_constants()
         self.gradient.clear()
-        self._learned = 0
+        self.learned = 0
 
     def _move(self, taus: list[Array], etas: list[float], gradients: list[Array]) -> None:
         """Plain gradient ascent of time constants, down to tau_min."""

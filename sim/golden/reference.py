@@ -62,7 +62,8 @@ class FloatNetwork(Plastic):
     valid and learns. Changes come after the last use of a parameter in a step.
 
     Attributes: `weights`, `biases`, `backward` (the latter two None where there is none), `tau_m`,
-    `tau_r`, `gradient` (since the last APPLY) and `steps`, the number of steps done.
+    `tau_r`, `gradient` and `learned`, the number of learning steps (since the last APPLY), and
+    `steps`, the number of steps done.
     Raises BadInput for values of a wrong shape or that are not finite, BadNetwork for parameters
     that are not the network's.
     """
@@ -153,7 +154,7 @@ class FloatNetwork(Plastic):
             result.out[n] = self._step(data, n)
             if record:
                 z = self._z[0] if self._b_z else result.out[n]
-                result.keep(n, z, self._state)
+                result.keep(n, z, self.state)
         if record:
             result.sum_energy(self.network, data)
         if data.dropped:
@@ -162,14 +163,15 @@ class FloatNetwork(Plastic):
 
     def predict(self, x: ArrayLike, *, valid: FlagLike = None, first: FlagLike = None) -> Array:
         """`out` for x without targets and learning; the state is put back afterwards."""
-        before, steps = {name: list(self._state(name)) for name in STATE}, self.steps
+        before, steps = {name: list(self.state(name)) for name in STATE}, self.steps
         out = self.run(x, valid=valid, first=first, learn=False).out
         for name, kept in before.items():
-            self._state(name)[:] = kept
+            self.state(name)[:] = kept
         self.steps = steps
         return out
 
-    def _state(self, name: str) -> list[Array]:
+    def state(self, name: str) -> list[Array]:
+        """The list that holds a quantity of `STATE`, or one of the last step."""
         state: list[Array] = getattr(self, f"_{name}")
         return state
 
@@ -177,10 +179,10 @@ class FloatNetwork(Plastic):
         valid, first = data.valid[n], data.first[n] & data.valid[n]
         if first.any():
             for name in STATE:
-                values = self._state(name)
+                values = self.state(name)
                 values[:] = [np.where(_beside(first, value), 0.0, value) for value in values]
         frozen = not valid.all()
-        before = {name: list(self._state(name)) for name in STATE} if frozen else {}
+        before = {name: list(self.state(name)) for name in STATE} if frozen else {}
         learn = data.learn[n] & valid if self.steps >= self.learn_from else np.zeros_like(valid)
         # Column of factors: what each stream adds to the gradient.
         weight = learn[:, None] * self._share if learn.any() else None
@@ -188,15 +190,15 @@ class FloatNetwork(Plastic):
         step = self._sequential if self.network.schedule == "sequential" else self._parallel
         out = step(data.x[n], data.y[n], target, weight)
         for name, kept in before.items():
-            values = self._state(name)
+            values = self.state(name)
             values[:] = [
                 np.where(_beside(valid, new), new, old)
                 for new, old in zip(values, kept, strict=True)
             ]
         self.steps += 1
         if weight is not None:
-            self._learned += 1
-            if self._learned >= self.network.apply_every:
+            self.learned += 1
+            if self.learned >= self.network.apply_every:
                 self.apply()
         return out
 

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Parameters, Population, Projection
-from antevolt.host.device import Device
+from antevolt.sim.tasks.learner import Learner
 from antevolt.sim.tasks.pieces import NEVER, epochs_option, rule_option
 from antevolt.sim.tasks.run_command import command as command_of
 from antevolt.sim.tasks.task import Record, Samples, Task
@@ -164,20 +164,20 @@ def _learned(
     return {"learning": float((np.sign(outputs) == given.y).mean())}
 
 
-def _right(core: Device, settings: Settings, rng: np.random.Generator, steps: int) -> float:
+def _right(core: Learner, settings: Settings, rng: np.random.Generator, steps: int) -> float:
     """Share of the steps, some steps after a cue and later, in which the sign is right."""
     x, y, since = cues(rng, steps, np.full(settings.streams, TEST_RATE))
     outputs = core.predict(x, first=np.arange(steps) == 0)
     return float((np.sign(outputs) == y)[since >= REACTION].mean())
 
 
-def _look(core: Device, settings: Settings, seed: int, epoch: int) -> Record:
+def _look(core: Learner, settings: Settings, seed: int, epoch: int) -> Record:
     looked = (epoch + 1) % 5 == 0 or epoch + 1 == settings.epochs
     rng = np.random.default_rng((seed, epoch, 1))
     return {"valid": _right(core, settings, rng, STEPS) if looked else None}
 
 
-def _test(core: Device, settings: Settings, seed: int) -> float:
+def _test(core: Learner, settings: Settings, seed: int) -> float:
     return _right(core, settings, np.random.default_rng((seed, 0, 2)), TEST_STEPS)
 
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Parameters, Population
-from antevolt.host.device import Device
 from antevolt.sim.tasks.japanese_vowels_data import (
     CHANNELS,
     CLASSES,
@@ -26,6 +25,7 @@ from antevolt.sim.tasks.japanese_vowels_data import (
     test_part,
     train_part,
 )
+from antevolt.sim.tasks.learner import Learner
 from antevolt.sim.tasks.pieces import (
     classifier,
     epochs_option,
@@ -159,18 +159,18 @@ def _learned(
     return {"train": _right(settings, given, outputs, count)}
 
 
-def _accuracy(core: Device, settings: Settings, part: Utterances) -> float:
+def _accuracy(core: Learner, settings: Settings, part: Utterances) -> float:
     given = _streams(settings, part)
     outputs = core.predict(given.x, first=given.first)
     return _right(settings, given, outputs, len(part))
 
 
-def _look(core: Device, settings: Settings, seed: int, epoch: int) -> Record:
+def _look(core: Learner, settings: Settings, seed: int, epoch: int) -> Record:
     looked = settings.held and ((epoch + 1) % 10 == 0 or epoch + 1 == settings.epochs)
     return {"valid": _accuracy(core, settings, _parts(settings)[1]) if looked else None}
 
 
-def _test(core: Device, settings: Settings, seed: int) -> float:
+def _test(core: Learner, settings: Settings, seed: int) -> float:
     """Of the test utterances; where some were held back, of those: the test set is for the end."""
     part = _parts(settings)[1] if settings.held else test_part()
     return _accuracy(core, settings, part)

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Parameters, Population, Projection
-from antevolt.host.device import Device
 from antevolt.sim.golden.activations import Array
 from antevolt.sim.tasks.lag_chain import (
     DT,
@@ -28,6 +27,7 @@ from antevolt.sim.tasks.lag_chain import (
     square_wave,
     teach,
 )
+from antevolt.sim.tasks.learner import Learner
 from antevolt.sim.tasks.pieces import epochs_option, rule_option
 from antevolt.sim.tasks.run_command import command as command_of
 from antevolt.sim.tasks.task import Record, Samples, Task, small
@@ -113,7 +113,7 @@ def _learned(
     return {"loss": float(np.mean(np.square(given.y - outputs)[-PERIOD:]))}
 
 
-def _look(core: Device, settings: Settings, seed: int, epoch: int) -> Record:
+def _look(core: Learner, settings: Settings, seed: int, epoch: int) -> Record:
     state = core.state_dict()
     return {
         "weights": [float(state[f"projection.{k}.weight"][0, 0]) for k in range(2)],
@@ -121,7 +121,7 @@ def _look(core: Device, settings: Settings, seed: int, epoch: int) -> Record:
     }
 
 
-def _test(core: Device, settings: Settings, seed: int) -> float:
+def _test(core: Learner, settings: Settings, seed: int) -> float:
     """The loss of one more period, in which it does not learn."""
     x, y = (part[-1].reshape(-1, 1, 1) for part in _signals(seed))
     return float(np.mean(np.square(y - core.predict(x))))

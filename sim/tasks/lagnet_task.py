@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Parameters
-from antevolt.host.device import Device
 from antevolt.sim.tasks import lagnet
+from antevolt.sim.tasks.learner import Learner
 from antevolt.sim.tasks.pieces import epochs_option, rule_option
 from antevolt.sim.tasks.run_command import command as command_of
 from antevolt.sim.tasks.task import Record, Samples, Task, small
@@ -84,12 +84,12 @@ def _learned(
     return {"loss": float(np.mean(np.square(given.y - outputs)))}
 
 
-def _look(core: Device, settings: Settings, seed: int, epoch: int) -> Record:
+def _look(core: Learner, settings: Settings, seed: int, epoch: int) -> Record:
     weights = core.state_dict()["projection.0.weight"][:, 0]
     return {"weights": weights.tolist(), "weight error": _distance(core)}
 
 
-def _distance(core: Device) -> float:
+def _distance(core: Learner) -> float:
     weights = np.asarray(core.state_dict()["projection.0.weight"], dtype=np.float64)
     return float(np.abs(weights - lagnet.TEACHER["0.weight"]).max())
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Parameters, Population, Projection
-from antevolt.host.device import Device
+from antevolt.sim.tasks.learner import Learner
 from antevolt.sim.tasks.pieces import NEVER, epochs_option
 from antevolt.sim.tasks.run_command import command as command_of
 from antevolt.sim.tasks.task import Record, Samples, Task
@@ -165,7 +165,7 @@ def _learned(
     return {"NRMSE": _nrmse(given.y, outputs)}
 
 
-def _test(core: Device, settings: Settings, seed: int) -> float:
+def _test(core: Learner, settings: Settings, seed: int) -> float:
     """Of the 2000 samples after the last epoch, without learning."""
     x, y = _part(settings, seed, settings.epochs)[:2]
     return _nrmse(y, core.predict(x))

@@ -18,6 +18,7 @@ from antevolt.hdl.spec.formats import WORDS, Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Parameters, Population
 from antevolt.host.device import Device
+from antevolt.sim.tasks.learner import Learner
 from antevolt.sim.tasks.mnist1d_cosine import cosines
 from antevolt.sim.tasks.mnist1d_data import (
     CLASSES,
@@ -43,8 +44,11 @@ from antevolt.sim.tasks.task import Settings as TaskSettings
 
 __all__ = ["MNIST1D", "Settings", "command", "machine", "network", "settings_of", "start"]
 
-ETA = {"sign": 1e-3, "adam": 2e-3}
-"""Learning rates of the recipe, at the start."""
+ETA = {"sign": 1e-3, "adam": 2e-3, "sgd": 2.0**-16}
+"""Learning rates at the start. That of sgd is a quarter of the largest that was seen to learn."""
+Optimizer = Literal["sign", "adam", "sgd"]
+SUMS = 1 << 14
+"""Most streams x outputs of a core that sums up its outputs; here the host does that."""
 WORDS_OF_CORES = tuple(str(word) for word in reversed(WORDS))
 
 
@@ -62,9 +66,13 @@ class Settings(TaskSettings):
                from the middle of a sequence to its ends
     beta, g    scales of the error at the output and in each hidden population. They keep errors,
                which shrink on their way down, inside the words; sign and adam see no scale
-    momentum   of the optimizer;  slow  largest tau_m, in steps; half of the slow neurons have half
+    momentum, momentum2  of the optimizer; the latter of adam
+    every_step  the weights change at every step, and not once for a sequence
+    length     steps of a sequence, which is interpolated where there are more than its samples
+    slow  largest tau_m, in steps; half of the slow neurons have half
     kappa      the most that an error filter of rule `gle` amplifies; None: tau_m/tau_r of each
     tau_z      of the leaky logits, steps; 0: errors come from the instantaneous logits
+    softmax_gain  of the errors: onehot - softmax(gain z)
     reset      streams start anew with each sequence
     dither     targets differ from 0 and 1 by a few LSB of r at random: the error y - softmax is
                rounded to e, whose LSB is 4 of them, and half up is up on average. This makes the
@@ -73,7 +81,7 @@ class Settings(TaskSettings):
     """
 
     rule: Literal["trace", "gle", "instantaneous"] = "trace"
-    optimizer: Literal["sign", "adam"] = "sign"
+    optimizer: Optimizer = "sign"
     eta: float = ETA["sign"]
     hidden: tuple[int, ...] = (53,) * 6
     word: int = 18
@@ -91,8 +99,13 @@ class Settings(TaskSettings):
     slow: float = 4.0
     kappa: float | None = None
     tau_z: float = 8.0
+    softmax_gain: float = 4.0
     reset: bool = True
     dither: bool = False
+    schedule: Literal["sequential", "parallel"] = "sequential"
+    momentum2: float = 1 - 2.0**-7
+    every_step: bool = False
+    length: int = LENGTH
     cosines: bool = False
 
     @property
@@ -103,7 +116,7 @@ class Settings(TaskSettings):
     @property
     def steps(self) -> int:
         """Of an epoch, without looks at `valid`."""
-        return self.batches * LENGTH
+        return self.batches * self.length
 
     def eta_of(self, epoch: int) -> float:
         """Of an epoch, counted from 0."""
@@ -115,8 +128,8 @@ class Settings(TaskSettings):
 
     def first(self, sequences: int) -> NDArray[np.bool_]:
         """Of the steps of so many sequences of a stream: whether a sequence begins anew."""
-        steps = np.arange(sequences * LENGTH)
-        found: NDArray[np.bool_] = (steps % LENGTH == 0) & (self.reset | (steps == 0))
+        steps = np.arange(sequences * self.length)
+        found: NDArray[np.bool_] = (steps % self.length == 0) & (self.reset | (steps == 0))
         return found
 
 
@@ -140,16 +153,18 @@ def network(settings: Settings, seed: int) -> Network:
         tau_z=settings.tau_z or None,
         optimizer=settings.optimizer,
         momentum=settings.momentum,
-        momentum2=1 - 2.0**-7,
+        momentum2=settings.momentum2,
+        softmax_gain=settings.softmax_gain,
+        schedule=settings.schedule,
         eta=settings.eta,
-        apply_every=LENGTH,
+        apply_every=1 if settings.every_step else settings.length,
         seed=seed,
     )
 
 
 def machine(settings: Settings) -> Machine:
     """A core with room for it."""
-    formats = Formats(word=settings.word)
+    formats, io_depth = Formats(word=settings.word), 512
     return Machine(
         rows=settings.rows,
         streams=settings.streams,
@@ -157,10 +172,11 @@ def machine(settings: Settings) -> Machine:
         r_depth=1024,
         state_depth=2048,
         q_depth=128,
-        io_depth=512,
+        io_depth=io_depth,
         program_depth=512,
         moments=2 if settings.optimizer == "adam" else 1,
         phi_log2=formats.phi_log2,
+        sums=settings.streams * io_depth <= SUMS,
         formats=formats,
     )
 
@@ -178,24 +194,24 @@ def _varied(
     order = rng.permutation(len(train))[: settings.batches * settings.streams]
     factor = 1 + settings.amplitude * rng.uniform(-1, 1, (len(order), 1))
     tilt = settings.ramp * rng.uniform(-1, 1, (len(order), 1))
-    return train.x[order] * factor + tilt * np.linspace(-1, 1, LENGTH), train.y[order]
+    return train.x[order] * factor + tilt * np.linspace(-1, 1, settings.length), train.y[order]
 
 
-def _accuracy(core: Device, settings: Settings, split: Split) -> float:
+def _accuracy(core: Learner, settings: Settings, split: Split) -> float:
     """The share of sequences whose largest sum of logits is that of their class."""
     streams = core.machine.total_streams
     missing = -len(split) % streams
-    x = np.concatenate([split.x, np.zeros((missing, LENGTH))])
+    x = np.concatenate([split.x, np.zeros((missing, settings.length))])
     first = settings.first(len(x) // streams)
     outputs = core.predict(stepwise(x[..., None], streams), first=first)
-    sums = _sums(outputs).reshape(-1, CLASSES)
+    sums = _sums(outputs, settings).reshape(-1, CLASSES)
     return float((sums[: len(split)].argmax(axis=1) == split.y).mean())
 
 
 def samples(settings: Settings, seed: int, epoch: int) -> Samples:
     """Every sequence once, in an order and a variation that follow from seed and epoch."""
-    x, y = _varied(settings, seed, epoch, train_split().head(settings.train))
-    targets = np.repeat(np.eye(CLASSES)[y][:, None], LENGTH, axis=1)
+    x, y = _varied(settings, seed, epoch, train_split(settings.length).head(settings.train))
+    targets = np.repeat(np.eye(CLASSES)[y][:, None], settings.length, axis=1)
     if settings.dither:
         targets += _dither(settings, seed, epoch, targets.shape)
     return Samples(
@@ -219,29 +235,29 @@ def _learned(
     settings: Settings, seed: int, epoch: int, given: Samples, outputs: NDArray[Any]
 ) -> Record:
     """The share of sequences that were classified rightly while it learned."""
-    labels = given.y[::LENGTH].argmax(axis=-1)
-    return {"train": float((_sums(outputs).argmax(axis=-1) == labels).mean())}
+    labels = given.y[:: settings.length].argmax(axis=-1)
+    return {"train": float((_sums(outputs, settings).argmax(axis=-1) == labels).mean())}
 
 
-def _look(core: Device, settings: Settings, seed: int, epoch: int) -> Record:
+def _look(core: Learner, settings: Settings, seed: int, epoch: int) -> Record:
     looked = settings.looks(epoch)
-    valid = valid_split().head(settings.valid)
+    valid = valid_split(settings.length).head(settings.valid)
     found: Record = {"valid": _accuracy(core, settings, valid) if looked else None}
-    if settings.cosines and looked:
+    if settings.cosines and looked and isinstance(core, Device):
         found["cosine"] = cosines(core, valid)
     return found
 
 
-def _sums(outputs: NDArray[Any]) -> NDArray[Any]:
+def _sums(outputs: NDArray[Any], settings: Settings) -> NDArray[Any]:
     """[sequences, S, CLASSES] of [T, S, CLASSES]."""
-    total: NDArray[Any] = outputs.reshape(-1, LENGTH, *outputs.shape[1:]).sum(axis=1)
+    total: NDArray[Any] = outputs.reshape(-1, settings.length, *outputs.shape[1:]).sum(axis=1)
     return total
 
 
 def settings_of(
     *,
     eta: float | None = None,
-    optimizer: Literal["sign", "adam"] = "sign",
+    optimizer: Optimizer = "sign",
     word: str | int = 18,
     **options: Any,
 ) -> Settings:
@@ -252,6 +268,10 @@ def settings_of(
         raise BadInput(f"{settings.train} sequences do not fill {settings.streams} streams once")
     if settings.kappa is not None and settings.rule != "gle":
         raise BadInput(f"kappa is for rule gle; errors of rule {settings.rule} have none")
+    if settings.cosines and settings.length != LENGTH:
+        raise BadInput(f"cosines are of sequences of {LENGTH} steps")
+    if settings.cosines and settings.device == "float":
+        raise BadInput("cosines are of a core's gradients; the float model has none of its words")
     return settings
 
 
@@ -264,9 +284,28 @@ OPTIONS = (
     click.option(
         "--eta",
         type=float,
-        help=f"At the start. [default: {ETA['sign']} (sign), {ETA['adam']} (adam)]",
+        help=f"At the start. [default: {', '.join(f'{v:.3g} ({k})' for k, v in ETA.items())}]",
     ),
     click.option("--momentum", type=float, default=OF.momentum, show_default=True),
+    click.option("--momentum2", type=float, default=OF.momentum2, help="Of adam."),
+    click.option(
+        "--every-step",
+        is_flag=True,
+        help="The weights change at every step, and not once for a sequence.",
+    ),
+    click.option(
+        "--schedule",
+        type=click.Choice(["sequential", "parallel"]),
+        default=OF.schedule,
+        show_default=True,
+    ),
+    click.option(
+        "--length",
+        type=click.IntRange(LENGTH),
+        default=OF.length,
+        show_default=True,
+        help="Steps of a sequence; its samples are interpolated.",
+    ),
     click.option("--word", type=click.Choice(WORDS_OF_CORES), default="18", show_default=True),
     click.option(
         "--hidden",
@@ -282,7 +321,7 @@ OPTIONS = (
         show_default=True,
         help="Largest tau_m, steps; that of the other slow neurons is half of it.",
     ),
-    click.option("--streams", type=click.IntRange(1, 64), default=OF.streams, show_default=True),
+    click.option("--streams", type=click.IntRange(1, 128), default=OF.streams, show_default=True),
     click.option("--rows", type=click.IntRange(1), default=OF.rows, show_default=True),
     click.option(
         "--train",
@@ -331,6 +370,12 @@ OPTIONS = (
         help="Of the leaky logits, steps; 0: errors from the instantaneous ones.",
     ),
     click.option(
+        "--softmax-gain",
+        type=click.FloatRange(0, min_open=True),
+        default=OF.softmax_gain,
+        show_default=True,
+    ),
+    click.option(
         "--reset/--no-reset",
         default=OF.reset,
         show_default=True,
@@ -364,11 +409,13 @@ MNIST1D = Task(
     samples=samples,
     learned=_learned,
     look=_look,
-    test=lambda core, settings, seed: _accuracy(core, settings, test_split().head(settings.test)),
+    test=lambda core, settings, seed: _accuracy(
+        core, settings, test_split(settings.length).head(settings.test)
+    ),
     more={
         "fresh": (
             "Also classify 10,000 sequences of another generator seed, once.",
-            lambda core, settings, seed: _accuracy(core, settings, fresh_split()),
+            lambda core, settings, seed: _accuracy(core, settings, fresh_split(settings.length)),
         )
     },
     steps=lambda settings: settings.steps,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """MNIST-1D (arXiv 2011.14439), made by the package `mnist1d`: 72 samples a sequence, ten classes.
 
-72 is the resolution at which the package draws a sequence, before it thins it out to 40 or blows it
-up to 360. Nothing is downloaded.
+72 is the resolution at which the package draws a sequence, before it thins it out to 40. Other
+lengths are interpolated, as by the package. Nothing is downloaded.
 """
 
 import random
@@ -30,7 +30,7 @@ OFFICIAL, VALID, FRESH = 42, 1042, 2042  # seeds of the generator; 42 is the pac
 
 @dataclass(frozen=True)
 class Split:
-    """Sequences `x` [n, LENGTH] and their classes `y` [n]."""
+    """Sequences `x` [n, samples] and their classes `y` [n]."""
 
     x: NDArray[np.float64]
     y: NDArray[np.int64]
@@ -44,7 +44,7 @@ class Split:
 
 
 @cache
-def _generate(seed: int, samples: int, share: float) -> tuple[Split, Split]:
+def _generate(seed: int, samples: int, share: float, length: int = LENGTH) -> tuple[Split, Split]:
     """The two parts that the package divides its sequences into; raises BadInput without it."""
     try:
         from mnist1d.data import get_dataset_args, make_dataset
@@ -53,7 +53,7 @@ def _generate(seed: int, samples: int, share: float) -> tuple[Split, Split]:
             f"the data come from the package mnist1d ({error}); pip install 'antevolt[tasks]'"
         ) from error
     arguments = get_dataset_args()
-    arguments.final_seq_length = LENGTH
+    arguments.final_seq_length = length
     arguments.seed, arguments.num_samples, arguments.train_split = seed, samples, share
     states = random.getstate(), np.random.get_state()
     try:
@@ -66,21 +66,21 @@ def _generate(seed: int, samples: int, share: float) -> tuple[Split, Split]:
     return first, second
 
 
-def train_split() -> Split:
+def train_split(length: int = LENGTH) -> Split:
     """The package's 4000 training sequences."""
-    return _generate(OFFICIAL, 5000, 0.8)[0]
+    return _generate(OFFICIAL, 5000, 0.8, length)[0]
 
 
-def valid_split() -> Split:
+def valid_split(length: int = LENGTH) -> Split:
     """2000 fresh sequences, drawn with another seed: all settings were chosen on them."""
-    return _generate(VALID, 4000, 0.5)[0]
+    return _generate(VALID, 4000, 0.5, length)[0]
 
 
-def test_split() -> Split:
+def test_split(length: int = LENGTH) -> Split:  # noqa: PT028  is no test
     """The package's 1000 test sequences, for the end of a run."""
-    return _generate(OFFICIAL, 5000, 0.8)[1]
+    return _generate(OFFICIAL, 5000, 0.8, length)[1]
 
 
-def fresh_split() -> Split:
+def fresh_split(length: int = LENGTH) -> Split:
     """10,000 fresh sequences of a third seed, for the end of a run, too."""
-    return _generate(FRESH, 12_500, 0.8)[0]
+    return _generate(FRESH, 12_500, 0.8, length)[0]

@@ -20,11 +20,12 @@ from antevolt.host.device import Device
 from antevolt.host.device import open as open_device
 from antevolt.host.files import write_whole
 from antevolt.host.version import version
+from antevolt.sim.tasks.float_core import CALL, open_core
+from antevolt.sim.tasks.learner import Learner
 from antevolt.sim.tasks.task import Record, Samples, Settings, Task
 
 __all__ = ["commit", "compare", "learn"]
 
-CALL = 600.0  # seconds that one call of a device may take
 CHUNKS = {"rtl": 64}  # steps between two looks at `stop`
 CHUNK = 1800  # of a model
 
@@ -67,13 +68,14 @@ def learn(
     if (record["test"] is not None and not wanted) or time.monotonic() > until:
         return record
     machine, network = task.machine(settings), task.network(settings, seed)
-    with open_device(settings.device, machine=machine, deadline=CALL) as core:
+    with open_core(settings.device, machine) as core:
         core.load(network, task.start(settings, seed))
         record["implementation"] = core.implementation
-        record["cycles_of_a_step"] = {
-            "learning": core.image.timetable.cycles_learning,
-            "plain": core.image.timetable.cycles_plain,
-        }
+        if isinstance(core, Device):
+            record["cycles_of_a_step"] = {
+                "learning": core.image.timetable.cycles_learning,
+                "plain": core.image.timetable.cycles_plain,
+            }
         if epochs:
             core.restore(folder / record["checkpoint"])
         while len(epochs) < settings.epochs and time.monotonic() < until:
@@ -122,7 +124,7 @@ def _begun(settings: Settings, seed: int, folder: Path) -> Record:
     return found
 
 
-def _keep(core: Device, record: Record, folder: Path) -> None:
+def _keep(core: Learner, record: Record, folder: Path) -> None:
     """Write a checkpoint, then the record that names it, then remove the one before."""
     before, name = record["checkpoint"], f"seed-{record['seed']}-{len(record['epochs'])}"
     record["checkpoint"] = f"{name}.safetensors"
@@ -138,7 +140,7 @@ def _write(record: Record, folder: Path) -> None:
 
 def _epoch(
     task: Task,
-    core: Device,
+    core: Learner,
     settings: Settings,
     seed: int,
     epoch: int,
@@ -170,7 +172,7 @@ def _epoch(
 
 
 def _stream(
-    core: Device, samples: Samples, chunk: int, stop: threading.Event | None
+    core: Learner, samples: Samples, chunk: int, stop: threading.Event | None
 ) -> NDArray[np.float64]:
     """The outputs [T, S, n]."""
     x, y, first, valid, target_valid, learning = samples
@@ -189,7 +191,10 @@ def compare(task: Task, settings: Settings, seed: int, steps: int) -> Record:
     """Learn the first steps on the device and on the model: words compared, and bits that differ.
 
     Compared are the outputs of every step and, in the end, all weights, moments and states.
+    Raises BadInput for the float model, whose bits are others.
     """
+    if settings.device == "float":
+        raise BadInput("the float model has no bits in common with the model; compare a device")
     samples = task.samples(settings, seed, 0).head(steps)
     found = []
     for name in (settings.device, "model"):

@@ -205,9 +205,10 @@ def _options(task: Task) -> list[Callable[[Any], Any]]:
         ),
         click.option(
             "--device",
-            type=click.Choice(["model", "model:numpy", "rtl"]),
+            type=click.Choice(["model", "model:numpy", "rtl", "float"]),
             default="model",
             show_default=True,
+            help="float: float64 in place of the core's words, by the core's learning rates.",
         ),
         *task.options,
         *more,

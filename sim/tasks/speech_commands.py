@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Parameters, Population
-from antevolt.host.device import Device
+from antevolt.sim.tasks.learner import Learner
 from antevolt.sim.tasks.pieces import (
     classifier,
     epochs_option,
@@ -145,7 +145,7 @@ def _learned(
     return {"train": _right(settings, outputs, labels)}
 
 
-def _accuracy(core: Device, settings: Settings, part: Part, count: int) -> float:
+def _accuracy(core: Learner, settings: Settings, part: Part, count: int) -> float:
     given, labels = _drawn(settings, part, count, (DRAWN[part],))
     return _right(settings, core.predict(given.x, first=given.first), labels)
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from antevolt.hdl.spec.errors import BadFile, BadInput
-from antevolt.host.device import open as open_device
-from antevolt.sim.tasks.run import CALL, learn
+from antevolt.sim.tasks.float_core import open_core
+from antevolt.sim.tasks.run import learn
 from antevolt.sim.tasks.space import Dimension
 from antevolt.sim.tasks.task import Record, Settings, Task
 
@@ -109,7 +109,7 @@ def cost(task: Task, settings: Settings) -> tuple[int, float]:
     """Steps of a run, and seconds that it will take: from some steps of it."""
     steps = settings.epochs * task.steps(settings)
     samples = task.samples(settings, 0, 0).head(64)
-    with open_device(settings.device, machine=task.machine(settings), deadline=CALL) as core:
+    with open_core(settings.device, task.machine(settings)) as core:
         core.load(task.network(settings, 0), task.start(settings, 0))
         began, count = time.monotonic(), 0
         while time.monotonic() - began < PROBE:

@@ -14,12 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Parameters
-from antevolt.host.device import Device
+from antevolt.sim.tasks.learner import Learner
 
 __all__ = ["Record", "Samples", "Settings", "Task", "nothing", "per_cent", "small"]
 
 Record = dict[str, Any]
-Measurement = Callable[[Device, Any, int], float]
+Measurement = Callable[[Learner, Any, int], float]
 """Of a device that learned, by settings and seed; leaves no trace in it."""
 
 
@@ -110,7 +110,7 @@ class Task:
     learned: Callable[[Any, int, int, Samples, NDArray[Any]], Record]
     test: Measurement
     steps: Callable[[Any], int]
-    look: Callable[[Device, Any, int, int], Record] = nothing
+    look: Callable[[Learner, Any, int, int], Record] = nothing
     rate: Callable[[Any, int], float] | None = None
     more: Mapping[str, tuple[str, Measurement]] = field(default_factory=dict)
     shown: Callable[[float], str] = per_cent

@@ -197,7 +197,7 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert report["mean_test"] == pytest.approx(np.mean(tests))
     assert "mean_fresh" not in report
     commit = json.loads((out / "seed-0.json").read_text())["commit"]
-    monkeypatch.setattr(mnist1d, "fresh_split", lambda: valid_split().head(60))  # of 10,000
+    monkeypatch.setattr(mnist1d, "fresh_split", lambda _: valid_split().head(60))  # of 10,000
     more = CliRunner().invoke(command, [*arguments, "--json", "--fresh"])
     assert more.exit_code == 0, more.output
     runs = json.loads(more.stdout)["runs"]
@@ -218,6 +218,21 @@ def test_wrong_seeds(seeds: str) -> None:
 def test_too_few_sequences() -> None:
     with pytest.raises(BadInput, match="do not fill"):
         settings_of(train=5)
+
+
+def test_longer_sequences() -> None:
+    """Interpolated; what is counted in steps follows."""
+    long = replace(SHORT, length=360, streams=100)
+    assert valid_split(360).x.shape == (2000, 360)
+    assert valid_split(360).y.tolist() == valid_split().y.tolist()
+    assert network(long, 0).apply_every == 360
+    assert network(replace(long, every_step=True), 0).apply_every == 1
+    assert not machine(long).sums  # too many outputs for a core that sums them up
+    samples = MNIST1D.samples(long, 0, 0)
+    assert samples.x.shape == (4 * 360, 100, 1)
+    assert long.first(2).nonzero()[0].tolist() == [0, 360]
+    with pytest.raises(BadInput, match="72 steps"):
+        settings_of(length=360, cosines=True)
 
 
 def test_older_records_go_on(tmp_path: Path) -> None:
