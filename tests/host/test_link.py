@@ -19,11 +19,16 @@ from antevolt.hdl.spec.memory_map import DATA_BITS, Region
 from antevolt.host.link import codec
 from antevolt.host.link.backend import LinkBackend
 from antevolt.host.link.session import Session
-from antevolt.sim.rtl import fault_campaign
+from antevolt.sim.rtl.byte_top import byte_line
 from antevolt.sim.rtl.echo_core import DEPTH, WORD
 from antevolt.sim.rtl.echo_top import FAST, MACHINE, board, line
+from antevolt.sim.rtl.fault_campaign import Result, campaign
 from antevolt.sim.rtl.faults import KINDS
 from antevolt.sim.rtl.line import SimulatedLine
+from antevolt.sim.rtl.lines import LINES
+from antevolt.sim.rtl.soak import GROWTH, soak
+from antevolt.sim.rtl.soak import Result as SoakResult
+from antevolt.sim.rtl.traffic import Traffic
 
 VALID, TARGET = 1, 9
 REGION = Region.COEFFICIENTS
@@ -250,18 +255,25 @@ def test_closed() -> None:
         backend.read(REGION, 0, 0, 1)
 
 
-def test_faults() -> None:
+@pytest.mark.parametrize(("name", "faults", "mean"), [("bits", 80, 300), ("bytes", 1000, 200)])
+def test_faults(name: str, faults: int, mean: float) -> None:
     """The short campaign: every kind, both ways; `make faults` runs a long one."""
-    found = fault_campaign.campaign(80, seed=11, mean=300, resets=0.01)
+    found = Result(11, mean, name)
+    campaign(LINES[name], found, faults, resets=0.05)
     assert found.passed, found.to_dict()
-    assert found.injected >= 80
+    assert found.injected >= faults
     assert found.resent > 0
     assert found.bad > 0
+    assert found.resets == found.noticed > 0
     assert set(found.dropped) >= {"CRC", "SEQUENCE"}
     assert {name.split(": ")[1] for name in found.faults} == set(KINDS)
+    assert found.recoveries > 0
+    again = Result.from_dict(found.to_dict())
+    assert again == found
 
 
-def test_the_campaign_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["bits", "bytes"])
+def test_the_campaign_can_fail(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """A host that does not look at the CRC."""
 
     def trusting(encoded: bytes) -> codec.Message | None:
@@ -276,8 +288,80 @@ def test_the_campaign_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
             return None
 
     monkeypatch.setattr(codec, "parse", careless)
-    found = fault_campaign.campaign(
-        25, seed=12, mean=150, resets=0, only=("flip", "burst"), deadline=3
-    )
+    found = Result(12, 300, name)
+    campaign(LINES[name], found, 150, resets=0, only=("flip", "burst"), deadline=3)
     assert not found.passed
     assert found.undetected
+
+
+@pytest.mark.parametrize("which", ["sent", "received"])
+def test_the_campaign_counts(monkeypatch: pytest.MonkeyPatch, which: str) -> None:
+    """A host that has lost count of a frame."""
+    whole = LinkBackend.counters
+
+    def counters(board: LinkBackend) -> dict[str, int]:
+        found = whole(board)
+        setattr(board.session.counts, which, getattr(board.session.counts, which) + 1)
+        return found
+
+    monkeypatch.setattr(LinkBackend, "counters", counters)
+    found = Result(13, 200, "bytes")
+    campaign(LINES["bytes"], found, 20, resets=0)
+    assert found.disagreed == found.sessions > 0
+    assert not found.passed
+
+
+def test_soak() -> None:
+    """`antevolt soak` runs a long one. The host's long pauses make the board mute."""
+    found = SoakResult(1, "bytes")
+    soak(LINES["bytes"](), found, 1_000_000)
+    assert found.passed, found.to_dict()
+    assert found.bytes >= 1_000_000
+    assert found.pauses > 50
+    assert found.renewals > 0
+
+
+def test_soak_notices_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, take = [], Traffic.put
+
+    def put(traffic: Traffic, board: LinkBackend, longest: int) -> None:
+        kept.append(b"x" * 5000)
+        take(traffic, board, longest)
+
+    monkeypatch.setattr(Traffic, "put", put)
+    found = SoakResult(2, "bytes")
+    soak(LINES["bytes"](), found, 300_000)
+    assert found.grown > GROWTH
+    assert not found.passed
+
+
+def test_bytes_without_bits() -> None:
+    """The same session over both lines: the board says the same, time that is skipped or not."""
+    said = []
+    for make in LINES.values():
+        wire = make()
+        wire.write(b"\0" + codec.encode(Kind.HELLO, 9, bytes((VERSION,))))
+        wire.write(codec.encode(Kind.RESET, 7) + codec.encode(Kind.ECHO, 7, b"abc"))
+        wire.write(codec.encode(Kind.ECHO, 8, b"")[:-2] + b"\0" + b"\1" * 300 + b"\0")
+        wire.write(codec.encode(Kind.ECHO, 9, b"early"))
+        decoder, end, found = codec.Decoder(), wire.clock() + 0.2, []
+        while wire.clock() < end:
+            found += decoder.feed(wire.read(0.05))
+        wire.close()
+        said.append([m for m in found if m is not None and m.kind is not Kind.HELLO])
+    assert said[0] == said[1]
+    assert {m.kind for m in said[0]} == {Kind.RESET, Kind.ECHOED, Kind.ACK, Kind.ERROR}
+
+
+def test_mute_after_silence_that_is_skipped() -> None:
+    """Time that is left out counts: to the cycle for the board, which falls silent in it."""
+    wire = byte_line()
+    session = Session(wire)
+    session.connect()
+    for silence, renewals in ((0.4, 0), (1.01, 1)):
+        end = wire.clock() + silence * wire.silence
+        while wire.clock() < end:
+            wire.read(end - wire.clock())
+        assert session.echo(b"still there")
+        assert session.counts.renewals == renewals
+    wire.close()
