@@ -242,6 +242,7 @@ class _Session:
             if number >= FRAMES and wire.injected.total() > before:
                 break
         wire.begin(0)
+        session.wait(lambda: not wire.waiting(), "end of what is spoilt")
         begin, resent, under_way = wire.clock(), session.counts.resent, len(session._sent)
         self.traffic.settle(board)
         result.recoveries += 1
