@@ -12,10 +12,12 @@ from pathlib import Path
 from antevolt.hdl.spec.errors import BuildFailed, Closed
 from antevolt.hdl.spec.link import LinkParameters
 
-__all__ = ["FRONT", "SMALL", "ByteLine"]
+__all__ = ["FRONT", "LARGE", "SMALL", "ByteLine"]
 
 SMALL = LinkParameters(receive_bytes=512, send_bytes=512, x_words=16, silence=0.2, trial=0.1)
 """The least buffers: a window is soon full, and a fault soon over."""
+LARGE = LinkParameters(silence=0.2, trial=0.1)
+"""The buffers of a board."""
 FRONT = Path(__file__).with_name("bytes.cpp")
 BYTE = 4  # clocks of a byte for each clock of a bit, as in bytes.cpp
 BITS = 10  # of a byte, as the host counts

@@ -221,7 +221,7 @@ class _Session:
         self.result.messages.append(f"{where}: {type(error).__name__}: {error}")
 
     def _step(self, board: LinkBackend) -> None:
-        if self.draw.random() < self.resets:
+        if self.draw.random() < self.resets and not self.was_off:
             self.result.resets += 1
             self.was_off = True
             self.line.power_up()

@@ -25,13 +25,13 @@ __all__ = ["command"]
 @click.option("--faults", default=1000, show_default=True, type=click.IntRange(1))
 @click.option("--seconds", default=1e9, help="Stop after so many seconds.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
-@click.option("--mean", default=200.0, show_default=True, help="Bytes from one fault to the next.")
+@click.option("--mean", default=160.0, show_default=True, help="Bytes from one fault to the next.")
 @click.option(
     "--line",
     type=click.Choice(list(LINES)),
     default="bytes",
     show_default=True,
-    help="Whether the bits of each byte are simulated, too; slower.",
+    help="Small buffers; those of a board; likewise with the bits of each byte, slower.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Write the result to this JSON file.")
 @click.option("--resume", is_flag=True, help="Go on from what that file holds.")

@@ -3,10 +3,16 @@
 
 from collections.abc import Callable
 
+from antevolt.sim.rtl.byte_line import LARGE
 from antevolt.sim.rtl.byte_top import byte_line
 from antevolt.sim.rtl.echo_top import line
 from antevolt.sim.rtl.fault_campaign import Line
 
 __all__ = ["LINES"]
 
-LINES: dict[str, Callable[[], Line]] = {"bytes": byte_line, "bits": line}
+LINES: dict[str, Callable[[], Line]] = {
+    "bytes": byte_line,
+    "large": lambda: byte_line(LARGE),
+    "bits": line,
+}
+"""Whole bytes and the least buffers; whole bytes and a board's buffers; with the bits of bytes."""

@@ -22,7 +22,7 @@ __all__ = ["command"]
 @click.command("soak")
 @click.option("--bytes", "total", default=1_000_000, show_default=True, type=click.IntRange(1000))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
-@click.option("--line", type=click.Choice(list(LINES)), default="bytes", show_default=True)
+@click.option("--line", type=click.Choice(list(LINES)), default="large", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Write the result to this JSON file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(total: int, seed: int, line: str, out: Path | None, as_json: bool) -> None:

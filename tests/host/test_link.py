@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A session with a simulated board: all its traffic, and all that it must refuse or survive."""
 
+import time
 from collections.abc import Iterator
 from random import Random
 
@@ -18,7 +19,9 @@ from antevolt.hdl.spec.link import (
 from antevolt.hdl.spec.memory_map import DATA_BITS, Region
 from antevolt.host.link import codec
 from antevolt.host.link.backend import LinkBackend
+from antevolt.host.link.heartbeat import Heartbeat
 from antevolt.host.link.session import Session
+from antevolt.sim.rtl.byte_line import ByteLine
 from antevolt.sim.rtl.byte_top import byte_line
 from antevolt.sim.rtl.echo_core import DEPTH, WORD
 from antevolt.sim.rtl.echo_top import FAST, MACHINE, board, line
@@ -359,9 +362,49 @@ def test_mute_after_silence_that_is_skipped() -> None:
     session = Session(wire)
     session.connect()
     for silence, renewals in ((0.4, 0), (1.01, 1)):
-        end = wire.clock() + silence * wire.silence
-        while wire.clock() < end:
-            wire.read(end - wire.clock())
+        idle(wire, silence)
         assert session.echo(b"still there")
         assert session.counts.renewals == renewals
+    wire.close()
+
+
+def idle(wire: ByteLine, spans: float) -> None:
+    """So many times the board's silence pass."""
+    end = wire.clock() + spans * wire.silence
+    while wire.clock() < end:
+        wire.read(end - wire.clock())
+
+
+def test_a_heartbeat_keeps_the_board_awake() -> None:
+    wire = byte_line()
+    session = Session(wire)
+    session.connect()
+    said = session.counts.bytes_out
+    session.beat()
+    assert session.counts.bytes_out == said  # it has just been asked
+    for _ in range(5):
+        idle(wire, 0.6)
+        session.beat()
+    assert session.counts.bytes_out == said + 5 * len(codec.encode(Kind.ACK, 0, b"\2"))
+    assert session.echo(b"awake")
+    assert session.counts.renewals == 0
+    wire.close()
+
+
+def test_a_heartbeat_notices_a_board_that_was_off() -> None:
+    """In its thread; the next call says so, whatever it is."""
+    wire = byte_line()
+    session = Session(wire)
+    session.connect()
+    idle(wire, 0.6)
+    wire.power_up()
+    heart = Heartbeat(session)
+    end = time.monotonic() + 60
+    while session.lost is None and time.monotonic() < end:
+        time.sleep(0.05)
+    heart.stop()
+    heart.stop()
+    for call in (lambda: session.send(Kind.ECHO, b"x"), session.flush):
+        with pytest.raises(LinkLost, match=r"switched off.*while nothing was asked"):
+            call()
     wire.close()
