@@ -21,7 +21,7 @@ __all__ = ["GROWTH", "PausingLine", "Result", "soak"]
 OFTEN, SHORT = 0.02, 0.004  # share of the reads before which the host is away; seconds at most
 SELDOM, LONG = 0.002, 3.0  # likewise; times the board's silence: it is mute when the host is back
 FRAMES = 1000  # from one time that all has to have arrived to the next
-LONGEST = 120  # bytes of an echo, words of a read or a run
+LONGEST = 240  # bytes of an echo, words of a read or a run
 GROWTH = 2 << 20
 """Bytes of memory by which a process may grow from the first quarter to the end."""
 QUARTERS = ("start", "quarter", "half", "three quarters", "end")

@@ -11,7 +11,7 @@ from random import Random
 import numpy as np
 
 from antevolt.hdl.spec.flags import Flag
-from antevolt.hdl.spec.link import Kind
+from antevolt.hdl.spec.link import PAYLOAD_BYTES, Kind
 from antevolt.hdl.spec.memory_map import DATA_BITS, Region
 from antevolt.host.link import codec
 from antevolt.host.link.backend import LinkBackend
@@ -23,6 +23,7 @@ VALID = int(Flag.VALID)
 TARGET = int(Flag.VALID | Flag.TARGET_VALID)
 REGION = Region.COEFFICIENTS
 LONGEST_WRITE = 20  # words
+LONGEST_RUN = (PAYLOAD_BYTES - 1) * 8 // WORD  # words of a frame
 MASK = (1 << WORD) - 1
 
 
@@ -114,7 +115,7 @@ class Traffic:
 
     def _put_run(self, board: LinkBackend, many: int) -> None:
         session = board.session
-        many = min(many, session.hello.description.link.x_words)
+        many = min(many, LONGEST_RUN, session.hello.description.link.x_words)
         x = self.rng.integers(-40, 40, many)
         flags = TARGET if self.draw.random() < 0.3 else VALID
         y = self.rng.integers(-900, 900, many) * (flags == TARGET)

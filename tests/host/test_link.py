@@ -320,7 +320,7 @@ def test_soak() -> None:
     soak(LINES["bytes"](), found, 1_000_000)
     assert found.passed, found.to_dict()
     assert found.bytes >= 1_000_000
-    assert found.pauses > 50
+    assert found.pauses > 10
     assert found.renewals > 0
 
 
