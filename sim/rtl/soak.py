@@ -68,7 +68,8 @@ class Result:
     pauses, paused  of the host: how many, and seconds of the line's time
     renewals  times that the board had fallen silent meanwhile, and the rate was agreed on again
     resent    frames sent again by the host
-    resident  bytes of memory of the process, when such a part of all bytes had passed
+    resident  bytes of memory of the process, when such a part of all bytes, or of the time that it
+              may take, had passed
     """
 
     seed: int
@@ -106,10 +107,14 @@ def soak(
     line: Transport,
     result: Result,
     total: int,
+    seconds: float = 1e9,
     deadline: float = 120.0,
     progress: Callable[[Result], None] | None = None,
 ) -> None:
-    """One session over `line` until `total` bytes have passed, or something went wrong."""
+    """One session over `line` until `total` bytes or `seconds` have passed, or something is wrong.
+
+    deadline  seconds that a call may wait
+    """
     start, cpu = time.monotonic(), time.process_time()
     wire = PausingLine(line, f"pauses {result.seed}")
     session = Session(wire, deadline)
@@ -128,7 +133,8 @@ def soak(
             result.renewals, result.resent = counts.renewals, counts.resent
             result.seconds = time.monotonic() - start
             result.cpu_seconds = time.process_time() - cpu
-            passed = 1 + int(result.bytes / total * (len(QUARTERS) - 1))
+            part = max(result.bytes / total, result.seconds / seconds)
+            passed = 1 + int(part * (len(QUARTERS) - 1))
             for name in QUARTERS[len(result.resident) : passed]:
                 result.resident[name] = _resident()
             if progress is not None:

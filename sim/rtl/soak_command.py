@@ -21,11 +21,14 @@ __all__ = ["command"]
 
 @click.command("soak")
 @click.option("--bytes", "total", default=1_000_000, show_default=True, type=click.IntRange(1000))
+@click.option("--seconds", default=1e9, help="Stop after so many seconds.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--line", type=click.Choice(list(LINES)), default="large", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Write the result to this JSON file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(total: int, seed: int, line: str, out: Path | None, as_json: bool) -> None:
+def command(
+    total: int, seconds: float, seed: int, line: str, out: Path | None, as_json: bool
+) -> None:
     """Send so many bytes between a host that pauses at random and a simulated board, both ways.
 
     Exit status: 0 when all came back right and the process took no more memory at the end than
@@ -39,6 +42,7 @@ def command(total: int, seed: int, line: str, out: Path | None, as_json: bool) -
             LINES[line](),
             result,
             total,
+            seconds,
             progress=lambda result: bar.update(task, completed=result.bytes),
         )
     now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -324,6 +324,13 @@ def test_soak() -> None:
     assert found.renewals > 0
 
 
+def test_soak_that_has_no_time() -> None:
+    found = SoakResult(3, "bytes")
+    soak(LINES["bytes"](), found, 1 << 40, seconds=0.5)
+    assert found.passed
+    assert 0 < found.bytes < 1 << 30
+
+
 def test_soak_notices_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     kept, take = [], Traffic.put
 
