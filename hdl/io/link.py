@@ -134,6 +134,8 @@ class Link(wiring.Component):
             *(replies.fingerprint.eq(self.dispatcher.fingerprint), sender.session.eq(session)),
             *(sender.acknowledged.eq(ack), sender.up_to.eq(parser.sequence)),
             sender.resend.eq((flags & AckFlag.RESEND).any()),
+        ]
+        m.d.sync += [
             self.tally.event.eq(Mux(sender.wrong, Code.ACKNOWLEDGED, parser.event)),
             self.tally.count.eq(parser.count | sender.wrong),
         ]

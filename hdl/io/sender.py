@@ -28,7 +28,7 @@ class Sender(wiring.Component):
     made : a frame was committed
     session : sequence number of the first frame
     acknowledged : all frames before `up_to` arrived;  resend : go on from there
-    wrong : that frame was never made, a cycle later
+    wrong : that frame was never made, two cycles later
     upcoming : sequence number of the next frame that is made
     mute : start nothing;  hold : start replies only
     idle : between frames, and nothing to send
@@ -154,7 +154,7 @@ class Sender(wiring.Component):
         m.d.sync += ahead.eq(self.up_to - self.session - self.target)
         possible = Signal()
         m.d.comb += possible.eq(ahead <= (self.count - self.target)[:POINTER_BITS])
-        m.d.comb += self.wrong.eq(looks & ~possible)
+        m.d.sync += self.wrong.eq(looks & ~possible)
         with m.If(looks & possible):
             m.d.sync += self.target.eq(self.target + ahead)
             with m.If(resend):
