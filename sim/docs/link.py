@@ -141,7 +141,8 @@ def faults() -> str:
         f"With the bits of each byte, too ({_when(bits)}): {bits['injected']:,} faults, wrong and "
         f"unnoticed {bits['undetected']}, hung {bits['hangs']}, failed {bits['failed']}."
     )
-    return f"{_when(found)}:\n\n{_table(rows)}\n\n{after}"
+    said = "".join(f"* {message}\n" for message in found["messages"])
+    return f"{_when(found)}:\n\n{_table(rows)}\n\n{said and said + chr(10)}{after}"
 
 
 def soak() -> str:
