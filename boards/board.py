@@ -56,6 +56,26 @@ class Board:
         clock = round(self.pll.hz)
         return LinkParameters(clock_hz=clock, fastest_baud=self.baud, build=build)
 
+    @property
+    def linked(self) -> bool:
+        """A serial line to a host is in the design."""
+        return True
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a report says of a network that is in the design."""
+        return {}
+
+    def identity(self) -> str:
+        """All that this board adds to what a build is made from."""
+        return repr(self)
+
+    def design(self, build: int = 0) -> Any:
+        """What is to be elaborated for its platform. Needs the extra `build`."""
+        from antevolt.boards.shell import Shell
+
+        return Shell(self, build)
+
     def open_platform(self) -> Any:
         """Amaranth's platform, told whose blocks to use. Needs the extra `build`."""
         from antevolt.boards.synthesis import blocks

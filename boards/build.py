@@ -72,7 +72,7 @@ def identify(board: Board) -> tuple[str, dict[str, str]]:
     pins = Path(str(import_module(board.platform.split(":")[0]).__file__))
     files = [*sorted(SOURCES.glob("hdl/**/*.py")), *own, pins]
     parts = [path.read_bytes() for path in files]
-    text = json.dumps([repr(board), tools], sort_keys=True)
+    text = json.dumps([board.identity(), tools], sort_keys=True)
     return digest(text.encode(), *parts)[:16], tools
 
 
@@ -85,6 +85,7 @@ class Build:
     megahertz  the core's clock, one for each seed
     best       the seed of the bitstream
     bitstream  its file's name; None: the clock was missed
+    baked      what is said of a network that is in it
     """
 
     board: str
@@ -102,6 +103,7 @@ class Build:
     seconds: float
     tools: dict[str, str]
     machine: dict[str, Any] = field(default_factory=dict)
+    baked: dict[str, Any] = field(default_factory=dict)
 
     @property
     def median(self) -> float:
@@ -113,12 +115,14 @@ class Build:
 
     def to_dict(self) -> dict[str, Any]:
         found = asdict(self)
+        if not self.baked:
+            del found["baked"]
         found["clocks"] = [{**asdict(c), "slack": round(c.slack, 3)} for c in self.clocks]
         return {**found, "median": self.median, "meets": self.meets}
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> "Build":
-        values = {name: found[name] for name in cls.__dataclass_fields__}
+        values = {name: found[name] for name in cls.__dataclass_fields__ if name in found}
         clocks = tuple(Clocked(c["name"], c["megahertz"], c["target"]) for c in values["clocks"])
         return cls(
             **{
@@ -134,12 +138,10 @@ class Build:
 
 def prepare(board: Board, build: str = "0") -> Prepared:
     """Elaborate a board's design. Raises BadInput for a board whose vendor's tool is needed."""
-    from antevolt.boards.shell import Shell
-
     if board.vendor:
         raise BadInput(f"{board.name} needs {board.vendor}: only its project can be exported")
     platform = board.open_platform()
-    plan = platform.prepare(Shell(board, int(build, 16)), name="top")
+    plan = platform.prepare(board.design(int(build, 16)), name="top")
     file = "top." + {"ecp5": "lpf", "ice40": "pcf", "gowin": "cst"}[board.part.family]
     netlist, constraints = (_text(plan.files[name]) for name in ("top.il", file))
     return Prepared(netlist, constraints, file, _arguments(board, platform, file))
@@ -207,7 +209,7 @@ def _build(
         board.name, board.machine.name, name, hz / 1e6, used.to_dict(), best.cells,
         seeds, tuple(run.clock(hz).megahertz for run in runs), best.seed, best.clocks,
         best.path, bitstream, round(time.monotonic() - began), tools,
-        json.loads(board.machine.to_json()),
+        json.loads(board.machine.to_json()), board.told,
     )  # fmt: skip
 
 
@@ -237,7 +239,7 @@ def foresee(board: Board) -> None:
     Multipliers and block RAMs are counted exactly; of the rest it may be wrong by `DOUBT`.
     """
     try:
-        needs = predict(board.machine, board.part.architecture)
+        needs = predict(board.machine, board.part.architecture, board.linked)
     except BadInput:  # nothing was measured for it
         return
     sure = Usage(

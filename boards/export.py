@@ -11,10 +11,8 @@ __all__ = ["export"]
 
 def export(board: Board, out: Path) -> list[Path]:
     """Write the project into `out`; returns its files. `build_top.sh` there runs the tool."""
-    from antevolt.boards.shell import Shell
-
     name, _ = identify(board)
-    plan = board.open_platform().prepare(Shell(board, int(name, 16)), name="top")
+    plan = board.open_platform().prepare(board.design(int(name, 16)), name="top")
     files = []
     for file, data in plan.files.items():
         target = out / file

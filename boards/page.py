@@ -1,12 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """A build's report as a page to read."""
 
+from typing import Any
+
 from antevolt.boards.build import Build
 
-__all__ = ["page"]
+__all__ = ["baked", "page"]
 
 LIKELY = 0.01
 """Share of a part below which a kind of cell is not worth a line."""
+
+
+def baked(told: dict[str, Any]) -> str:
+    """One line on a network that is in a design."""
+    return (
+        f"Network {told['network'][:12]} is in it (program {told['program']}, contents "
+        f"{told['contents']}), taught by {told['teacher']}: it learns from power-up on."
+    )
 
 
 def page(result: Build) -> str:
@@ -16,6 +26,7 @@ def page(result: Build) -> str:
         "",
         f"Build {result.id}, {result.seconds:g} s. All figures are the tools' estimates.",
         "This bitstream has not run on a board.",
+        *(["", baked(result.baked)] if result.baked else []),
         "",
         "| clock | reaches | wanted | slack |",
         "|---|---|---|---|",

@@ -9,10 +9,10 @@ from amaranth.lib.cdc import FFSynchronizer
 
 from antevolt.boards.board import Board
 from antevolt.boards.clock import Clock
-from antevolt.boards.floorplan import floorplan
+from antevolt.boards.floorplan import Bels, floorplan
 from antevolt.hdl.top import Top
 
-__all__ = ["Shell"]
+__all__ = ["Shell", "bels", "clocked"]
 
 DEVICES = {"--25k": "25k", "--12k": "25k", "--85k": "85k", "--um5g-85k": "85k"}
 """Parts whose rows of multipliers `floorplan` knows, by nextpnr's argument."""
@@ -22,6 +22,26 @@ AT_PAD = ("iCE40UP5K",)
 """Parts whose loop sits at the clock's pin, and takes it over."""
 
 
+def clocked(board: Board, platform: Any) -> Module:
+    """A module with the domain `sync`, out of the board's oscillator."""
+    m = Module()
+    m.domains += ClockDomain("sync")
+    crystal = platform.request(platform.default_clk, dir="-")
+    if board.part_name in AT_PAD:
+        reference = crystal.io
+    else:
+        m.submodules.crystal = clock = io.Buffer("i", crystal)
+        reference = clock.i
+    m.submodules.clock = Clock(board.pll, reference, board.part_name)
+    return m
+
+
+def bels(board: Board) -> Bels | None:
+    """Places for the array's multipliers, where they are known."""
+    device = DEVICES.get(board.part.route[0]) if board.part.route else None
+    return floorplan(device, board.machine) if device else None
+
+
 class Shell(Elaboratable):
     """All that stands between a board's pins; `build` is its id, which HELLO tells the host."""
 
@@ -29,22 +49,13 @@ class Shell(Elaboratable):
         self.board, self.build = board, build
 
     def elaborate(self, platform: Any) -> Module:
-        m, board = Module(), self.board
-        m.domains += ClockDomain("sync")
-        crystal = platform.request(platform.default_clk, dir="-")
-        if board.part_name in AT_PAD:
-            reference = crystal.io
-        else:
-            m.submodules.crystal = clock = io.Buffer("i", crystal)
-            reference = clock.i
-        m.submodules.clock = Clock(board.pll, reference, board.part_name)
+        board = self.board
+        m = clocked(board, platform)
         wires = {wire.name: "-" for wire in platform.lookup(board.uart, 0).ios}
         line = platform.request(board.uart, 0, dir=wires)
         m.submodules.rx = rx = io.Buffer("i", line.rx)
         m.submodules.tx = tx = io.Buffer("o", line.tx)
-        device = DEVICES.get(board.part.route[0]) if board.part.route else None
-        bels = floorplan(device, board.machine) if device else None
-        m.submodules.top = top = Top(board.machine, board.link(self.build), bels)
+        m.submodules.top = top = Top(board.machine, board.link(self.build), bels(board))
         m.submodules.synchronizer = FFSynchronizer(rx.i, top.rx, init=1)
         m.d.comb += tx.o.eq(top.tx)
         return m

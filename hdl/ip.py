@@ -11,6 +11,7 @@ from antevolt.hdl.core.core import Core
 from antevolt.hdl.io.axi_lite import PORTS, AxiLite
 from antevolt.hdl.io.axi_stream import DATA, AxiIn, AxiOut
 from antevolt.hdl.io.axi_window import AxiWindow
+from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.flags import FLAG_BITS
 from antevolt.hdl.spec.machine import Machine
 
@@ -26,14 +27,16 @@ class Ip(wiring.Component):
     s_axis_x, s_axis_y : inputs with flags, targets;  m_axis_out : outputs with flags
     s_axi : the registers of `spec.axi_map`
     busy : a step runs
+
+    `contents` is what the memories hold at power-up; resets do not restore it.
     """
 
     aclk: Any
     aresetn: Any
     busy: Any
 
-    def __init__(self, machine: Machine):
-        self.machine = machine
+    def __init__(self, machine: Machine, contents: Contents | None = None):
+        self.machine, self.contents = machine, contents
         flags = {"tuser": FLAG_BITS, "tlast": 1}
         data = {"tdata": DATA, "tvalid": 1}
         members: dict[str, Any] = {"aclk": In(1), "aresetn": In(1), "busy": Out(1)}
@@ -53,7 +56,11 @@ class Ip(wiring.Component):
         m.d.comb += [domain.clk.eq(self.aclk), domain.rst.eq(~self.aresetn)]
         word = self.machine.formats.word
         m.submodules.lite, m.submodules.window = lite, window = AxiLite(), AxiWindow()
-        core, x, y = Core(self.machine), AxiIn(word, True), AxiIn(word, False)
+        core, x, y = (
+            Core(self.machine, contents=self.contents),
+            AxiIn(word, True),
+            AxiIn(word, False),
+        )
         for name, part in (("core", core), ("x", x), ("y", y)):  # what the register RESET resets
             m.submodules[name] = ResetInserter(window.reset)(part)
         m.submodules.out = out = AxiOut(word)

@@ -20,20 +20,13 @@ from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 
-__all__ = ["BACKENDS", "Backend", "Words", "check_name", "open_backend"]
+__all__ = ["BACKENDS", "Access", "Backend", "Words", "check_name", "open_backend"]
 
 Words = NDArray[np.int64]
 
 
-class Backend(Protocol):
-    """A core that can be reached. Every wait ends after the backend's deadline, in seconds.
-
-    All calls raise DeadlineExceeded then (and the backend is of no further use), and Closed after
-    `close`.
-    """
-
-    @property
-    def machine(self) -> Machine: ...
+class Access(Protocol):
+    """Memories that can be written and read."""
 
     def write(self, region: Region, unit: int, index: int, data: ArrayLike) -> None:
         """Write the words `data` [count] from `index` on; returns when they are on their way."""
@@ -42,6 +35,17 @@ class Backend(Protocol):
     def read(self, region: Region, unit: int, index: int, count: int) -> Words:
         """`count` words from `index` on, after everything written before."""
         ...
+
+
+class Backend(Access, Protocol):
+    """A core that can be reached. Every wait ends after the backend's deadline, in seconds.
+
+    All calls raise DeadlineExceeded then (and the backend is of no further use), and Closed after
+    `close`.
+    """
+
+    @property
+    def machine(self) -> Machine: ...
 
     def run(
         self,

@@ -21,7 +21,7 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.files import write_whole
 from antevolt.host.outputs import OutputSetting
-from antevolt.host.random_samples import random_network
+from antevolt.host.random_samples import coarse, random_network
 from antevolt.host.rehearse import rehearse
 from antevolt.host.verify import Case, Report
 from antevolt.host.version import version
@@ -32,7 +32,7 @@ ROOM = {"w_depth": 2048, "r_depth": 512, "state_depth": 1024, "io_depth": 256}
 ROOM |= {"program_depth": 1024, "tables": 6}
 """Depths that random networks want."""
 RANDOM = 12  # random networks of the long run
-DRAWS = 20  # networks drawn for one that is taken, at most
+DRAWS = 60  # networks drawn for one that is taken, at most
 SHAPES = ((1, 1), (4, 1), (3, 1), (1, 8), (3, 8))
 Key = tuple[str, int, int, str]
 ELEMENTS = 24  # R S T of a core that makes the steps asked for
@@ -159,7 +159,8 @@ def random_cases(
     cases: list[Case] = []
     refused: DoesNotFit | None = None
     for _ in range(DRAWS * count):
-        network = random_network(rng, moments=machine.moments, carry=machine.carry)
+        drawn = random_network(rng, moments=machine.moments, carry=machine.carry)
+        network = coarse(drawn, machine.formats)
         case = Case(network, machine, steps, seed + len(cases), device=device)
         case = _random_outputs(case)
         try:

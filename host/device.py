@@ -30,6 +30,7 @@ from antevolt.hdl.spec.memory_map import Region, Register
 from antevolt.hdl.spec.network import Network
 from antevolt.host import checkpoint
 from antevolt.host.backend import Backend, open_backend
+from antevolt.host.bake import write
 from antevolt.host.checkpoint import State
 from antevolt.host.compile import Image, compile
 from antevolt.host.constants import changed, words
@@ -171,11 +172,7 @@ class Device:
         checked = checked or network.random_parameters(network.seed)
         banks, saturated = image.layout.pack_weights(checked)
         with self._closing():
-            for region, unit, index, words in image.words:
-                backend.write(region, unit, index, words)
-            for row, words in enumerate(banks):
-                backend.write(Region.WEIGHTS, row, 0, words)
-            setting.write(backend)
+            write(backend, image, banks, setting)
             mark = getattr(backend, "set_fingerprint", None)  # a board can say what it runs
             if mark is not None:
                 mark(image.fingerprint)

@@ -14,7 +14,7 @@ from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
 from antevolt.hdl.spec.outputs import NEEDS_SUMS, SHIFT_BITS, OutputMode
-from antevolt.host.backend import Backend
+from antevolt.host.backend import Access, Backend
 from antevolt.host.samples import Sizes
 from antevolt.host.words import signed
 
@@ -80,7 +80,7 @@ class OutputSetting:
     def number(self) -> OutputMode:
         return OutputMode[self.mode.upper()]
 
-    def write(self, backend: Backend) -> None:
+    def write(self, backend: Access) -> None:
         """Set it; the next output of the mode every is `every` steps away."""
         for register, value in (
             (Register.OUTPUT_MODE, int(self.number)),

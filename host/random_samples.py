@@ -5,25 +5,27 @@
 `stress`: full-scale values held for some steps, so that everything saturates.
 """
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from antevolt.hdl.spec.flags import Flag
-from antevolt.hdl.spec.formats import QFormat, Raw
+from antevolt.hdl.spec.formats import Formats, QFormat, Raw
 from antevolt.hdl.spec.moments import Rule, knows
 from antevolt.hdl.spec.network import PHI, Network, Parameters, Population, Projection
 from antevolt.host.phi_tables import FUNCTIONS
 from antevolt.host.samples import Batch, Sizes
 
-__all__ = ["Profile", "random_batch", "random_network", "weights"]
+__all__ = ["LONG_ENOUGH", "Profile", "coarse", "random_batch", "random_network", "weights"]
 
 Profile = Literal["normal", "stress"]
 
 MEMORY = 0.9  # of the smooth signals, per step
 SPREAD = 0.45  # their standard deviation
 LONGEST_HOLD = 24  # steps
+LONG_ENOUGH = 14  # bits of a word; with fewer, errors are of its last bits
 PHI_ON_CHIP = tuple(phi for phi in PHI if phi == "linear" or phi in FUNCTIONS)
 
 CHANCES: dict[str, float] = {
@@ -121,6 +123,15 @@ def random_network(
         seed=int(rng.integers(0, 1 << 31)),
     )
     return _optimized(network, rng, moments, carry) if moments or carry else network
+
+
+def coarse(network: Network, formats: Formats) -> Network:
+    """The same for words below 14 bits, whose last bit of e is up to a quarter: errors larger by
+    a power of two, else most of them are rounded to zero and nothing learns. What they add to the
+    membranes stays what it is."""
+    more = 2.0 ** max(0, (LONG_ENOUGH - formats.word) // 2)
+    populations = tuple(replace(p, gamma=p.gamma / more) for p in network.populations)
+    return network.with_(beta=network.beta * more, populations=populations)
 
 
 def _optimized(network: Network, rng: np.random.Generator, moments: int, carry: bool) -> Network:

@@ -20,7 +20,7 @@ from antevolt.hdl.spec.moments import NEEDS, WORD, Rule
 from antevolt.hdl.spec.network import Network, Projection
 from antevolt.hdl.spec.outputs import NEEDS_SUMS, OutputMode
 from antevolt.hdl.spec.time_constants import BITS, FRAC, HIGHEST, ONE, ratios
-from antevolt.host.backend import Backend
+from antevolt.host.backend import Access
 from antevolt.host.checkpoint import State
 from antevolt.host.layout import Layout
 from antevolt.host.quantize import learns_times
@@ -64,12 +64,12 @@ class Place:
         """A part of it."""
         return replace(self, unit=self.unit[at], index=self.index[at], shift=self.shift[at])
 
-    def gather(self, backend: Backend) -> Raw:
+    def gather(self, backend: Access) -> Raw:
         """The integers that lie there."""
         words, at = self._words(backend)
         return signed(words[at] >> self.shift, self.fmt.width)
 
-    def scatter(self, backend: Backend, raw: Raw) -> None:
+    def scatter(self, backend: Access, raw: Raw) -> None:
         """Put integers there, which are in the range of the format."""
         words, at = self._words(backend)
         mask = (1 << self.fmt.width) - 1
@@ -82,7 +82,7 @@ class Place:
             backend.write(self.region, int(unit), first, row)
 
     def _words(
-        self, backend: Backend
+        self, backend: Access
     ) -> tuple[NDArray[np.int64], tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """The span of words that holds the array, by unit, and each element's place in it."""
         first, end = int(self.index.min()), int(self.index.max()) + 1
@@ -98,7 +98,7 @@ class Memory:
         self.network, self.machine, self.layout = network, machine, layout
         self.places = _places(network, machine, layout)
 
-    def read(self, backend: Backend) -> State:
+    def read(self, backend: Access) -> State:
         """Everything, as real numbers and as integers."""
         state: State = {}
         for name, place in self.places.items():
@@ -110,7 +110,7 @@ class Memory:
         state[FORMATS] = told(self.machine.formats)
         return state
 
-    def part(self, backend: Backend, names: list[str]) -> State:
+    def part(self, backend: Access, names: list[str]) -> State:
         """Some arrays, as real numbers."""
         places = {name: self.places[name] for name in names}
         return {name: place.fmt.to_real(place.gather(backend)) for name, place in places.items()}
@@ -161,7 +161,7 @@ class Memory:
         moments = NEEDS[Rule[self.network.optimizer.upper()]]
         return transferred(state, source, own, moments)
 
-    def write(self, backend: Backend, checked: Mapping[str, Raw]) -> None:
+    def write(self, backend: Access, checked: Mapping[str, Raw]) -> None:
         """Write what `check` has let through, or part of it."""
         for name, raw in checked.items():
             if name in REGISTERS:
@@ -172,7 +172,7 @@ class Memory:
             if learns_times(population) and f"population.{l}.tau_m" in checked:
                 self._tune(backend, l, checked)
 
-    def _tune(self, backend: Backend, l: int, checked: Mapping[str, Raw]) -> None:
+    def _tune(self, backend: Access, l: int, checked: Mapping[str, Raw]) -> None:
         """The coefficients that go with learned time constants."""
         population, f = self.network.populations[l - 1], self.machine.formats
         first = self.layout.coefficients[l - 1]
@@ -183,7 +183,7 @@ class Memory:
                 words = np.array(ratios(int(own), int(other), f))
                 backend.write(Region.COEFFICIENTS, 0, 8 * (first + i) + 4 * mode + 1, words)
 
-    def snapshot(self, backend: Backend) -> dict[str, Raw]:
+    def snapshot(self, backend: Access) -> dict[str, Raw]:
         """All that a step that does not learn may change; `write` puts it back."""
         kept = {n: p.gather(backend) for n, p in self.places.items() if p.region != Region.WEIGHTS}
         for name, register in REGISTERS.items():

@@ -15,6 +15,7 @@ from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import delay, hop, hops, register
 from antevolt.hdl.lib.skew import Skew, add, hold, low_bits, tree
+from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.timing import NORMAL, Timing
@@ -71,9 +72,12 @@ class Array(wiring.Component):
     lane_en: Any
 
     def __init__(
-        self, machine: Machine, bels: dict[tuple[int, int], tuple[str, str]] | None = None
+        self,
+        machine: Machine,
+        bels: dict[tuple[int, int], tuple[str, str]] | None = None,
+        contents: Contents | None = None,
     ):
-        self.machine, self.timing = machine, Timing(machine)
+        self.machine, self.timing, self.contents = machine, Timing(machine), contents
         m, f = machine, machine.formats
         rows, streams, pair = m.rows, m.streams, 2 * f.word
         super().__init__(
@@ -176,7 +180,7 @@ class Array(wiring.Component):
         access = hops(m, self.access_rows, self.timing.tiles_down, "access")
         for t, rows in enumerate(self.row_tiles):
             for i in rows:
-                tap = Tap(m, access[t], i)
+                tap = Tap(m, access[t], i, self.contents)
                 tap.join(
                     Region.WEIGHTS,
                     self.weights[i],
@@ -194,7 +198,7 @@ class Array(wiring.Component):
         back, half, mask_low, mask_high, en = (control[n] for n in range(5))
         context = control[5:]
         m.submodules[f"rates{k}"] = ram = self.rates[k]
-        tap = Tap(m, self.access[k], k)
+        tap = Tap(m, self.access[k], k, self.contents)
         tap.join(
             Region.RATES,
             ram,

@@ -24,6 +24,7 @@ from antevolt.hdl.lib.multiplier import Multiplier
 from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.lib.saturate import LATENCY, half_up, saturate
+from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region
 from antevolt.hdl.spec.roundings import PRE
@@ -75,8 +76,8 @@ class Column(wiring.Component):
     saturated: Any
     term: Any
 
-    def __init__(self, machine: Machine, number: int):
-        self.machine, self.number = machine, number
+    def __init__(self, machine: Machine, number: int, contents: Contents | None = None):
+        self.machine, self.number, self.contents = machine, number, contents
         self.softmax = Softmax(machine.formats) if machine.softmax else None
         f = machine.formats
         super().__init__(
@@ -109,7 +110,7 @@ class Column(wiring.Component):
         m = Module()
         machine, command = self.machine, self.command
         self.done = filter_schedule(machine).written
-        self.tap = Tap(m, self.access, self.number)
+        self.tap = Tap(m, self.access, self.number, self.contents)
         self._flags(m)
         own = Signal(flags, name="own_flags")
         for n, candidate in enumerate(self.flags):
@@ -164,7 +165,7 @@ class Column(wiring.Component):
     def _units(self, m: Module, line: Pipeline, own: Any) -> tuple[Any, ...]:
         """Filter units take neurons in turn, one per interval."""
         machine, command = self.machine, self.command
-        self.units = [FilterUnit(machine) for _ in range(machine.filters)]
+        self.units = [FilterUnit(machine, self.contents) for _ in range(machine.filters)]
         for n, unit in enumerate(self.units):
             m.submodules[f"filter{n}"] = unit
             m.d.comb += [
@@ -208,6 +209,8 @@ class Column(wiring.Component):
         self.tap.join(Region.STATE, state, read_at, Cat(error, neuron), state_out, write)
         # ERROR writes e where MEMBRANE reads it, MEMBRANE writes r' where ERROR reads it
         self.tap.join(Region.PARTNER, partner, read_at, Cat(~error, neuron), new, write)
+        if self.contents is not None:
+            errors.fill(self.contents.words(Region.PARTNER, self.number, (1, 0)))
         access = self.tap.access
         host_e = access.write & self.tap.selects(Region.PARTNER) & ~access.index[0]
         m.d.comb += [

@@ -22,6 +22,8 @@ from antevolt.hdl.core.sweeps import Sweeps
 from antevolt.hdl.core.tap import REPLY_LATENCY
 from antevolt.hdl.core.time_constants import Times
 from antevolt.hdl.lib.registers import delay, hops, register
+from antevolt.hdl.spec.contents import Contents
+from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, KINDS
 from antevolt.hdl.spec.program import Kind
@@ -42,6 +44,9 @@ class Core(wiring.Component):
     out : outputs with their stream's flags, for every stream
     access, answer : read and write memories between steps (`spec.memory_map`)
     busy : inside a step
+
+    `contents` is what the memories hold at power-up, instead of zeros; a reset does not restore it.
+    Raises BadInput for contents of another core.
     """
 
     x: Any
@@ -52,9 +57,15 @@ class Core(wiring.Component):
     busy: Any
 
     def __init__(
-        self, machine: Machine, bels: dict[tuple[int, int], tuple[str, str]] | None = None
+        self,
+        machine: Machine,
+        bels: dict[tuple[int, int], tuple[str, str]] | None = None,
+        contents: Contents | None = None,
     ):
         self.machine, self.timing, self.bels = machine, Timing(machine), bels
+        if contents is not None and contents.machine != machine:
+            raise BadInput(f"the contents are of core {contents.machine.name}, not {machine.name}")
+        self.contents = contents
         word = machine.formats.word
         super().__init__(
             {
@@ -69,20 +80,20 @@ class Core(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        machine, timing = self.machine, self.timing
+        machine, timing, contents = self.machine, self.timing, self.contents
         # a read returns after its own register, the head's, the tiles, and one that joins both ways
         self.reach = max(timing.tiles_across, timing.tiles_down) + REPLY_LATENCY
-        m.submodules.array = self.array = Array(machine, self.bels)
-        m.submodules.sequencer = self.sequencer = Sequencer(machine)
+        m.submodules.array = self.array = Array(machine, self.bels, contents)
+        m.submodules.sequencer = self.sequencer = Sequencer(machine, contents)
         m.submodules.sweeps = self.sweeps = Sweeps(machine)
-        m.submodules.neurons = self.neurons = Neurons(machine)
+        m.submodules.neurons = self.neurons = Neurons(machine, contents)
         if machine.time_constants:
             width = 2 * machine.formats.word - machine.formats.g_drop + 1
-            self.times = Times(machine, width + machine.streams.bit_length())
+            self.times = Times(machine, width + machine.streams.bit_length(), contents)
             m.submodules.times = self.times
-        m.submodules.registers = self.registers = Registers(machine)
+        m.submodules.registers = self.registers = Registers(machine, contents)
         m.submodules.intake = self.intake = Intake(machine)
-        m.submodules.outlet = self.outlet = Outlet(machine, self.reach + 3)
+        m.submodules.outlet = self.outlet = Outlet(machine, self.reach + 3, contents)
         m.submodules.gate = self.gate = Gate(self.reach + 3)
         for inner, outer in (
             (self.intake.x, self.x),
@@ -171,7 +182,7 @@ class Core(wiring.Component):
         for c, columns in enumerate(array.column_tiles):
             members = []
             for k in columns:
-                m.submodules[f"column{k}"] = column = Column(machine, k)
+                m.submodules[f"column{k}"] = column = Column(machine, k, self.contents)
                 members.append(column)
                 m.d.comb += [
                     *(column.command.eq(commands[c]), column.push.eq(pushes[c])),

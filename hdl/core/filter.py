@@ -13,6 +13,7 @@ from antevolt.hdl.core.product import Product
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import register
+from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.roundings import PRE
@@ -64,8 +65,9 @@ class FilterUnit(wiring.Component):
     access: Any
     phi_word: Any
 
-    def __init__(self, machine: Machine):
+    def __init__(self, machine: Machine, contents: Contents | None = None):
         self.machine, self.schedule = machine, filter_schedule(machine)
+        self.contents = contents
         f = machine.formats
         word, wide = f.word, f.word + f.guard
         super().__init__(
@@ -188,7 +190,7 @@ class FilterUnit(wiring.Component):
         guard = self.machine.formats.guard
         m.submodules.phi = ram = memory(self.machine, 2 * word, 2 * self.machine.tables << log2)
         time = self.schedule.starts[1] + NARROW
-        tap = Tap(m, self.access, None)
+        tap = Tap(m, self.access, None, self.contents)
         which = line.at(time + 1)
         held = line.hold("p", p, time, time + 1)
         place = Mux(which, held, p)

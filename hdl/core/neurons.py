@@ -13,6 +13,7 @@ from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.core.walker import NeuronWalker
 from antevolt.hdl.lib.ram import memory
 from antevolt.hdl.lib.registers import delay
+from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.program import Bias, Cost
@@ -50,8 +51,8 @@ class Neurons(wiring.Component):
     access: Any
     reply: Any
 
-    def __init__(self, machine: Machine):
-        self.machine = machine
+    def __init__(self, machine: Machine, contents: Contents | None = None):
+        self.machine, self.contents = machine, contents
         super().__init__(
             {
                 "op": In(operation),
@@ -142,7 +143,7 @@ class Neurons(wiring.Component):
 
     def _coefficients(self, m: Module, place: Signal) -> list[Any]:
         width, depth = coefficient(self.machine).size, 2 * self.machine.coefficient_depth
-        tap, words = Tap(m, self.access, None), []
+        tap, words = Tap(m, self.access, None, self.contents), []
         for n in range(3):
             m.submodules[f"coefficients{n}"] = ram = memory(self.machine, width, depth)
             en = self.tune_en[n - 1] if n and self.machine.time_constants else 0

@@ -13,6 +13,7 @@ from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.lib.saturate import LATENCY, saturate
+from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import OUTPUT_SUM_BITS, Region
 from antevolt.hdl.spec.outputs import MODE_BITS, NEEDS_SUMS, SHIFT_BITS, OutputMode
@@ -74,8 +75,8 @@ class Outlet(wiring.Component):
     bus: Any
     bus_reply: Any
 
-    def __init__(self, machine: Machine, latency: int):
-        self.machine, self.latency = machine, latency
+    def __init__(self, machine: Machine, latency: int, contents: Contents | None = None):
+        self.machine, self.latency, self.contents = machine, latency, contents
         self.way = latency + (ADD + SHIFT if machine.sums else 0)
         word = machine.formats.word
         super().__init__(
@@ -174,6 +175,7 @@ class Outlet(wiring.Component):
         word, wide = self.machine.formats.word, signed(OUTPUT_SUM_BITS)
         low, high = bits(self.machine.io_depth), bits(self.machine.streams)
         m.submodules.sums = ram = memory(self.machine, OUTPUT_SUM_BITS, 1 << low + high)
+        ram.fill(self._kept(1 << low))
         place = delay(m, Cat(index[:low], unit[:high]), self.latency - ram.latency, "place")
         written = delay(m, place, ram.latency + ADD, "written")
         own, before = register("own", signed(word)), register("before", wide)
@@ -195,6 +197,16 @@ class Outlet(wiring.Component):
         chosen = register("chosen", 2)
         m.d.sync += chosen.eq(Cat(self.mode == mode for mode in NEEDS_SUMS))
         return out, Mux(chosen[0], small, Mux(chosen[1], best, plain.as_unsigned()[:word]))
+
+    def _kept(self, depth: int) -> list[int]:
+        """Sums that are there at power-up, column after column."""
+        words: list[int] = []
+        if self.contents is None:
+            return words
+        for column in range(self.machine.streams):
+            own = self.contents.words(Region.SUMS, column)
+            words += own + [0] * (depth - len(own))
+        return words
 
     def _best(self, m: Module, summed: Any, total: Any) -> Any:
         """The number of the largest sum of a stream so far, a cycle after the sum."""

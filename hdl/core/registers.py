@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from antevolt.hdl.core.bundles import Access, Reply
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.registers import delay, register
+from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.description import described
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, KINDS, Region, Register, size
@@ -22,6 +23,8 @@ EVENT_BITS = 8
 
 class Registers(wiring.Component):
     """Steps, learning steps and the random seed; counters, cleared by any write; the core itself.
+
+    A reset puts those that can be written back to what `contents` has.
 
     Members
     -------
@@ -52,17 +55,19 @@ class Registers(wiring.Component):
     access: Any
     reply: Any
 
-    def __init__(self, machine: Machine):
+    def __init__(self, machine: Machine, contents: Contents | None = None):
         self.machine = machine
+        self.contents = Contents(machine) if contents is None else contents
+        first = self.contents.register
         super().__init__(
             {
-                "step": Out(32),
-                "seed": Out(32),
+                "step": Out(32, init=first(Register.STEP)),
+                "seed": Out(32, init=first(Register.SEED)),
                 "fresh": Out(1),
                 "learns": In(1),
                 "due": Out(1),
-                "output_mode": Out(MODE_BITS),
-                "output_shift": Out(SHIFT_BITS),
+                "output_mode": Out(MODE_BITS, init=first(Register.OUTPUT_MODE)),
+                "output_shift": Out(SHIFT_BITS, init=first(Register.OUTPUT_SHIFT)),
                 "output_due": Out(1),
                 "ended": In(1),
                 "busy": In(1),
@@ -81,7 +86,11 @@ class Registers(wiring.Component):
         words: list[Any] = [Const(0, DATA_BITS)] * size(self.machine, Region.REGISTERS)[1]
         for number, word in enumerate(described(self.machine), Register.CORE_KIND):
             words[number] = Const(word, DATA_BITS)
-        learned, apply_every = Signal(32), Signal(32, init=1)
+        first = self.contents.register
+        learned, apply_every = (
+            Signal(32, init=first(Register.LEARNED)),
+            Signal(32, init=first(Register.APPLY_EVERY, 1)),
+        )
         including = Signal(32)
         # registered at leisure: what they depend on rests from INPUT to the end of the step
         m.d.sync += [
@@ -115,7 +124,12 @@ class Registers(wiring.Component):
 
     def _outputs(self, m: Module, words: list[Any]) -> None:
         """When the outputs are due; like `due`, registered at leisure."""
-        every, passed, including = Signal(32, init=1), Signal(32), Signal(32)
+        first = self.contents.register
+        every, passed, including = (
+            Signal(32, init=first(Register.OUTPUT_EVERY, 1)),
+            Signal(32, init=first(Register.OUTPUT_PASSED)),
+            Signal(32),
+        )
         m.d.sync += [including.eq(passed + 1), self.output_due.eq(including >= every)]
         with m.If(self.ended):
             m.d.sync += passed.eq(Mux(self.output_due, 0, including))

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from antevolt.hdl.core.bundles import Access, Reply, bits
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.ram import memory
+from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.program import CHUNK, CHUNKS, LAYOUT, STREAMS, Kind
@@ -50,8 +51,8 @@ class Sequencer(wiring.Component):
     access: Any
     reply: Any
 
-    def __init__(self, machine: Machine):
-        self.machine = machine
+    def __init__(self, machine: Machine, contents: Contents | None = None):
+        self.machine, self.contents = machine, contents
         super().__init__(
             {
                 "go": In(1),
@@ -121,7 +122,7 @@ class Sequencer(wiring.Component):
         return m
 
     def _program(self, m: Module, counter: Signal) -> Any:
-        tap, words = Tap(m, self.access, None), []
+        tap, words = Tap(m, self.access, None, self.contents), []
         for n in range(CHUNKS):
             ram = memory(self.machine, CHUNK, self.machine.program_depth)
             m.submodules[f"program{n}"] = ram

@@ -7,6 +7,7 @@ from amaranth.hdl import Module, Mux, Signal
 
 from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.lib.registers import delay, register
+from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.memory_map import Region
 
 __all__ = ["REPLY_LATENCY", "Tap"]
@@ -18,11 +19,12 @@ class Tap:
     """Joins the memories of one tile to the access bus at that tile.
 
     Accesses come only while no operation runs, so a memory's own traffic never competes. An access
-    is decoded in the cycle before it acts: `access` here is the bus one register later.
+    is decoded in the cycle before it acts: `access` here is the bus one register later. What a
+    memory holds at power-up, `contents`, is found by the addresses that it has on the bus.
     """
 
-    def __init__(self, m: Module, bus: Any, unit: int | None):
-        self.m, self.bus, self.unit = m, bus, unit
+    def __init__(self, m: Module, bus: Any, unit: int | None, contents: Contents | None = None):
+        self.m, self.bus, self.unit, self.contents = m, bus, unit, contents
         self.access = Signal(bus.shape(), name="access_now", reset_less=True)
         m.d.sync += self.access.eq(bus)
         self.answers: list[Any] = []
@@ -62,6 +64,8 @@ class Tap:
             ram.wdata.eq(Mux(write, access.data[: ram.width], wdata)),
             ram.wen.eq(write | wen),
         ]
+        if self.contents is not None:
+            ram.fill(self.contents.words(region, self.unit or 0, way))
         self.answer(selects, ram.rdata)
 
     def answer(self, selects: Any, rdata: Any) -> None:

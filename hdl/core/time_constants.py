@@ -15,6 +15,7 @@ from antevolt.hdl.core.sequencer import operation
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import delay, register
+from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.roundings import PRE
@@ -55,8 +56,8 @@ class Times(wiring.Component):
     access: Any
     reply: Any
 
-    def __init__(self, machine: Machine, width: int):
-        self.machine, self.timing = machine, Timing(machine)
+    def __init__(self, machine: Machine, width: int, contents: Contents | None = None):
+        self.machine, self.timing, self.contents = machine, Timing(machine), contents
         super().__init__(
             {
                 "start": In(1),
@@ -95,7 +96,7 @@ class Times(wiring.Component):
         index = line.hold("index", self.index, 0, at)
         live = line.at(at) & line.hold("live", self.live, 0, at)
         fresh = line.hold("fresh", self.fresh, 0, at)
-        tap = Tap(m, self.access, None)
+        tap = Tap(m, self.access, None, self.contents)
         for which, ram in enumerate(self.rams):
             if which < 2:
                 raddr, waddr, data, en = self.neuron, self.neuron, self.tau[which], self.keep

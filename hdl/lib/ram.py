@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A memory with one read and one write port and a read latency of two cycles."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal
@@ -28,6 +29,7 @@ class Ram(wiring.Component):
     raddr, rdata : read; rdata follows raddr by `latency` cycles (address and output register)
     waddr, wdata, wen : write
 
+    All words are zero at power-up but those of `fill`; a reset changes none.
     A word must not be read in the cycle in which it is written: the result is undefined on ECP5.
     """
 
@@ -56,6 +58,10 @@ class Ram(wiring.Component):
 
     def _shape(self) -> tuple[int, int]:
         return next(shape for shape in SHAPES if shape[0] >= self.depth)
+
+    def fill(self, words: Sequence[int]) -> None:
+        """What stands there at power-up, from the first word on; bits above a word do not count."""
+        self.data.init = [word & (1 << self.width) - 1 for word in words]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -86,6 +92,7 @@ class Ram(wiring.Component):
         rdata: list[Any] = [self.rdata[i] for i in range(low, high)]
         rdata += [Signal(name=f"unused{n}_{i}") for i in range(width - len(rdata))]
         ports: dict[str, Any] = {
+            **self._initial(n),
             "p_DATA_WIDTH_A": width,
             "p_DATA_WIDTH_B": width,
             "p_REGMODE_A": "OUTREG",
@@ -119,6 +126,26 @@ class Ram(wiring.Component):
             else:
                 ports[f"o_DOB{i}"] = rdata[i]
         return Instance("DP16KD", **ports)
+
+    def _initial(self, n: int) -> dict[str, Const]:
+        """The block's parameters that hold its words at power-up; what is not named is zero.
+
+        It is 1024 rows of 18 bits, two bytes of 9; a parameter has 16 rows, 20 bits apart. Words of
+        less than 9 bits fill the low 8 bits of the bytes, lowest first.
+        """
+        width, values = self._shape()[1], [0] * 64
+        for index, word in enumerate(self.data.init):
+            start = index * width
+            row, place = divmod(start if width >= 9 else start // 8 * 9 + start % 8, 18)
+            bits = (word >> n * width & (1 << width) - 1) << place
+            for part in (row, row + 1):  # a word of 36 bits fills two rows
+                values[part // 16 % 64] |= (bits & (1 << 18) - 1) << 20 * (part % 16)
+                bits >>= 18
+        return {
+            f"p_INITVAL_{number:02X}": Const(value, 320)
+            for number, value in enumerate(values)
+            if value
+        }
 
 
 def memory(machine: Machine, width: int, depth: int) -> Ram:

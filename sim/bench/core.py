@@ -18,7 +18,7 @@ from antevolt.host.words import signed, word_bits
 from antevolt.sim.bench.streams import Cycles, Sink, Source
 from antevolt.sim.golden.core import GoldenCore
 
-__all__ = ["CoreBench", "load_model"]
+__all__ = ["CoreBench", "MemoryBench", "load_model"]
 
 REGION_BITS = 4
 COMPARED = (
@@ -41,21 +41,14 @@ def load_model(image: Image, parameters: Parameters) -> GoldenCore:
     return core
 
 
-class CoreBench:
-    """Drives `antevolt.hdl.core.core.Core(machine)`.
+class MemoryBench:
+    """The memories of a core behind its ports `access` and `answer`, by whatever names."""
 
-    idle      stall pattern of inputs and targets
-    pressure  stall pattern of outputs
-    """
-
-    def __init__(self, dut: Any, machine: Machine, idle: str = "none", pressure: str = "none"):
-        self.machine, self.busy = machine, dut.busy
-        self.cycles = Cycles(dut)
-        self.x = Source(self.cycles, "x", idle, seed=1)
-        self.y = Source(self.cycles, "y", idle, seed=2)
-        self.out = Sink(self.cycles, "out", pressure, seed=3)
-        self.access = Source(self.cycles, "access")
-        self.answer = Sink(self.cycles, "answer")
+    def __init__(
+        self, cycles: Cycles, machine: Machine, access: str = "access", answer: str = "answer"
+    ):
+        self.cycles, self.machine = cycles, machine
+        self.access, self.answer = Source(cycles, access), Sink(cycles, answer)
 
     def request(self, region: int, unit: int, index: int, data: int | None = None) -> None:
         """Queue an access: a write of `data`, or a read."""
@@ -91,6 +84,45 @@ class CoreBench:
         if self.access.words:
             await self.cycles.until(lambda: not self.access.words)
 
+    async def differences(self, model: GoldenCore) -> list[str]:
+        """Every word in which the core's memories differ from the model's."""
+        found = []
+        for region in Region:
+            units, count = region_size(self.machine, region)
+            indices = list(COMPARED) if region == Region.REGISTERS else list(range(count))
+            if region == Region.COEFFICIENTS:
+                indices = [n for n in indices if n % 4 < 3]  # there is no fourth
+            mask = (1 << word_bits(self.machine, region)) - 1
+            for unit in range(units):
+                start = len(self.answer.words)
+                for index in indices:
+                    self.request(region, unit, index)
+                end = start + len(indices)
+                await self.cycles.until(lambda end=end: len(self.answer.words) == end)  # type: ignore[misc]
+                expected = model.read(region, unit, 0, count).tolist()
+                found += [
+                    f"{region.name} {unit} {index}: {got & mask:x} and not {expected[index]:x}"
+                    for index, got in zip(indices, self.answer.words[start:], strict=True)
+                    if got & mask != expected[index]
+                ]
+        return found
+
+
+class CoreBench(MemoryBench):
+    """Drives `antevolt.hdl.core.core.Core(machine)`.
+
+    idle      stall pattern of inputs and targets
+    pressure  stall pattern of outputs
+    """
+
+    def __init__(self, dut: Any, machine: Machine, idle: str = "none", pressure: str = "none"):
+        cycles = Cycles(dut)
+        self.busy = dut.busy
+        self.x = Source(cycles, "x", idle, seed=1)
+        self.y = Source(cycles, "y", idle, seed=2)
+        self.out = Sink(cycles, "out", pressure, seed=3)
+        super().__init__(cycles, machine)
+
     async def load(self, image: Image, parameters: Parameters) -> None:
         """A clean start with a network."""
         for region, unit, index, words in image.words:
@@ -120,26 +152,3 @@ class CoreBench:
     async def finish(self, words: int) -> None:
         """Run until as many output words have come and the core rests."""
         await self.cycles.until(lambda: len(self.out.words) >= words and not int(self.busy.value))
-
-    async def differences(self, model: GoldenCore) -> list[str]:
-        """Every word in which the core's memories differ from the model's."""
-        found = []
-        for region in Region:
-            units, count = region_size(self.machine, region)
-            indices = list(COMPARED) if region == Region.REGISTERS else list(range(count))
-            if region == Region.COEFFICIENTS:
-                indices = [n for n in indices if n % 4 < 3]  # there is no fourth
-            mask = (1 << word_bits(self.machine, region)) - 1
-            for unit in range(units):
-                start = len(self.answer.words)
-                for index in indices:
-                    self.request(region, unit, index)
-                end = start + len(indices)
-                await self.cycles.until(lambda end=end: len(self.answer.words) == end)  # type: ignore[misc]
-                expected = model.read(region, unit, 0, count).tolist()
-                found += [
-                    f"{region.name} {unit} {index}: {got & mask:x} and not {expected[index]:x}"
-                    for index, got in zip(indices, self.answer.words[start:], strict=True)
-                    if got & mask != expected[index]
-                ]
-        return found

@@ -2,6 +2,8 @@
 """Inputs and outputs at given cycles, for units whose ports have fixed latencies."""
 
 from collections import defaultdict
+from collections.abc import Iterable
+from random import Random
 from typing import Any
 
 from antevolt.sim.bench.streams import Cycles
@@ -43,6 +45,15 @@ class Timeline:
         """Look at the port in this cycle."""
         self._outputs[cycle].append(port)
         self.last = max(self.last, cycle)
+
+    def fill(self, ports: Iterable[str], draw: Random, quiet: int = 0) -> None:
+        """Until the last cycle so far these ports hold anything where they are not set, not 0;
+        bits in `quiet` stay 0: the strobes of a port with several fields."""
+        for port in ports:
+            bits = len(self._port(port))
+            for cycle in range(self.last + 1):
+                if port not in self._inputs[cycle]:
+                    self._inputs[cycle][port] = draw.getrandbits(bits) & ~quiet
 
     def _port(self, name: str) -> Any:
         if name not in self._handles:

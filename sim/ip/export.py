@@ -8,6 +8,7 @@ from string import Template
 
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.machine import Machine
+from antevolt.host.bake import Baked
 from antevolt.sim.ip.header import header
 from antevolt.sim.ip.testbench import testbench
 from antevolt.sim.ip.verilog import FAMILIES, verilog
@@ -29,10 +30,12 @@ def export(
     family: str,
     folder: Path,
     progress: Callable[[str], None] = lambda part: None,
+    baked: Baked | None = None,
 ) -> list[Path]:
     """Write the files and return their paths; files of these names are replaced.
 
     progress  told what is made next
+    baked     a network that the core's memories hold at power-up, for this machine
 
     Raises BadInput for a family that there is not or a folder that cannot be written, DoesNotFit
     for a core too small for the testbench's network.
@@ -40,15 +43,15 @@ def export(
     if family not in FAMILIES:
         raise BadInput(f"there is no family {family!r}; there are {', '.join(FAMILIES)}")
     progress("testbench")
-    files = testbench(machine)
+    files = testbench(machine, baked)
     progress("Verilog")
     files |= {
-        "antevolt_ip.v": verilog(machine, family),
+        "antevolt_ip.v": verilog(machine, family, baked),
         "antevolt_ip.h": header(machine),
         "antevolt_ip_example.v": _template("example.v", WORD=machine.formats.word),
         "antevolt_ip.vlt": _template("waivers.vlt"),
         "antevolt_ip.json": machine.to_json() + "\n",
-        "README.md": _readme(machine, family),
+        "README.md": _readme(machine, family, baked),
     }
     progress("files")
     try:
@@ -65,13 +68,23 @@ def _template(name: str, **values: object) -> str:
     return Template(text).substitute(values) if values else text
 
 
-def _readme(machine: Machine, family: str) -> str:
+def _told(baked: Baked) -> tuple[str, ...]:
+    told = baked.to_dict()
+    return (
+        "",
+        f"Network {told['network']} is in its memories at power-up (program",
+        f"{told['program']}, contents {told['contents']}): nothing has to be written.",
+    )
+
+
+def _readme(machine: Machine, family: str, baked: Baked | None) -> str:
     about = f"{machine.rows} rows, {machine.total_streams} streams, words of {machine.formats.word}"
     lines = [
         f"# antevolt IP core {machine.name}",
         "",
         f"{about} bits; family {family}: {FAMILIES[family]}.",
         "The manual's page is docs/ip-core.md.",
+        *(_told(baked) if baked is not None else ()),
         "",
         "| file | what it is |",
         "|---|---|",

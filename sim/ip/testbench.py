@@ -12,6 +12,7 @@ from antevolt.hdl.spec.flags import FLAG_BITS, Flag
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Address, Region, size
 from antevolt.hdl.spec.network import Network, Population
+from antevolt.host.bake import Baked
 from antevolt.host.compile import Image, compile
 from antevolt.host.words import signed
 from antevolt.sim.golden.core import GoldenCore
@@ -26,30 +27,37 @@ NETWORK = Network(
 )
 STEPS = 40
 CYCLES = 200_000  # of waiting, at most, beside those of the steps and the accesses
+LOADS = "loads a small network over AXI4-Lite"
 CHANCES = (0.9, 0.1, 0.1, 0.8, 0.9)  # of the flags
 MASK, WORD = (1 << 32) - 1, (1 << 36) - 1
 
 
-def testbench(machine: Machine) -> dict[str, str]:
-    """The testbench, by name of the file. Raises DoesNotFit for a core too small for it."""
-    image = compile(NETWORK, machine)
-    parameters = NETWORK.random_parameters(NETWORK.seed)
-    core = GoldenCore(machine)
-    banks = image.layout.pack_weights(parameters)[0]
+def testbench(machine: Machine, baked: Baked | None) -> dict[str, str]:
+    """The testbench, by name of the file. Raises DoesNotFit for a core too small for it.
+
+    baked  the network that is in the core; None: it loads a small one of its own
+    """
+    image = compile(NETWORK, machine) if baked is None else baked.image
+    network, core = image.network, GoldenCore(machine)
+    banks = image.layout.pack_weights(network.random_parameters(network.seed))[0]
     blocks = [*image.words, *((Region.WEIGHTS, row, 0, w) for row, w in enumerate(banks))]
+    if baked is not None:
+        blocks = list(baked.contents.blocks())
     for block in blocks:
         core.write(*block)
+    # a network that is there needs no write; this one changes nothing, and leaves no list empty
+    writes = list(_writes(blocks)) if baked is None else [int(AxiRegister.PACKET) << 32]
     rng, fmt, word = np.random.default_rng(1), machine.formats.r, machine.formats.word
     shape = (STEPS, machine.total_streams)
-    x = fmt.to_raw(rng.normal(0, 1.5, (*shape, NETWORK.inputs)))
-    y = fmt.to_raw(rng.normal(0, 1.5, (*shape, NETWORK.outputs)))
+    x = fmt.to_raw(rng.normal(0, 1.5, (*shape, network.inputs)))
+    y = fmt.to_raw(rng.normal(0, 1.5, (*shape, network.outputs)))
     flags = (rng.random((*shape, FLAG_BITS)) < CHANCES) @ (1 << np.arange(FLAG_BITS))
     core.steps(flags, x, y)
     targeted = flags & (Flag.VALID | Flag.TARGET_VALID) == Flag.VALID | Flag.TARGET_VALID
-    inputs = (x & MASK) | (np.arange(NETWORK.inputs) == 0) * flags[:, :, None] << 32
+    inputs = (x & MASK) | (np.arange(network.inputs) == 0) * flags[:, :, None] << 32
     outs = (signed(core.sent, word) & MASK) | core.sent >> word << 32
     files = {
-        "writes": (38, list(_writes(blocks))),
+        "writes": (38, writes),
         "x": (37, inputs.ravel().tolist()),
         "y": (32, (y[targeted] & MASK).ravel().tolist()),
         "out": (37, outs.tolist()),
@@ -58,6 +66,7 @@ def testbench(machine: Machine) -> dict[str, str]:
     text = Template(resources.files(__package__).joinpath("testbench.v").read_text()).substitute(
         {name.upper(): len(words) for name, (_, words) in files.items()},
         STEPS=STEPS,
+        LOADS=LOADS if baked is None else "takes the network that is in the core",
         LIMIT=CYCLES + 40 * len(files["writes"][1]) + 4 * STEPS * _cycles(image),
         **{r.name: f"{int(r):02X}" for r in AxiRegister},
     )

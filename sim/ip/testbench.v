@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Self-checking testbench: loads a small network over AXI4-Lite, lets it learn $STEPS steps under
+// Self-checking testbench: $LOADS, lets it learn $STEPS steps under
 // random pauses, and compares every output, and every weight afterwards, with what the model gave.
 // The last line it prints begins with PASS or FAIL.
 `timescale 1ns / 1ps

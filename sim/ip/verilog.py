@@ -6,6 +6,7 @@ import re
 
 from antevolt.hdl.ip import Ip
 from antevolt.hdl.spec.machine import Machine
+from antevolt.host.bake import Baked
 
 __all__ = ["FAMILIES", "TOP", "Target", "verilog"]
 
@@ -30,19 +31,22 @@ class Target:
         self.family = family
 
 
-def verilog(machine: Machine, family: str) -> str:
-    """The module `antevolt_ip`; its submodules have names that begin with its own."""
+def verilog(machine: Machine, family: str, baked: Baked | None = None) -> str:
+    """The module `antevolt_ip`; its submodules have names that begin with its own.
+
+    baked  a network that its memories hold at power-up
+    """
     os.environ.setdefault("AMARANTH_USE_YOSYS", "builtin")
     from amaranth.back import verilog as back
 
     text = back.convert(
-        Ip(machine),
+        Ip(machine, None if baked is None else baked.contents),
         name=TOP,
         platform=Target(family),
         emit_src=False,
         strip_internal_attrs=True,
     )
     text = CONSTANT.sub(r"  initial\n\1", text)
-    return (
-        f"// antevolt IP core {machine.name}, family {family}. Made by `antevolt export`.\n{text}"
-    )
+    told = "" if baked is None else f" Network {baked.image.network.fingerprint} is in it."
+    head = f"// antevolt IP core {machine.name}, family {family}.{told} Made by `antevolt export`."
+    return f"{head}\n{text}"

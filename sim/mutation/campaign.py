@@ -21,7 +21,15 @@ from antevolt.sim.mutation import patch
 from antevolt.sim.mutation.kept import Kept, Verdict
 from antevolt.sim.mutation.netlist import mutated, tools
 from antevolt.sim.mutation.netlist_subject import NetlistSubject
-from antevolt.sim.mutation.short import MACHINE, PATIENCE, Model, save
+from antevolt.sim.mutation.short import (
+    MACHINE,
+    PATIENCE,
+    SHORT,
+    Model,
+    observe,
+    observe_short,
+    save,
+)
 from antevolt.sim.rtl.build import build
 
 __all__ = ["Verdict", "model_campaign", "netlist_campaign", "result"]
@@ -59,7 +67,10 @@ def model_campaign(
     only: Sequence[int] | None = None,
     out: Path | None = None,
 ) -> list[Verdict]:
-    """Mutants of the model against the netlist; `only`: these numbers, from 1; `out` as above."""
+    """Mutants of the model against the netlists of `MACHINE` and, of short words, `SHORT`.
+
+    `only`: these numbers, from 1; `out` as above.
+    """
     chosen = {
         n: f"{m.file}: {m.means}: `{_short(m.text)}` became `{_short(m.becomes)}`"
         for n, m in enumerate(patch.MUTANTS, 1)
@@ -67,12 +78,15 @@ def model_campaign(
     }
     for mutant in patch.MUTANTS:
         patch.check(mutant)
-    library = build(MACHINE)
     with _folder() as folder:
-        reference = folder / "reference.npz"
-        save(reference, NetlistSubject(library, None, PATIENCE, SECONDS))
+        call = ["model"]
+        for machine, look in ((MACHINE, observe), (SHORT, observe_short)):
+            reference = folder / f"{machine.name}.npz"
+            subject = NetlistSubject(machine, build(machine), None, PATIENCE, SECONDS)
+            save(reference, subject, look)
+            call.append(str(reference))
         kept = Kept.open(out, commit(), kind="model")
-        return _all(["model", str(reference)], chosen, progress, kept)
+        return _all(call, chosen, progress, kept)
 
 
 def result(kind: str, verdicts: list[Verdict], **settings: Any) -> dict[str, Any]:

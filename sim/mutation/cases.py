@@ -2,7 +2,7 @@
 """The networks of the short comparison, and their samples: a little of all that a core can do."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,11 +15,13 @@ from antevolt.host.random_samples import Profile, random_batch, random_network
 from antevolt.host.samples import Batch, Sizes
 from antevolt.sim.mutation.placed import Offsets
 
-__all__ = ["Case", "cases", "full", "graph", "learned", "narrow", "network"]
+__all__ = ["Case", "cases", "full", "graph", "learned", "narrow", "network", "of_short_words"]
 
 Place = Literal["bottom", "drawn", "top"]
 
 RATIO = 1000.0  # most that the filters allow of one time constant over the other, nearly
+SUM: dict[str, Any] = {"optimizer": "momentum_sum", "momentum": 0.75, "eta": 2.0**-6}
+CARRIED = (20, 26)  # random networks whose gradient sums are carried on
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,11 @@ def network(inputs: int, *sizes: int, **settings: object) -> Network:
     return Network(inputs, tuple(populations), **settings)  # type: ignore[arg-type]
 
 
-def _random(seed: int, profile: Profile) -> Case:
+def _random(seed: int, profile: Profile, carry: bool = False) -> Case:
     """A random network that fits `MACHINE`, with constants from all over their ranges: some time
     constants are huge, couplings and rates of learning tiny, so that all shifts come up."""
     rng = np.random.default_rng(seed)
-    net = random_network(rng, largest=7, deepest=2)
+    net = random_network(rng, largest=7, deepest=2, carry=carry)
     populations = []
     for population in net.populations:
         slow = np.where(
@@ -124,6 +126,17 @@ def graph() -> Network:
     )
 
 
+def parted() -> Network:
+    """The same with outputs that two projections enter, so that they come group by group."""
+    net = graph()
+    output = Population(5, "linear", rule="instantaneous")
+    return net.with_(
+        populations=(*net.populations[:-1], output),
+        projections=(*net.projections, Projection(1, 3, bias=False)),
+        tau_z=None,  # leaky logits would come in one part
+    )
+
+
 def learned(network: Network) -> Network:
     """The same with time constants that learn, where its rules allow it."""
     populations = tuple(
@@ -131,6 +144,13 @@ def learned(network: Network) -> Network:
         for population in network.populations[:-1]
     )
     return network.with_(populations=(*populations, network.populations[-1]))
+
+
+def apart(network: Network) -> Network:
+    """The same with error filters apart from the membranes."""
+    *hidden, output = network.populations
+    errors = [replace(population, kappa=0.75, tau_v=2.5) for population in hidden]
+    return network.with_(populations=(*errors, output))
 
 
 def deep(layers: int) -> Network:
@@ -157,6 +177,7 @@ def cases() -> tuple[Case, ...]:
     high = network(20, 3, 31, optimizer="momentum", momentum=0.75, eta=2.0**-4)
     stress, adam = stress_network(), stress_network().with_(optimizer="adam")
     parallel = graph().with_(schedule="parallel", tau_z=None)
+    carried = apart(other).with_(**SUM)
     return (
         Case("sequential", one, 12, 1),
         Case("parallel", other, 13, 2, percent=60, place="top"),
@@ -165,6 +186,7 @@ def cases() -> tuple[Case, ...]:
         Case("small", single, 6, 4, percent=90, place="drawn"),
         Case("graph", graph(), 14, 6, percent=20),
         Case("graph, parallel", parallel, 14, 7, place="top"),
+        Case("graph, outputs in parts", parted(), 14, 26, percent=20, place="drawn"),
         Case("graph, slow", graph(), 3, 18, place="drawn", slow=True),
         Case("graph, parallel, slow", parallel, 3, 19, percent=20, slow=True),
         Case("long program", deep(24), 5, 20, place="top"),
@@ -172,11 +194,28 @@ def cases() -> tuple[Case, ...]:
         Case("many outputs", high, 6, 22, "stress"),
         Case("momentum", one.with_(optimizer="momentum", momentum=0.75), 10, 8, place="drawn"),
         Case("sign", one.with_(optimizer="sign", momentum=0.875, eta=2.0**-7), 10, 9, percent=30),
+        Case("momentum sum", carried, 14, 23, percent=30, place="top"),
+        Case("momentum sum, full scale", stress.with_(**SUM), 12, 24, "stress", place="drawn"),
+        Case("sign sum", parallel.with_(optimizer="sign_sum", eta=2.0**-8), 14, 25, percent=20),
         Case("adam", other.with_(optimizer="adam", eta=2.0**-7), 21, 10, place="top"),
         Case("adam, full scale", adam, 12, 11, "stress"),
         Case("time constants", learned(one), 16, 12, percent=20, place="top"),
         Case("time constants, full scale", learned(one), 12, 13, "stress", place="drawn"),
         *(_random(seed, "normal") for seed in range(11, 15)),
         *(_random(seed, "stress") for seed in range(15, 18)),
+        *(_random(seed, "normal", carry=True) for seed in CARRIED),
         Case("after reset", one, 6, 5, percent=20, place="drawn"),
+    )
+
+
+def of_short_words() -> tuple[Case, ...]:
+    """For a core of 8-bit words, whose weights move by large steps only."""
+    one = network(3, 5, 4, 3, eta=2.0**-3, seed=0x1234ABCD)
+    other = network(4, 3, 6, 2, schedule="parallel", apply_every=3, eta=2.0**-3, seed=7)
+    return (
+        Case("short words", one, 12, 1),
+        Case("short words, parallel", other, 13, 2, percent=40, place="top"),
+        Case("short words, full scale", stress_network().with_(eta=2.0**-3), 12, 3, "stress"),
+        Case("short words, graph", graph().with_(eta=2.0**-3), 14, 6, percent=20, place="drawn"),
+        Case("short words, sums", apart(other).with_(**SUM), 14, 8, place="top"),
     )

@@ -49,7 +49,7 @@ def measure() -> list[Point]:
     front = Path(__file__).with_name("coverage.cpp")
     name = f"{MACHINE.name}-coverage"
     library = build_verilog(text, name, front=front, flags=("--coverage-line",), seconds=120)
-    subject = NetlistSubject(library, None, PATIENCE, DEADLINE)
+    subject = NetlistSubject(MACHINE, library, None, PATIENCE, DEADLINE)
     for _ in observe(subject):
         pass
     with tempfile.TemporaryDirectory(prefix="antevolt-coverage-") as folder:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, size
-from antevolt.hdl.spec.moments import EXPONENTS, FRACTION, MAGNITUDE, WORD
+from antevolt.hdl.spec.moments import EXPONENTS, FRACTION, MAGNITUDE, WORD, ZERO
 from antevolt.hdl.spec.time_constants import HIGHEST, ONE
 from antevolt.host.backend import Backend
 from antevolt.host.quantize import shifts
@@ -20,6 +20,7 @@ __all__ = ["coefficients", "fill", "moments", "numbers", "pairs", "times"]
 
 Words = NDArray[np.int64]
 
+CANCELLED = 0.2  # share of the first moments that a step nearly cancels
 SPARSE = 0.3  # share of the numbers that have few bits set
 
 
@@ -70,7 +71,7 @@ def moments(
     rng: np.random.Generator, machine: Machine, gradients: Words, rates: tuple[int, int]
 ) -> Words:
     """Moment words as an APPLY could leave them: of any size, some zero; half of them within what
-    a step towards these gradients by 2^-k can reach.
+    a step towards these gradients by 2^-k can reach, and some first ones that it nearly cancels.
 
     rates  k of m and of v
     """
@@ -86,7 +87,20 @@ def moments(
         sign = rng.integers(0, 2, count) << (WORD - 1) if which == 0 else 0
         word = np.where(exponent == 0, 0, exponent << FRACTION | fraction | sign)
         total |= word << WORD * which
-    return total
+    opposite = rng.random(count) < CANCELLED
+    low = (1 << WORD) - 1
+    return np.where(opposite, total & ~low | _cancelled(rng, gradients, rates[0]), total)
+
+
+def _cancelled(rng: np.random.Generator, gradients: Words, k: int) -> Words:
+    """First moments of which a step leaves next to nothing: m (1 - 2^-k) is about -G 2^-k."""
+    size = np.abs(gradients) / max(1, (1 << k) - 1)
+    number, exponent = np.frexp(size)
+    mantissa = np.floor(number * 2 * (1 << FRACTION)).astype(np.int64)
+    mantissa += rng.integers(0, 2, size.size)
+    word = np.minimum((exponent + ZERO - 2 << FRACTION) + mantissa, (1 << WORD - 1) - 1)
+    word |= (gradients > 0).astype(np.int64) << WORD - 1
+    return np.where((size > 0) & (exponent + ZERO > 1), word, 0)
 
 
 def fill(backend: Backend, rng: np.random.Generator, fixed: Iterable[int] = ()) -> None:

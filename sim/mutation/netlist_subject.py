@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
 from antevolt.host.backend import Backend
-from antevolt.sim.mutation.short import MACHINE, STOP
+from antevolt.sim.mutation.short import STOP
 from antevolt.sim.rtl import library as lib
 from antevolt.sim.rtl.device import SLICE, RtlBackend
 
@@ -18,14 +19,21 @@ __all__ = ["NetlistSubject"]
 
 
 class NetlistSubject:
-    """`antevolt.sim.mutation.short.Subject` on a netlist of `MACHINE`.
+    """`antevolt.sim.mutation.short.Subject` on a netlist of `machine`.
 
     number    of the mutant; 0: none; None: the library has no mutants
     patience  cycles without a transfer after which the core is taken to hang
     """
 
-    def __init__(self, library: Path, number: int | None, patience: int, deadline: float):
-        self.rtl = RtlBackend(MACHINE, deadline, simulator=library)
+    def __init__(
+        self,
+        machine: Machine,
+        library: Path,
+        number: int | None,
+        patience: int,
+        deadline: float,
+    ):
+        self.rtl = RtlBackend(machine, deadline, simulator=library)
         self.rtl.patience = patience
         if number is not None:
             choose = self.rtl._library.antevolt_mutant

@@ -143,6 +143,17 @@ MUTANTS = (
             "0)\n        i, j",
             "all projections draw the same random bits",
         ),
+        ("self.put(memories.gradients, left)", "pass", "sums are carried on whole"),
+        (
+            "number = steps(number, Rule(op.table))",
+            "number = steps(left, Rule(op.table))",
+            "weights move by what is left of a sum",
+        ),
+        (
+            "carried(number, op.rates)",
+            "carried(number, op.neurons)",
+            "sums are carried on at the rate of v",
+        ),
         (
             "limited if streams.valid is None else limited[streams.valid]",
             "limited",
@@ -235,6 +246,11 @@ MUTANTS = (
             "return rounded_sum(e[:1], rates[:1], drop)",
             "gradient of one stream only",
         ),
+        (
+            "low_bits(b, LOW - drop), LOW - drop",
+            "low_bits(b, LOW - max(drop, 1)), LOW - max(drop, 1)",
+            "products that drop nothing are rounded",
+        ),
     ),
     *_of(
         "sim.golden.apply",
@@ -249,6 +265,37 @@ MUTANTS = (
             "if np.max(k) > BITS:",
             "if np.max(k) > 1 << 30:",
             "low bits of a change reach the rounding",
+        ),
+    ),
+    *_of(
+        "sim.golden.carried",
+        ("-k) + 0.5", "-k)", "what a sum loses is cut, not rounded"),
+        ("np.ldexp(sums, -k)", "np.ldexp(sums, -k - 1)", "a sum loses half as much"),
+        ("np.sign(sums)", "(1 - 2.0 * (sums < 0))", "a sum of zero moves weights"),
+        ("rule == Rule.SIGN_SUM", "rule == Rule.SIGN", "sign_sum moves weights by the sum"),
+    ),
+    *_of(
+        "sim.golden.direction",
+        (
+            "np.where(own > 0, ONE, 0)",
+            "np.full_like(own, ONE)",
+            "sign moves weights whose moment is zero",
+        ),
+        (
+            "(v.exponent & 1) << ROOT_BITS | v.mantissa",
+            "v.mantissa",
+            "the root of an odd exponent is that of an even one",
+        ),
+        ("random[1], 1)", "random[0], 1)", "m and v are rounded by the same bits"),
+    ),
+    *_of(
+        "sim.golden.moments",
+        ("own - (own >> k)", "own - (own >> k + 1)", "moments forget half as much"),
+        ("(random << TAIL + 2 - BITS)", "(1 << TAIL + 1)", "moments are rounded to the nearest"),
+        (
+            "np.abs(gradients)",
+            "np.abs(gradients) & (1 << 30) - 1",
+            "moments of the low bits of a gradient",
         ),
     ),
     *_of(
@@ -274,6 +321,11 @@ MUTANTS = (
             "inside = word - phi_log2\n",
             "inside = word - phi_log2\n    slope = slope * 0\n",
             "tables are steps",
+        ),
+        (
+            "fraction * 2.0 ** -(word - 2 - formats.guard)",
+            "fraction * 2.0 ** -(16 - formats.guard)",
+            "slopes of tables as in words of 18 bits",
         ),
     ),
     *_of(
@@ -316,6 +368,16 @@ MUTANTS = (
             "starting = valid & (flags & Flag.FIRST != 0)",
             "starting = valid & (flags & Flag.LAST != 0)",
             "streams start at LAST",
+        ),
+    ),
+    *_of(
+        "hdl.spec.formats",
+        ("8: (6, 26, 0, 0)", "8: (5, 26, 0, 0)", "words of 8 bits have one guard bit fewer"),
+        ("8: (6, 26, 0, 0)", "8: (6, 26, 0, 1)", "gradients of 8-bit words drop a bit"),
+        (
+            "2 * self.word + G_ROOM - self.g_drop",
+            "2 * self.word + 11 - self.g_drop",
+            "gradients are summed in a bit less",
         ),
     ),
     *_of(

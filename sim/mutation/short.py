@@ -6,9 +6,10 @@ two cores are equal when all of these are. Seen are output words, all memories, 
 cycles: after random words everywhere, after steps on random words (coefficients, states, tables,
 gradients, moments, time constants), after steps of networks (both schedules, anywhere in the
 memories, at full scale, streams that pause), in all output modes, and after a reset inside a step.
+`observe_short` does a little of that on a core of short words.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antevolt.hdl.spec.flags import Flag
+from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import (
     DATA_BITS,
@@ -25,7 +27,7 @@ from antevolt.hdl.spec.memory_map import (
     Register,
     size,
 )
-from antevolt.hdl.spec.moments import SLOWEST
+from antevolt.hdl.spec.moments import CARRYING, SLOWEST, Rule
 from antevolt.hdl.spec.network import Network
 from antevolt.hdl.spec.program import Kind
 from antevolt.host.backend import Backend
@@ -37,18 +39,29 @@ from antevolt.host.random_samples import random_batch, weights
 from antevolt.host.samples import Batch, Sizes
 from antevolt.host.schedule import schedule
 from antevolt.host.verify_worker import memories, words_of
-from antevolt.sim.mutation.cases import Case, cases, full, graph, learned, narrow, network
+from antevolt.sim.mutation.cases import (
+    Case,
+    cases,
+    full,
+    graph,
+    learned,
+    narrow,
+    network,
+    of_short_words,
+)
 from antevolt.sim.mutation.drawn import fill, moments, numbers, times
 from antevolt.sim.mutation.placed import Offsets, load, program, slow
 
 __all__ = [
     "MACHINE",
     "PATIENCE",
+    "SHORT",
     "Model",
     "Observation",
     "Subject",
     "load_kept",
     "observe",
+    "observe_short",
     "save",
 ]
 
@@ -69,15 +82,33 @@ MACHINE = Machine(
     phi_log2=4,
     time_constants=True,
     moments=2,
+    carry=True,
 )
 """All that a core can have, two of what there can be two of, in memories soon looked through."""
+
+SHORT = Machine(
+    rows=2,
+    streams=2,
+    multipliers=2,
+    w_depth=64,
+    r_depth=64,
+    state_depth=64,
+    q_depth=16,
+    io_depth=16,
+    program_depth=128,
+    tables=4,
+    phi_log2=Formats(8).phi_log2,
+    carry=True,
+    formats=Formats(8),
+)
+"""Words of 8 bits, of whose products nothing is dropped."""
 
 FORMATS = MACHINE.formats
 WORD_BITS = 36
 PARTS = 3  # per case
 COUNTED = (Register.BUSY, Register.STALLED_INPUT, Register.STALLED_OUTPUT, Register.SLOTS)
 DRAWS = 8  # of all that a step works on
-RATES = 24  # of learning, at which gradients are applied
+RATES, SUMS = 24, 8  # of learning, at which gradients are applied; also carried on
 AGAIN = 2  # looks at what comes of the same words
 EDGES = 0.5  # share of the gradients whose change of a weight is about to be rounded
 APPLIED = 8  # steps from look to look
@@ -151,6 +182,8 @@ def observe(subject: Subject) -> Iterator[Observation]:
     yield from _drawn(subject)
     for n in range(RATES):
         yield from _applying(subject, n)
+    for n in range(SUMS):
+        yield from _carrying(subject, n)
     yield from _timing(subject)
     for case in before[1:]:
         yield from _run(subject, case)
@@ -165,6 +198,14 @@ def observe(subject: Subject) -> Iterator[Observation]:
     yield from _scattered(subject, 2)
     yield from _run(subject, after)
     yield from _look(backend, "at the end", Region)
+
+
+def observe_short(subject: Subject) -> Iterator[Observation]:
+    """The same of a core like `SHORT`, as far as its words are concerned."""
+    yield from _scattered(subject, 1)
+    for case in of_short_words():
+        yield from _run(subject, case)
+    yield from _look(subject.backend, "at the end", Region)
 
 
 def _registers(backend: Backend) -> Words:
@@ -315,13 +356,44 @@ def _applying(subject: Subject, n: int) -> Iterator[Observation]:
         if n % 3:
             rates = (op.rates, op.neurons)
             backend.write(Region.MOMENTS, unit, 0, moments(rng, MACHINE, gradients, rates))
+    yield from _applied(subject, own, n, rng, f"applying {n}")
+
+
+def _carrying(subject: Subject, n: int) -> Iterator[Observation]:
+    """The same by rules that carry sums on, at any k: sums of any size, half of them where one more
+    or less decides how what is taken off is rounded."""
+    backend, rng = subject.backend, np.random.default_rng(n)
+    eta = float(rng.integers(4, 8)) * 2.0 ** -float(rng.integers(3, 24 - 8 * (n % 2)))
+    own = full().with_(optimizer=("momentum_sum", "sign_sum")[n % 2], eta=eta, seed=n)
+    image, k = compile(own, MACHINE), int(rng.integers(0, SLOWEST + 1))  # more than networks may
+    kept = [
+        replace(op, rates=k) if op.kind == Kind.APPLY else op
+        for op in image.operations
+        if op.kind != Kind.BACK
+    ]
+    steps = schedule(kept, MACHINE).operations
+    load(backend, image, weights(own, n), Offsets(), steps, clean=False)
+    units, words = size(MACHINE, Region.GRADIENTS)
+    top = 1 << (FORMATS.g.width - 1)
+    for unit in range(units):
+        wild = numbers(rng, FORMATS.g.width, words)
+        edge = (wild >> k << k) + (1 << k >> 1) + rng.integers(-1, 2, words)
+        sums = np.where(rng.random(words) < EDGES, edge, wild)
+        backend.write(Region.GRADIENTS, unit, 0, np.clip(sums, -top, top - 1))
+    yield from _applied(subject, own, n, rng, f"carrying {n}")
+
+
+def _applied(
+    subject: Subject, own: Network, n: int, rng: np.random.Generator, name: str
+) -> Iterator[Observation]:
+    """Steps that apply what there is, at random bits of any step and seed."""
+    backend = subject.backend
     for again in range(AGAIN):
         step, seed = (int(number) for number in rng.integers(0, 1 << 32, 2))
         backend.write(Region.REGISTERS, 0, Register.STEP, [step, seed, 0])  # due in every step
-        name = f"applying {n}, part {again}"
         out = _steps(subject, own, AGAIN * n + again, Flag.LEARN, APPLIED)
-        yield Observation(f"{name}, outputs", "output", out)
-        yield from _look(backend, name, (*CHANGED, Region.REGISTERS))
+        yield Observation(f"{name}, part {again}, outputs", "output", out)
+        yield from _look(backend, f"{name}, part {again}", (*CHANGED, Region.REGISTERS))
 
 
 def _timing(subject: Subject) -> Iterator[Observation]:
@@ -391,7 +463,8 @@ def _run(subject: Subject, case: Case) -> Iterator[Observation]:
         if not case.percent:
             counts += [inputs, taken]
         yield Observation(f"{name}, cycles", "cycles", np.array(counts))
-        changed = CHANGED if net.optimizer != "sgd" else CHANGED[:-1]
+        plain = net.optimizer == "sgd" or Rule[net.optimizer.upper()] in CARRYING
+        changed = CHANGED[:-1] if plain else CHANGED
         yield from _look(backend, name, (*changed, Region.REGISTERS))
     subject.stall(0, case.seed)
     more = (Region.COEFFICIENTS, Region.TIMES) if _learns(net) else ()
@@ -400,9 +473,11 @@ def _run(subject: Subject, case: Case) -> Iterator[Observation]:
     yield Observation(f"{case.name}, the register CYCLES", "cycles", np.array([off]))
 
 
-def save(path: Path, subject: Subject) -> int:
+def save(
+    path: Path, subject: Subject, look: Callable[[Subject], Iterator[Observation]] = observe
+) -> int:
     """Keep all observations of a core; returns how many integers these are."""
-    seen = {f"{o.kind}|{o.name}": o.numbers for o in observe(subject)}
+    seen = {f"{o.kind}|{o.name}": o.numbers for o in look(subject)}
     np.savez(path, **seen)  # type: ignore[arg-type]
     return sum(numbers.size for numbers in seen.values())
 

@@ -2,15 +2,18 @@
 """One mutant in a process of its own: it may hang, crash or change the model under test.
 
     python -m antevolt.sim.mutation.worker netlist LIBRARY REFERENCE NUMBER
-    python -m antevolt.sim.mutation.worker model REFERENCE NUMBER
+    python -m antevolt.sim.mutation.worker model REFERENCE SHORT NUMBER
 
-compare with the observations kept in REFERENCE and print a verdict as JSON: `kind` is `equal`,
-`output`, `memory`, `cycles`, `deadline` or `surplus`, `where` the first difference.
+compare with the observations kept in REFERENCE (SHORT: of a core of short words) and print a
+verdict as JSON: `kind` is `equal`, `output`, `memory`, `cycles`, `deadline` or `surplus`, `where`
+the first difference.
 """
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +31,9 @@ def main(arguments: list[str]) -> int:
     kind, *rest = arguments
     try:
         if kind == "model":
-            reference, number = Path(rest[0]), int(rest[1])
-            if number:
+            if number := int(rest[2]):
                 install(MUTANTS[number - 1])
-            verdict = _model(reference)
+            verdict = _model(Path(rest[0]), Path(rest[1]))
         else:
             verdict = _netlist(Path(rest[0]), Path(rest[1]), int(rest[2]))
     except DeadlineExceeded as error:
@@ -42,24 +44,28 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _model(reference: Path) -> dict[str, str]:
-    from antevolt.sim.mutation.short import MACHINE, Model  # after the change of the sources
+def _model(reference: Path, short: Path) -> dict[str, str]:
+    from antevolt.sim.mutation import short as of  # after the change of the sources
 
-    return _compare(Model(MACHINE), reference)
+    verdict = _compare(of.observe(of.Model(of.MACHINE)), reference)
+    if verdict["where"]:
+        return verdict
+    return _compare(of.observe_short(of.Model(of.SHORT)), short)
 
 
 def _netlist(library: Path, reference: Path, number: int) -> dict[str, str]:
     from antevolt.sim.mutation.netlist_subject import NetlistSubject
-    from antevolt.sim.mutation.short import PATIENCE
+    from antevolt.sim.mutation.short import MACHINE, PATIENCE, observe
 
-    return _compare(NetlistSubject(library, number, PATIENCE, DEADLINE), reference)
+    subject = NetlistSubject(MACHINE, library, number, PATIENCE, DEADLINE)
+    return _compare(observe(subject), reference)
 
 
-def _compare(subject: object, reference: Path) -> dict[str, str]:
-    from antevolt.sim.mutation.short import load_kept, observe
+def _compare(observations: Iterable[Any], reference: Path) -> dict[str, str]:
+    from antevolt.sim.mutation.short import load_kept
 
     known = load_kept(reference)
-    for seen in observe(subject):  # type: ignore[arg-type]
+    for seen in observations:
         expected = known.pop(seen.name, None)
         if expected is None:
             raise BadInput(f"there is no reference for {seen.name!r}; make it anew")

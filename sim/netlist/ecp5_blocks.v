@@ -7,6 +7,8 @@
 // Port A writes, port B reads; both DATA_WIDTH wide, both with output register. Addresses stand
 // above the bits that a word of this width does not need; with 18 and 36 bits the lowest ones of
 // port A enable the bytes, and WEA is 1. A word of 36 bits is {DIB, DIA}, {DOB, DOA}.
+// At power-up it holds 1024 rows of two bytes of 9 bits, each row 20 bits after the one before, in
+// INITVAL_00 and so on; words of less than 9 bits leave the ninth of every byte unused.
 // A word that is read while it is written is undefined there: here, the old one inverted.
 module DP16KD (
     input DIA17, DIA16, DIA15, DIA14, DIA13, DIA12, DIA11, DIA10, DIA9, DIA8, DIA7, DIA6, DIA5,
@@ -27,6 +29,32 @@ module DP16KD (
     parameter WRITEMODE_A = "NORMAL", WRITEMODE_B = "NORMAL";
     parameter CSDECODE_A = "0b000", CSDECODE_B = "0b000";
     parameter GSR = "ENABLED", RESETMODE = "SYNC", CLKAMUX = "CLKA", CLKBMUX = "CLKB";
+    parameter [319:0] INITVAL_00 = 0, INITVAL_01 = 0, INITVAL_02 = 0, INITVAL_03 = 0;
+    parameter [319:0] INITVAL_04 = 0, INITVAL_05 = 0, INITVAL_06 = 0, INITVAL_07 = 0;
+    parameter [319:0] INITVAL_08 = 0, INITVAL_09 = 0, INITVAL_0A = 0, INITVAL_0B = 0;
+    parameter [319:0] INITVAL_0C = 0, INITVAL_0D = 0, INITVAL_0E = 0, INITVAL_0F = 0;
+    parameter [319:0] INITVAL_10 = 0, INITVAL_11 = 0, INITVAL_12 = 0, INITVAL_13 = 0;
+    parameter [319:0] INITVAL_14 = 0, INITVAL_15 = 0, INITVAL_16 = 0, INITVAL_17 = 0;
+    parameter [319:0] INITVAL_18 = 0, INITVAL_19 = 0, INITVAL_1A = 0, INITVAL_1B = 0;
+    parameter [319:0] INITVAL_1C = 0, INITVAL_1D = 0, INITVAL_1E = 0, INITVAL_1F = 0;
+    parameter [319:0] INITVAL_20 = 0, INITVAL_21 = 0, INITVAL_22 = 0, INITVAL_23 = 0;
+    parameter [319:0] INITVAL_24 = 0, INITVAL_25 = 0, INITVAL_26 = 0, INITVAL_27 = 0;
+    parameter [319:0] INITVAL_28 = 0, INITVAL_29 = 0, INITVAL_2A = 0, INITVAL_2B = 0;
+    parameter [319:0] INITVAL_2C = 0, INITVAL_2D = 0, INITVAL_2E = 0, INITVAL_2F = 0;
+    parameter [319:0] INITVAL_30 = 0, INITVAL_31 = 0, INITVAL_32 = 0, INITVAL_33 = 0;
+    parameter [319:0] INITVAL_34 = 0, INITVAL_35 = 0, INITVAL_36 = 0, INITVAL_37 = 0;
+    parameter [319:0] INITVAL_38 = 0, INITVAL_39 = 0, INITVAL_3A = 0, INITVAL_3B = 0;
+    parameter [319:0] INITVAL_3C = 0, INITVAL_3D = 0, INITVAL_3E = 0, INITVAL_3F = 0;
+    localparam [20479:0] INITIAL = {
+        INITVAL_3F, INITVAL_3E, INITVAL_3D, INITVAL_3C, INITVAL_3B, INITVAL_3A, INITVAL_39, INITVAL_38,
+        INITVAL_37, INITVAL_36, INITVAL_35, INITVAL_34, INITVAL_33, INITVAL_32, INITVAL_31, INITVAL_30,
+        INITVAL_2F, INITVAL_2E, INITVAL_2D, INITVAL_2C, INITVAL_2B, INITVAL_2A, INITVAL_29, INITVAL_28,
+        INITVAL_27, INITVAL_26, INITVAL_25, INITVAL_24, INITVAL_23, INITVAL_22, INITVAL_21, INITVAL_20,
+        INITVAL_1F, INITVAL_1E, INITVAL_1D, INITVAL_1C, INITVAL_1B, INITVAL_1A, INITVAL_19, INITVAL_18,
+        INITVAL_17, INITVAL_16, INITVAL_15, INITVAL_14, INITVAL_13, INITVAL_12, INITVAL_11, INITVAL_10,
+        INITVAL_0F, INITVAL_0E, INITVAL_0D, INITVAL_0C, INITVAL_0B, INITVAL_0A, INITVAL_09, INITVAL_08,
+        INITVAL_07, INITVAL_06, INITVAL_05, INITVAL_04, INITVAL_03, INITVAL_02, INITVAL_01, INITVAL_00
+    };
 
     localparam SHIFT = DATA_WIDTH_A == 36 ? 5 : DATA_WIDTH_A == 18 ? 4 : DATA_WIDTH_A == 9 ? 3
                      : DATA_WIDTH_A == 4 ? 2 : DATA_WIDTH_A == 2 ? 1 : 0;
@@ -46,9 +74,15 @@ module DP16KD (
 
     reg [35:0] words [0:16383];
     reg [35:0] found, shown;
-    integer n;
+    integer n, b, place;
     initial begin
         for (n = 0; n < 16384; n = n + 1) words[n] = 0;
+        for (n = 0; n * DATA_WIDTH_A < (DATA_WIDTH_A < 9 ? 16384 : 18432); n = n + 1)
+            for (b = 0; b < DATA_WIDTH_A; b = b + 1) begin
+                place = n * DATA_WIDTH_A + b;
+                if (DATA_WIDTH_A < 9) place = place / 8 * 9 + place % 8;
+                words[n][b] = INITIAL[place / 18 * 20 + place % 18];
+            end
         found = 0;
         shown = 0;
         if (DATA_WIDTH_A != DATA_WIDTH_B || REGMODE_B != "OUTREG" || RESETMODE != "SYNC"

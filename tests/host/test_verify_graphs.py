@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from graphs import GRAPHS
 
+from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
-from antevolt.host.random_samples import random_network
+from antevolt.host.campaign import random_cases
+from antevolt.host.random_samples import coarse, random_network
 from antevolt.host.verify import Case, verify
 
 MACHINE = Machine(
@@ -58,3 +60,21 @@ def test_random_networks_have_everything_in_them() -> None:
     assert {p.phi for p in populations} >= {"linear", "tanh", "sigmoid", "softplus", "relu"}
     assert {n.cost for n in networks} == {"squared_error", "cross_entropy"}
     assert any(n.tau_z for n in networks)
+
+
+@pytest.mark.parametrize("word", [8, 10, 12])
+def test_random_networks_of_short_words_prove_something(word: int) -> None:
+    formats = Formats(word)
+    machine = Machine(rows=4, streams=2, formats=formats, phi_log2=formats.phi_log2)
+    (case,) = random_cases(1, machine, steps=600, device="model:numpy")
+    report = verify(case)
+    assert report.passed, report.vacuous
+    assert report.changed > 0.9
+
+
+def test_networks_of_long_words_are_taken_as_they_are_drawn() -> None:
+    network = random_network(np.random.default_rng(1))
+    assert coarse(network, Formats(14)) == coarse(network, Formats(18)) == network
+    short = coarse(network, Formats(8))
+    assert short.beta == 8 * network.beta
+    assert [8 * p.gamma for p in short.populations] == [p.gamma for p in network.populations]

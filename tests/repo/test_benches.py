@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every file of `hdl/core` and `hdl/io` that describes gateware has a bench of its name."""
+"""Every file of `hdl/core` and `hdl/io` that describes gateware has a bench of its name; those of
+`hdl/core` have pauses in all stall patterns."""
 
 import ast
 from pathlib import Path
@@ -39,13 +40,52 @@ def is_bench_of(name: str, path: Path) -> bool:
     return own and "@cocotb.test" in text and "def test_" in text
 
 
+def has_pauses(path: Path) -> bool:
+    """The file takes the table of stall patterns, and uses it."""
+    tree = ast.parse(path.read_text())
+    uses = any(isinstance(node, ast.Name) and node.id == "STALLS" for node in ast.walk(tree))
+    return uses and PATTERNS in imported(path.read_text())
+
+
+PATTERNS = "antevolt.sim.bench.streams.STALLS"
+WITHOUT_PAUSES: dict[str, str] = {}
+"""Components of `hdl/core` whose bench has none, and why; all can be left waiting so far."""
+
 GATEWARE = [name for name, text in COMPONENTS.items() if describes_gateware(text)]
 
 
 @pytest.mark.parametrize("name", GATEWARE)
 def test_component_has_a_bench(name: str) -> None:
-    path = BENCHES / f"test_{name.split('.')[1]}_rtl.py"
+    path = bench_of(name)
     assert is_bench_of(name, path), f"write tests/rtl/{path.name} for hdl/{name}"
+
+
+def bench_of(name: str) -> Path:
+    return BENCHES / f"test_{name.split('.')[1]}_rtl.py"
+
+
+@pytest.mark.parametrize("name", [name for name in GATEWARE if name.startswith("core.")])
+def test_component_is_left_waiting(name: str) -> None:
+    path = bench_of(name)
+    if name in WITHOUT_PAUSES:
+        assert WITHOUT_PAUSES[name].strip(), f"say why {path.name} has no pauses"
+        assert not has_pauses(path), f"{path.name} has pauses: take it out of the list"
+    else:
+        assert has_pauses(path), f"let {path.name} use all of STALLS, or list it with a reason"
+
+
+def test_the_list_has_no_stranger() -> None:
+    assert set(WITHOUT_PAUSES) <= set(GATEWARE)
+
+
+def test_a_bench_without_pauses_is_found(tmp_path: Path) -> None:
+    path, text = tmp_path / "test_key_rtl.py", bench_of("core.key").read_text()
+    path.write_text(text)
+    assert has_pauses(path)
+    path.write_text(text.replace("STALLS", "PATTERNS"))  # another table
+    assert not has_pauses(path)
+    path.write_text("from antevolt.sim.bench.streams import STALLS, Cycles\n")  # not used
+    assert not has_pauses(path)
 
 
 def test_only_layouts_and_tables_have_none() -> None:

@@ -30,6 +30,8 @@ RULES: dict[str, tuple[str, ...]] = {
     IO: (SPEC, LIB, IO, AMARANTH),
     "antevolt.hdl.top": (SPEC, LIB, CORE, IO, AMARANTH),
     "antevolt.hdl.ip": (SPEC, LIB, CORE, IO, AMARANTH),
+    "antevolt.hdl.alone": (SPEC, LIB, CORE, AMARANTH),
+    "antevolt.hdl.lagged": ("antevolt.hdl.alone", SPEC, LIB, CORE, AMARANTH),
     BOARDS: (HDL, HOST, CACHE, BOARDS, AMARANTH, "amaranth_boards"),
     HOST: (SPEC, HOST, GOLDEN, CACHE),
     "antevolt.sim": (),

@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A column beside the model's memories of one stream: loads, operations, comparisons."""
+"""A column beside the model's memories of one stream: loads, operations, comparisons.
+
+What comes one by one - commands, finished words of q, pushes, reads - comes with pauses, in which
+the ports hold anything; commands stay in the slots of `interval` cycles in which units take turns.
+"""
+
+from random import Random
 
 import numpy as np
 
@@ -21,6 +27,7 @@ from antevolt.sim.golden import neurons as golden
 from antevolt.sim.golden.arithmetic import Limits, half_up
 from antevolt.sim.golden.memories import Memories
 from antevolt.sim.golden.streams import Streams
+from flow import gaps
 
 DEPTH = 16
 MEMORIES = (Region.STATE, Region.PARTNER, Region.Q, Region.OUTPUT)
@@ -41,6 +48,7 @@ class Bench:
         self.model = Memories(m)
         self.flags = [0] * m.contexts
         self.rates, self.saturated = [0] * DEPTH, [0] * len(KINDS)
+        self.waits, self.noise = gaps("none"), Random(seed)
         self.cycles.drivers.append(self)
 
     def drive(self):
@@ -132,17 +140,20 @@ class Bench:
     async def run(self, op):
         """One operation here and in the model."""
         play, f, spacing = Timeline(self.cycles), self.f, self.machine.interval
-        acc, shifts = self.numbers(f.accumulator, op.n), {}
+        acc, shifts, turn = self.numbers(f.accumulator, op.n), {}, -1
         for n in range(op.n):
-            play.set(n * spacing, "command", self.command(op, n, n))
-            at = n * spacing + FETCH + BASE - 1 - DRIVE
+            turn += 1 + next(self.waits)
+            play.set(turn * spacing, "command", self.command(op, n, turn))
+            at = turn * spacing + FETCH + BASE - 1 - DRIVE
             shifts[at] = int(op.kind == Kind.MEMBRANE)
             play.set(at, "d_lo", int(acc[n]) & (1 << f.word) - 1)
             play.set(at + LAG, "d_hi", int(acc[n]) >> f.word)
         for at in range(max(shifts) + 2):
             play.look(at, "d_shift")
-        last, written = (op.n - 1) * spacing, values()["written"]
+        last, written = turn * spacing, values()["written"]
         play.look(last + written + DIVIDE + f.word - 1, "d_shift")  # until all that follows may be
+        play.fill(["command"], self.noise, quiet=packed(self.layout, start=1))
+        play.fill(["d_lo", "d_hi"], self.noise)
         await play.play()
         seen = {at: v for (_, at), v in play.seen.items() if v}
         assert seen == {at: v for at, v in shifts.items() if v}
@@ -155,12 +166,15 @@ class Bench:
         """Finished words of q, and what is kept of them."""
         f, play, first = self.f, Timeline(self.cycles), self.below(DEPTH - count)
         words = self.numbers(f.q.width, count)
+        at = 0
         for n, word in enumerate(words):
+            at += next(self.waits)
             fields = {"q_data": word, "q_neuron": first + n, "q_live": 1, "q_context": context}
             for port, value in fields.items():
-                play.set(n, port, int(value))
-        play.set(count, "q_data", 12345)  # is not live
-        play.look(count + 6, "d_shift")
+                play.set(at, port, int(value))
+            at += 1
+        play.look(at + 6, "d_shift")
+        play.fill(["q_data", "q_neuron", "q_context"], self.noise)  # what is not live
         await play.play()
         if self.flags[context] & Flag.VALID:
             q, limits = half_up(words.astype(float), f.q.frac - f.e.frac), Limits(f.word)
@@ -170,9 +184,10 @@ class Bench:
 
     async def pushes(self, context):
         """e as the array gets it."""
-        play, expected = Timeline(self.cycles), {}
+        play, expected, paused = Timeline(self.cycles), {}, 0
         for n in range(DEPTH):
-            live, prior, at = self.below(4) > 0, self.below(2), 2 * n + self.below(2)
+            paused += next(self.waits)
+            live, prior, at = self.below(4) > 0, self.below(2), paused + 2 * n + self.below(2)
             fields = {"en": 1, "neuron": n, "live": live, "prior": prior, "context": context}
             play.set(at, "push", packed(Push(self.machine), **fields))
             silent = not live or prior and self.flags[context] & Flag.FIRST
@@ -180,6 +195,7 @@ class Bench:
         for at in range(max(expected) + 2):
             play.look(at, "e_shift")
             play.look(at, "e_in")
+        play.fill(["push"], self.noise, quiet=packed(Push(self.machine), en=1))
         await play.play()
         mask = (1 << self.f.word) - 1
         shifted = [at for (port, at), v in play.seen.items() if port == "e_shift" and v]
@@ -194,7 +210,9 @@ class Bench:
                 fields = {"region": region, "unit": self.number, "index": n}
                 play.set(at, "access", packed(Access(), read=1, **fields))
                 play.look(at + REPLY_LATENCY, "reply")
-                expected["reply", at + REPLY_LATENCY], at = int(word), at + 1
+                expected["reply", at + REPLY_LATENCY] = int(word)
+                at += 1 + next(self.waits)
+        play.fill(["access"], self.noise, quiet=packed(Access(), write=1, read=1))
         await play.play()
         assert play.seen == expected
         assert self.rates == model.read(Region.RATES, 0, 0, DEPTH).tolist()

@@ -7,21 +7,24 @@ these are the patterns of one side.
 
 import random
 from collections.abc import Iterator
-from itertools import takewhile
+from itertools import islice, repeat, takewhile
 
 from antevolt.sim.bench.streams import stalls
 from antevolt.sim.bench.timeline import Timeline
 
-__all__ = ["flow", "gaps"]
+__all__ = ["SOON", "flow", "gaps"]
 
 WIDEST = 64
+SOON = 40
+"""After so many operands the longest wait of `bursty` comes within the next 8."""
 
 
-def gaps(idle: str, seed: int = 0) -> Iterator[int]:
-    """Endless: cycles to wait before the next operand, by one of `STALLS`."""
+def gaps(idle: str, seed: int = 0, skip: int = 0) -> Iterator[int]:
+    """Endless: cycles to wait before the next operand, by one of `STALLS`; `skip`: as if so many
+    operands had come already."""
     waits = stalls(idle, seed)
-    while True:
-        yield sum(1 for _ in takewhile(bool, waits))
+    own = (sum(1 for _ in takewhile(bool, waits)) for _ in repeat(None))
+    return islice(own, skip, None)
 
 
 async def flow(cycles, inputs, outputs, idle="none"):

@@ -2,7 +2,12 @@
 """The array against its twin: both sweeps, several groups back to back, with and without tiles.
 
 A driver of slots stands in for the sequencer, at the times of `spec.timing`.
+Pauses are those between the slots of a FORWARD, whose sums may be made of several projections, and
+between the groups of a BACK, which takes one column per cycle. There the ports hold anything; only
+that a sum is of a FORWARD, `back` says all the while it lasts.
 """
+
+from random import Random
 
 import cocotb
 import numpy as np
@@ -16,9 +21,10 @@ from antevolt.hdl.spec.timing import BASE, DRIVE, FETCH, FOLD, LAG, Timing
 from antevolt.host.schedule import back_interval, forward_interval
 from antevolt.host.words import signed
 from antevolt.sim.bench.simulator import values
-from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.bench.timeline import Timeline, packed
 from antevolt.sim.golden.array import back, forward, gradient
+from flow import SOON, gaps
 
 DEPTHS = {"w_depth": 64, "r_depth": 64, "state_depth": 64, "q_depth": 16}
 MACHINES = {
@@ -37,14 +43,18 @@ MACHINES = {
 }
 COLUMNS, GROUPS = 8, 3  # an odd number of columns in a back sweep is one of them
 WEIGHTS, RATES, SOURCES = 7, 11, 5  # first pairs and first source neuron
+RUNS = [(n, "none") for n in range(3)] + [(2 + n, idle) for n, idle in enumerate(STALLS) if n]
+"""Seeds and the pauses that go with them."""
 FREE = 60  # cycles after which nothing of a sweep is under way
+RATES_PORT, LANE_PORT = ("rates_address", "rates_data"), ("lane_address", "lane_data")
 VALID, FIRST, LEARN = 1, 2, 16
 
 
 class Bench:
     """An array with random words in its memories."""
 
-    def __init__(self, dut, seed):
+    def __init__(self, dut, seed, idle="none"):
+        self.waits, self.noise = gaps(idle, seed, SOON), Random(seed)
         self.machine = m = Machine.from_json(values()["machine"])
         self.f, self.timing, self.layout = m.formats, Timing(m), Slot(m)
         self.cycles, self.draw = Cycles(dut), np.random.default_rng(seed)
@@ -101,6 +111,15 @@ class Bench:
             rates[:, half::2][starting] *= 1 - mask
         return rates
 
+    def fill(self, play, **quiet):
+        """What passes by, beside strobes and these fields of a slot."""
+        m, strobes = self.machine, {"en": 1, **({"fold": 1} if self.machine.carry else {})}
+        play.fill(["slot"], self.noise, quiet=packed(self.layout, **strobes, **quiet))
+        for k in range(m.streams):
+            play.fill([f"{port}__{k}" for port in ("e_in", *RATES_PORT)], self.noise)
+        for i in range(m.rows):
+            play.fill([f"{port}__{i}" for port in LANE_PORT], self.noise)
+
     def forward(self, play, start, context, low, high):
         """Queue a FORWARD; its end, and where the sums are to be seen."""
         m, pairs = self.machine, COLUMNS // 2
@@ -109,6 +128,7 @@ class Bench:
         drained = self.timing.slot_to_command + 1 + FETCH + BASE - 1 - DRIVE
         for g in range(GROUPS):
             for p in range(pairs):
+                start += next(self.waits)
                 fields = {"en": 1, "first": p == 0, "last": p == pairs - 1, "context": context}
                 fields |= {"weights": WEIGHTS + g * pairs + p, "rates": RATES + p}
                 fields |= {"mask_low": low, "mask_high": high}
@@ -136,6 +156,7 @@ class Bench:
         m = self.machine
         interval, ahead = back_interval(m, columns, GROUPS, True), 2 * (m.rows - 1)
         for g in range(GROUPS):
+            start += next(self.waits)
             first = start + ahead + g * interval
             for n in range(m.rows):
                 for k in range(m.streams):
@@ -152,7 +173,7 @@ class Bench:
                 fields |= {"g_live": 1, "g_clear": fresh, "mask_high": masks[j]}
                 play.set(first + j, "slot", packed(self.layout, **fields))
         end = start + ahead + GROUPS * interval
-        for at in range(start, end + FREE):
+        for at in range(end + FREE):
             for k in range(m.streams):
                 for port in ("q_live", "q_neuron", "q_data", "q_context"):
                     play.look(at, f"{port}__{k}")
@@ -184,10 +205,10 @@ class Bench:
 
 
 @cocotb.test()
-@cocotb.parametrize(seed=range(3))
-async def forward_sweeps(dut, seed):
-    """Two sweeps, one directly behind the other."""
-    bench = Bench(dut, seed)
+@cocotb.parametrize((("seed", "idle"), RUNS))
+async def forward_sweeps(dut, seed, idle):
+    """Sweeps, one directly behind the other, or with pauses."""
+    bench = Bench(dut, seed, idle)
     await bench.load()
     play, kept, start = Timeline(bench.cycles), [], 4
     for low, high in ((0, 0), (1, 0), (1, 1)):
@@ -195,16 +216,18 @@ async def forward_sweeps(dut, seed):
         start, places = bench.forward(play, start, context, low, high)
         start += bench.machine.rows * bench.machine.interval  # the drain ends
         kept.append((places, forward(bench.w.astype(float), bench.masked(context, low, high))))
+    play.fill([f"e_shift__{k}" for k in range(bench.machine.streams)], bench.noise)
+    bench.fill(play, back=1)
     await play.play()
     for places, expected in kept:
         assert bench.sums(play, places).tolist() == expected.tolist()
 
 
 @cocotb.test()
-@cocotb.parametrize(seed=range(3), columns=[COLUMNS, COLUMNS - 1])
-async def back_sweeps(dut, seed, columns):
+@cocotb.parametrize((("seed", "idle"), RUNS), columns=[COLUMNS, COLUMNS - 1])
+async def back_sweeps(dut, seed, idle, columns):
     """q, and G over two sweeps: the first starts the sums anew."""
-    bench = Bench(dut, seed)
+    bench = Bench(dut, seed, idle)
     m, f, total = bench.machine, bench.f, 0
     await bench.load()
     for fresh in (True, False):
@@ -213,6 +236,7 @@ async def back_sweeps(dut, seed, columns):
         masks = bench.draw.integers(0, 2, columns)
         play = Timeline(bench.cycles)
         bench.back(play, 4, context, columns, fresh, masks)
+        bench.fill(play)
         await play.play()
         e, rates = bench.e.astype(float), bench.r[:, :columns].astype(float)
         flags = bench.flags[:, context]

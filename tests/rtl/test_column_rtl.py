@@ -12,10 +12,12 @@ from antevolt.hdl.spec.memory_map import KINDS
 from antevolt.hdl.spec.program import Cost, Kind
 from antevolt.hdl.spec.timing import filter_schedule
 from antevolt.sim.bench.simulator import values
-from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.streams import STALLS, Cycles
 from column_bench import DEPTH, Bench
+from flow import gaps
 
-ROUNDS = 40
+ROUNDS, PAUSED = 40, 4
+"""Without pauses, and with each of the others."""
 SIZES = {"state_depth": DEPTH, "r_depth": DEPTH, "io_depth": DEPTH, "tables": 2, "phi_log2": 4}
 CASES = {
     "dense": (Machine(multipliers=5, **SIZES), 0),
@@ -34,7 +36,10 @@ async def equals_the_model(dut, seed):
     await bench.load()
     await bench.check()
     short = m.formats.word <= 8  # there little saturates, and beta hardly ever
-    for _ in range(8 * ROUNDS if short else ROUNDS):
+    rounds = ["none"] * (8 * ROUNDS if short else ROUNDS)
+    waits = {idle: gaps(idle) for idle in STALLS}
+    for idle in rounds + PAUSED * list(STALLS[1:]):
+        bench.waits = waits[idle]
         await bench.set_flags()
         context = bench.below(m.contexts)
         await bench.sums_of_q(context, 5)

@@ -18,8 +18,9 @@ from antevolt.hdl.lib.skew import LAG, low_bits
 from antevolt.hdl.spec.formats import Formats
 from antevolt.host.words import signed as number
 from antevolt.sim.bench.simulator import values
-from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.bench.timeline import Timeline
+from flow import gaps
 
 PRODUCT, CLEAR, LOAD = 5, 6, 7
 PARTS = ("q", "g")
@@ -67,6 +68,13 @@ class Bench:
         mask = (1 << self.f.word) - 1
         return low & mask | (high & mask) << self.f.word
 
+    def operands(self, at, words):
+        """Of a forward slot: two weights, two rates."""
+        self.play.set(at, "w", self.pair(*words[:2]))
+        self.play.set(at, "r", self.pair(*words[2:]))
+        self.play.set(at, "ce", 1)
+        self.play.set(at, "back", 0)
+
     def want(self, at, port, value):
         self.play.look(at, port)
         self.expected[port, at] = value
@@ -86,21 +94,25 @@ class Bench:
 
 
 @cocotb.test()
-async def forward_sums(dut):
-    """Sums back to back with pauses of zero operands, drained while the next is made."""
-    bench = Bench(dut)
+@cocotb.parametrize(idle=STALLS)
+async def forward_sums(dut, idle):
+    """Sums drained while the next is made. In the pauses of a sum the activities are 0, as the
+    array has it; between sums, and in all that has an enable, anything passes by."""
+    bench, waits = Bench(dut), gaps(idle)
     play, draw, at, f = bench.play, bench.draw, 0, bench.f
     await bench.cycles.reset()
     for _ in range(80):
         length, total = draw.randrange(8, 20), 0
-        for n in range(length):
-            operands = [bench.word() for _ in range(4)] if draw.random() < 0.8 else [0] * 4
-            play.set(at + n, "w", bench.pair(*operands[:2]))
-            play.set(at + n, "r", bench.pair(*operands[2:]))
-            play.set(at + n, "ce", 1)
-            total += operands[0] * operands[2] + operands[1] * operands[3]
+        at += next(waits)
         play.set(at + CLEAR, "clear", 1)
-        at += length
+        for n in range(length):
+            for _ in range(next(waits) if n else 0):
+                bench.operands(at, [bench.word(), bench.word(), 0, 0])
+                at += 1
+            operands = [bench.word() for _ in range(4)] if draw.random() < 0.8 else [0] * 4
+            bench.operands(at, operands)
+            total += operands[0] * operands[2] + operands[1] * operands[3]
+            at += 1
         play.set(at - 1 + LOAD, "load", 1)
         drained, widest = at + LOAD, 1 << f.accumulator - 6
         entering = draw.randrange(-widest, widest)
@@ -111,13 +123,17 @@ async def forward_sums(dut):
         play.set(drained + stays, "d_in_lo", entering & (1 << f.word) - 1)
         play.set(drained + stays + LAG, "d_in_hi", entering >> f.word)
         bench.sum(drained + stays + 1, "d", entering, f.word)
+    between = ("w", "r", "back", "ce", "d_in_lo", "d_in_hi", "e_in", "e_shift")
+    play.fill(between, Random(2))
     await bench.check()
 
 
 @cocotb.test()
-async def back_products(dut):
-    """The e that is there with the first operands holds; the next moves in meanwhile."""
-    bench = Bench(dut)
+@cocotb.parametrize(idle=STALLS)
+async def back_products(dut, idle):
+    """The e that is there with the first operands holds, also over pauses; the next moves in
+    meanwhile."""
+    bench, waits = Bench(dut), gaps(idle)
     play, draw, at, f = bench.play, bench.draw, 0, bench.f
     await bench.cycles.reset()
     for _ in range(80):
@@ -132,17 +148,21 @@ async def back_products(dut):
         bench.want(at + 1, "e", following if moves else e)
         for n in range(length):
             w, r = bench.word(), bench.word()
-            play.set(at + n, "w", bench.pair(w, bench.word()))
-            play.set(at + n, "r", bench.pair(bench.word(), r))
-            play.set(at + n, "back", 1)
-            play.set(at + n, "ce", n == 0)
+            play.set(at, "w", bench.pair(w, bench.word()))
+            play.set(at, "r", bench.pair(bench.word(), r))
+            play.set(at, "back", 1)
+            play.set(at, "ce", n == 0)
             for name, value, drop, wide in (
                 ("q", w * e, f.q_drop, f.q.width),
                 ("g", e * r, f.g_drop, f.g.width),
             ):
-                bench.sum(at + n + PRODUCT, name, value >> drop, low_bits(wide))
-                bench.want(at + n + PRODUCT, f"{name}_round", 2 * value >> drop & 1 if drop else 0)
-        at += length - draw.randrange(2)  # the next e may come with the last slot
+                bench.sum(at + PRODUCT, name, value >> drop, low_bits(wide))
+                bench.want(at + PRODUCT, f"{name}_round", 2 * value >> drop & 1 if drop else 0)
+            at += 1 + (next(waits) if n < length - 1 else 0)
+        pause = next(waits)
+        # the next e may come with the last slot
+        at += pause or -draw.randrange(2)
+    play.fill(("w", "r", "back", "e_in", "d_in_lo", "d_in_hi"), Random(2))
     await bench.check()
 
 

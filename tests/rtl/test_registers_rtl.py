@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The registers against plain counts: steps, learning steps, and every event of every cycle."""
+"""The registers against plain counts: steps, learning steps, and every event of every cycle.
+
+Pauses are those between accesses and between steps; events come in all cycles, and the bus holds
+anything but an access where there is none.
+"""
 
 from random import Random
 
@@ -12,8 +16,9 @@ from antevolt.hdl.spec.description import described
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, KINDS, READ_ONLY, Region, Register
 from antevolt.hdl.spec.outputs import MODE_BITS, SHIFT_BITS
-from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.bench.timeline import packed
+from flow import gaps
 
 COUNTED = {
     Register.BUSY: "busy",
@@ -37,12 +42,14 @@ MACHINE = Machine(rows=3, streams=2, contexts=2, moments=1, sums=False)
 SIZE = Register.CORE_KIND + len(READ_ONLY)
 ACTS = 2  # cycles from an access on the bus to when it acts
 LEISURE = 3  # cycles that `due` may take
+SILENT = packed(Access(), write=1, read=1)
 
 
 class Bench:
     """Registers with random events in every cycle, and the numbers that they should hold."""
 
-    def __init__(self, dut):
+    def __init__(self, dut, idle="none"):
+        self.waits, self.access = gaps(idle), 0
         self.dut, self.cycles, self.draw = dut, Cycles(dut), Random(7)
         self.events = []  # [cycle since the reset]{number: how many}
         self.cycles.drivers.append(self)
@@ -56,6 +63,8 @@ class Bench:
         self.words |= dict(zip(sorted(READ_ONLY), described(MACHINE), strict=True))
 
     def drive(self):
+        passing = self.draw.getrandbits(Access().size) & ~SILENT
+        self.dut.access.value, self.access = self.access or passing, 0
         many = self.draw.choice([0, 1, (1 << EVENT_BITS) - 1])
         seen = {Register.CYCLES: 1}
         for number, port in COUNTED.items():
@@ -72,11 +81,14 @@ class Bench:
     moving = False
 
     async def bus(self, **fields):
-        self.dut.access.value = packed(Access(), **fields)
+        self.access = packed(Access(), **fields)
         await self.cycles.step()
-        self.dut.access.value = 0
+
+    async def pause(self):
+        await self.cycles.run(next(self.waits))
 
     async def write(self, region, number, word):
+        await self.pause()
         now, self.moving = len(self.events), True
         await self.bus(write=1, region=region, index=number, data=word)
         await self.cycles.run(ACTS)
@@ -87,6 +99,7 @@ class Bench:
             self.words[number] = word & (1 << WRITABLE[number]) - 1
 
     async def check(self, number):
+        await self.pause()
         now = len(self.events)
         await self.bus(read=1, region=Region.REGISTERS, index=number)
         await self.cycles.run(REPLY_LATENCY - 1)
@@ -101,6 +114,8 @@ class Bench:
     async def step(self, learns):
         """One step of a core; whether it applies."""
         words, dut = self.words, self.dut
+        dut.learns.value = self.draw.randrange(2)
+        await self.pause()
         dut.learns.value = 0
         await self.cycles.run(LEISURE)
         assert int(dut.fresh.value) == (words[Register.LEARNED] == 0)
@@ -124,8 +139,9 @@ class Bench:
 
 
 @cocotb.test()
-async def equals_the_counts(dut):
-    bench, draw = Bench(dut), Random(1)
+@cocotb.parametrize(idle=STALLS)
+async def equals_the_counts(dut, idle):
+    bench, draw = Bench(dut, idle), Random(1)
     await bench.cycles.reset()
     for number in range(SIZE + 3):
         await bench.check(number)
@@ -139,8 +155,9 @@ async def equals_the_counts(dut):
 
 
 @cocotb.test()
-async def steps_that_learn(dut):
-    bench, draw, applied = Bench(dut), Random(2), 0
+@cocotb.parametrize(idle=STALLS)
+async def steps_that_learn(dut, idle):
+    bench, draw, applied = Bench(dut, idle), Random(2), 0
     await bench.cycles.reset()
     for every in (1, 2, 3, 7, 0xFFFFFFFF):
         await bench.write(Region.REGISTERS, Register.APPLY_EVERY, every)

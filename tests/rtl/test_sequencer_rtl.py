@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sequencer against a plain timetable: random programs, `go`, `done` and `due` at any time."""
+"""The sequencer against a plain timetable: random programs, `go`, `done` and `due` at any time.
+
+The pauses in a program are its operations' delays; the inputs pause by the patterns.
+"""
 
 from random import Random
 
@@ -12,10 +15,11 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.program import CHUNK, LAYOUT, STRIDE, Kind, Operation
 from antevolt.hdl.spec.timing import MIN_DELAY
-from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.streams import STALLS, Cycles, stalls
 from antevolt.sim.bench.timeline import packed
 
 MACHINE = Machine(program_depth=32)
+SILENT = packed(Access(), write=1, read=1)
 FETCHED = 3  # from `go` to the first ISSUE
 OFTEN = {"never idle": 1.0, "seldom": 0.05, "half": 0.5}
 
@@ -54,16 +58,24 @@ async def load(cycles, program):
 
 
 class Inputs:
-    """Random `go`, `done`, `due` and `taking`, and what is seen in each cycle."""
+    """`go`, `done`, `due` and `taking`, random or by one of `STALLS`, and what is seen in each
+    cycle; on the bus is anything but an access."""
 
-    def __init__(self, cycles, draw, often):
-        self.dut, self.draw, self.often = cycles.dut, draw, often
+    def __init__(self, cycles, draw, often, idle=None):
+        self.dut, self.draw, self.often, self.idle = cycles.dut, draw, often, idle
+        self.stalls = [stalls(idle or "none", seed=n) for n in range(4)]
         self.given, self.seen = [], []
         cycles.drivers.append(self)
 
     def drive(self):
         given = {name: self.draw.random() < self.often for name in ("go", "done", "due")}
         given["taking"] = self.draw.random() < (1 - self.often) / 2
+        if self.idle:
+            waits = [next(pattern) for pattern in self.stalls]
+            given = dict(zip(("go", "done", "due"), (not wait for wait in waits), strict=False))
+            # half the time, or a regular pattern would hold for ever what looks in its beat
+            given["taking"] = waits[-1] and self.draw.random() < 0.5
+        self.dut.access.value = self.draw.getrandbits(Access().size) & ~SILENT
         for name, value in given.items():
             getattr(self.dut, name).value = int(value)
         self.given.append(given)
@@ -123,23 +135,34 @@ def check(program, inputs, skip=0):
     return sum(op.kind == Kind.END for at, op in pulses.items() if at < length)
 
 
-@cocotb.test()
-@cocotb.parametrize(often=list(OFTEN))
-async def equals_the_timetable(dut, often):
-    cycles, draw, steps = Cycles(dut), Random(often), 0
+async def runs(dut, draw, often, idle=None):
+    """Programs of several lengths; how many steps were whole."""
+    cycles, steps = Cycles(dut), 0
     await cycles.reset()
     for count in (1, 2, 3, 9, MACHINE.program_depth):
         program = drawn(draw, count)
         await load(cycles, program)
-        inputs = Inputs(cycles, draw, OFTEN[often])
+        inputs = Inputs(cycles, draw, often, idle)
         await cycles.run(60 * count + 200)
         dut.done.value = dut.due.value = 1
-        dut.taking.value = 0
+        dut.taking.value = dut.access.value = 0
         cycles.drivers.remove(inputs)
         dut.go.value = 0
         await cycles.until(lambda: not int(dut.busy.value))
         steps += check(program, inputs)
-    assert steps > 5
+    return steps
+
+
+@cocotb.test()
+@cocotb.parametrize(often=list(OFTEN))
+async def equals_the_timetable(dut, often):
+    assert await runs(dut, Random(often), OFTEN[often]) > 5
+
+
+@cocotb.test()
+@cocotb.parametrize(idle=STALLS)
+async def inputs_with_pauses(dut, idle):
+    assert await runs(dut, Random(idle), 1.0, idle) > 5
 
 
 @cocotb.test()
@@ -154,7 +177,7 @@ async def resets_in_mid_step(dut):
         await cycles.run(draw.randrange(1, 400))
         cycles.drivers.remove(inputs)
         check(program, inputs)
-        dut.go.value = 0
+        dut.go.value = dut.access.value = 0
         await cycles.reset(1)
         for _ in range(3):  # the memory's word is that of the first operation again
             assert not int(dut.busy.value)

@@ -2,6 +2,8 @@
 """The sweeps against plain loops: slots, pushes and lanes of random operations.
 
 Cycles count from the issue's pulse, which is one cycle behind the ISSUE that `spec.timing` means.
+Inside an operation the timetable is fixed; what pauses is the time from the end of one to the issue
+of the next, and there the operation's fields hold anything.
 """
 
 from random import Random
@@ -16,8 +18,9 @@ from antevolt.hdl.spec.moments import CARRYING, Rule
 from antevolt.hdl.spec.program import CHUNK, Bias, Kind, Operation
 from antevolt.hdl.spec.timing import KEY, RESULT, WALKER, Timing
 from antevolt.sim.bench.simulator import values
-from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.bench.timeline import Timeline, unpacked
+from flow import gaps
 
 KINDS = (Kind.FORWARD, Kind.BACK, Kind.APPLY)
 MACHINES = {
@@ -25,6 +28,7 @@ MACHINES = {
     "3x2": Machine(rows=3, streams=2, contexts=2, tile_rows=2, state_depth=64),
     "2x1, carries sums on": Machine(rows=2, carry=True, state_depth=64),
 }
+OPERATIONS = 60, 120  # with pauses and without
 DEPTHS = {"weights": 512, "rates": 512, "neurons": 64, "extra": 64}
 
 
@@ -118,12 +122,13 @@ def check(play, wanted, end):
 
 
 @cocotb.test()
-async def equals_the_loops(dut):
+@cocotb.parametrize(idle=STALLS)
+async def equals_the_loops(dut, idle):
     machine = Machine.from_json(values()["machine"])
-    cycles, draw = Cycles(dut), Random(machine.rows)
+    cycles, draw = Cycles(dut), Random(f"{machine.rows} {idle}")
     await cycles.reset()
-    play, wanted, at = Timeline(cycles), {}, 0
-    for _ in range(120):
+    play, wanted, at, waits = Timeline(cycles), {}, 0, gaps(idle)
+    for _ in range(OPERATIONS[idle == "none"]):
         rules = (Rule.SGD, *CARRYING) if machine.carry else (Rule.SGD,)
         op, fresh = drawn(draw, machine.rows, rules), draw.randrange(2)
         play.set(at, "op", sum(c << n * CHUNK for n, c in enumerate(op.encode())))
@@ -135,10 +140,11 @@ async def equals_the_loops(dut):
             assert all(there.get(field, value) == value for field, value in fields.items())
             there |= fields
             end = max(end, at + cycle)
-        at = end + 1 + draw.choice([0, 0, 1, 30])
+        at = end + 1 + next(waits)
     for cycle in range(at):
         for name in STROBES:
             play.look(cycle, name)
+    play.fill(("op", "fresh"), draw)
     await play.play()
     check(play, wanted, at)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Memories on the access bus, in a tile of their own: random accesses, and their own traffic."""
 
+from itertools import accumulate, islice
 from random import Random
 
 import cocotb
@@ -14,8 +15,9 @@ from antevolt.hdl.core.tap import REPLY_LATENCY, Tap
 from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.sim.bench.simulator import values
-from antevolt.sim.bench.streams import Cycles
+from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.bench.timeline import Timeline, packed
+from flow import gaps
 
 WIDTH, DEPTH, ROUNDS = 20, 16, 300
 MEMORIES = {
@@ -24,6 +26,8 @@ MEMORIES = {
     "odd": (Region.PHI, (1, 1)),
 }
 PORTS = {"raddr": 4, "waddr": 4, "wdata": WIDTH, "wen": 1}
+OPERANDS = [f"{name}_{port}" for name in MEMORIES for port in PORTS if port != "wen"]
+SILENT = packed(Access(), write=1, read=1)
 WRITTEN = 2  # cycles from an access to the cycle after its write
 
 
@@ -74,12 +78,14 @@ def access(draw, play, at, words, unit):
 
 
 @cocotb.test()
-async def the_bus(dut):
-    """Reads follow writes at once, and answers come together with those of the tile before."""
+@cocotb.parametrize(idle=STALLS)
+async def the_bus(dut, idle):
+    """Reads follow writes as soon as they may, and answers come together with those of the tile
+    before; in the pauses the bus and the memories' ports hold anything."""
     cycles, draw, unit = Cycles(dut), Random(1), values()["unit"]
     await cycles.reset()
     play, words = Timeline(cycles), {}
-    replies = {}
+    replies, waits = {}, gaps(idle)
     for n in range(len(MEMORIES) * DEPTH):  # no word is unknown
         name, word = list(MEMORIES)[n // DEPTH], draw.getrandbits(WIDTH)
         for port, value in {"wen": 1, "waddr": n % DEPTH, "wdata": word}.items():
@@ -88,12 +94,14 @@ async def the_bus(dut):
     at = len(words)
     for _ in range(ROUNDS):
         replies[at + REPLY_LATENCY] = access(draw, play, at, words, unit)
-        at += draw.choice([1, 1, WRITTEN, 5]) + 1  # a word is not read while it is written
+        at += WRITTEN + next(waits)  # a word is not read while it is written
     for cycle in range(at + REPLY_LATENCY):
         before = draw.getrandbits(36) if draw.randrange(2) else 0
         play.set(cycle, "before", before)
         replies[cycle + 1] = replies.get(cycle + 1, 0) | before
         play.look(cycle + 1, "reply")
+    play.fill(["access"], Random(2), quiet=SILENT)
+    play.fill(OPERANDS, Random(3))
     await play.play()
     assert sum(map(bool, replies.values())) > 100
     for cycle in range(1, at + REPLY_LATENCY):
@@ -101,12 +109,14 @@ async def the_bus(dut):
 
 
 @cocotb.test()
-async def the_memories_own_ports(dut):
-    """Nothing but an access changes them."""
+@cocotb.parametrize(idle=STALLS)
+async def the_memories_own_ports(dut, idle):
+    """Nothing but an access changes them, and the bus holds anything but one."""
     cycles, draw = Cycles(dut), Random(2)
     await cycles.reset()
     play, words, expected = Timeline(cycles), {}, {}
-    for at in range(ROUNDS):
+    places = islice(accumulate(1 + wait for wait in gaps(idle)), ROUNDS)
+    for at in places:
         for name in MEMORIES:
             where, word = draw.randrange(DEPTH), draw.getrandbits(WIDTH)
             asked = draw.randrange(DEPTH)
@@ -118,10 +128,13 @@ async def the_memories_own_ports(dut):
                 play.look(at + Ram.latency, f"{name}_rdata")
             if wen:
                 words[name, where] = word
-        play.look(at, "reply")
+    for cycle in range(at + 1):
+        play.look(cycle, "reply")
+    play.fill(["access"], Random(4), quiet=SILENT)
+    play.fill(OPERANDS, Random(5))
     await play.play()
     assert len(expected) > ROUNDS
-    assert play.seen == {("reply", at): 0 for at in range(ROUNDS)} | expected
+    assert play.seen == {("reply", cycle): 0 for cycle in range(at + 1)} | expected
 
 
 @pytest.mark.parametrize("unit", [None, 5])

@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Learned time constants: sums of terms as they come, then TIMES, against the twin."""
+"""Learned time constants: sums of terms as they come, then TIMES, against the twin.
+
+Inside a TIMES the timetable is fixed; what pauses is the time between terms, and from one TIMES to
+the next. In all that time the operands and the bus hold anything.
+"""
+
+from random import Random
 
 import cocotb
 import numpy as np
@@ -19,10 +25,10 @@ from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.bench.timeline import Timeline, packed
 from antevolt.sim.golden.memories import Memories
 from antevolt.sim.golden.time_constants import Times as Golden
-from flow import gaps
+from flow import SOON, gaps
 
 WIDTH = 28  # of the terms
-NEURONS = 7
+WRITES = ("en", "address", "data")
 
 
 def machine_of(word):
@@ -64,6 +70,12 @@ def start(word, seed):
     return machine, draw, memories
 
 
+def fill(play):
+    """What passes by."""
+    play.fill(("op", "index", "live", "fresh", "terms"), Random(1))
+    play.fill(["access"], Random(2), quiet=packed(Access(), write=1, read=1))
+
+
 @cocotb.test()
 @cocotb.parametrize(idle=STALLS)
 async def terms_are_summed(dut, idle):
@@ -72,7 +84,7 @@ async def terms_are_summed(dut, idle):
     await cycles.reset()
     await write(cycles, memories)
     for fresh in (1, 0):
-        play, now, waits = Timeline(cycles), 0, gaps(idle, fresh)
+        play, now, waits = Timeline(cycles), 0, gaps(idle, fresh, SOON)
         for index in draw.permutation(16).tolist():
             live = int(draw.random() < 0.8)
             terms = draw.integers(-(1 << WIDTH - 1), 1 << WIDTH - 1, 2)
@@ -84,45 +96,52 @@ async def terms_are_summed(dut, idle):
                     old = 0 if fresh else memories.times[2 + which, index]
                     memories.times[2 + which, index] = old + term
             now += machine.interval + next(waits)
+        fill(play)
         await play.play()
         await cycles.run(6)
         assert np.array_equal(await read(cycles), memories.times)
 
 
+def rates(draw):
+    """m and k of one of the two steps."""
+    return int(draw.choice([0, 4, 6, 7])) | int(draw.integers(20, 45)) << 3
+
+
 @cocotb.test()
-async def times_equals_the_model(dut):
-    machine, draw, memories = start(values()["word"], 1)
+@cocotb.parametrize(idle=STALLS)
+async def times_equals_the_model(dut, idle):
+    machine, draw, memories = start(values()["word"], 1 + STALLS.index(idle))
     cycles, per = Cycles(dut), Timing(machine).times_neuron
     await cycles.reset()
     await write(cycles, memories)
-    for output in (1, 0, 1):
-        rates = [int(draw.choice([0, 4, 6, 7])) | int(draw.integers(20, 45)) << 3 for _ in "mr"]
+    play, now, expected, waits = Timeline(cycles), 0, [], gaps(idle, skip=SOON)
+    names = ("kind", "n", "weights", "interval", "words", "output")
+    # whole populations, or as many short operations as it takes for all waits of a pattern
+    for number, count in enumerate((7, 7, 7) if idle == "none" else (1, 1, 1, 2) * 3):
+        first, output = int(draw.integers(16 - count)), 1 - number % 2
         op = Operation(
-            Kind.TIMES, n=NEURONS, weights=5, interval=rates[0], words=rates[1], output=output
-        )
-        play, found = Timeline(cycles), {}
-        names = ("kind", "n", "weights", "interval", "words", "output")
-        play.set(0, "op", packed(operation, **{name: int(getattr(op, name)) for name in names}))
-        play.set(0, "start", 1)
-        last = NEURONS * per + 4
-        for now in range(last):
-            for port in ("en", "address", "data"):
-                play.look(now, port)
-        await play.play()
-        for now in range(last):
-            if en := play.seen["en", now]:
-                address = play.seen["address", now]
-                found[address >> 1, address & 1, en] = play.seen["data", now]
+            Kind.TIMES, n=count, weights=first, interval=rates(draw), words=rates(draw),
+            output=output,
+        )  # fmt: skip
+        play.set(now, "op", packed(operation, **{name: int(getattr(op, name)) for name in names}))
+        play.set(now, "start", 1)
+        now += count * per + 1 + next(waits)
         Golden(memories, op)()
-        assert np.array_equal(await read(cycles), memories.times)
-        word = machine.formats.word
-        for neuron in range(5, 5 + NEURONS):
+        for neuron in range(first, first + count):
             for mode in range(1 + output):
                 for which in (1, 2):
-                    mantissa = memories.mantissa[neuron, mode, which]
-                    expected = memories.shift[neuron, mode, which] << word | mantissa
-                    assert found.pop((neuron, mode, which)) == expected
-        assert not found
+                    mantissa = int(memories.mantissa[neuron, mode, which])
+                    shift = int(memories.shift[neuron, mode, which])
+                    word = shift << machine.formats.word | mantissa
+                    expected.append((which, neuron << 1 | mode, word))
+    for cycle in range(now):
+        for port in WRITES:
+            play.look(cycle, port)
+    fill(play)
+    await play.play()
+    writes = [tuple(play.seen[port, cycle] for port in WRITES) for cycle in range(now)]
+    assert [write for write in writes if write[0]] == expected
+    assert np.array_equal(await read(cycles), memories.times)
 
 
 @pytest.mark.parametrize("word", [16, 18])

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Our models of ECP5's blocks against the plain descriptions, in every mode that `hdl/lib` uses."""
 
+import json
 import os
+import random
 import subprocess
 from importlib import resources
 from pathlib import Path
@@ -9,7 +11,8 @@ from pathlib import Path
 import pytest
 from amaranth.back import verilog
 
-from antevolt.hdl.lib.family import Ecp5
+from antevolt.boards.synthesis import netlist
+from antevolt.hdl.lib.family import Blocks, Ecp5
 from antevolt.hdl.lib.multiplier import Multiplier
 from antevolt.hdl.lib.ram import SHAPES, Ram
 from antevolt.sim.rtl.build import MAKE, environment
@@ -56,16 +59,23 @@ MULTIPLIER = """
 """
 
 
+def first_words(width: int, depth: int) -> list[int]:
+    """Random words for nine tenths of a memory."""
+    draw = random.Random(width)
+    return [draw.getrandbits(width) for _ in range(depth * 9 // 10)]
+
+
 def written(folder: Path) -> int:
     """Writes `tb.v` with all pairs; returns how many there are."""
     texts, parts = [], []
     for width, depth in RAMS + IN_LUTS:
         n, bits = len(parts), (depth - 1).bit_length()
+        rams = Ram(width, depth), Ram(width, depth, 128)
+        for ram in rams:  # the first word may be shown one cycle earlier, before any was asked for
+            ram.fill([0, *first_words(width, depth)[1:]])
         texts += [
-            verilog.convert(Ram(width, depth), name=f"ram{n}_plain", emit_src=False),
-            verilog.convert(
-                Ram(width, depth, 128), name=f"ram{n}_block", platform=Ecp5(), emit_src=False
-            ),
+            verilog.convert(rams[0], name=f"ram{n}_plain", emit_src=False),
+            verilog.convert(rams[1], name=f"ram{n}_block", platform=Ecp5(), emit_src=False),
         ]
         places = 1 << bits - 1 | 1 << bits // 2 | 3
         values = {"n": n, "high": bits - 1, "top": width - 1, "places": places, "flip": 1}
@@ -137,6 +147,27 @@ def test_the_models_equal_the_plain_descriptions(program: tuple[Path, int]) -> N
     assert len(found) == program[1] == len(RAMS) + len(IN_LUTS) + len(MULTIPLIERS)
     assert [errors for errors, _ in found] == [0] * len(found)
     assert min(seen for _, seen in found) > CYCLES // 8
+
+
+@pytest.mark.parametrize(("depth", "width"), SHAPES)
+def test_what_a_block_holds_at_power_up_is_where_yosys_puts_it(
+    depth: int, width: int, tmp_path: Path
+) -> None:
+    """The parameters of the instances against those of the blocks that yosys infers."""
+    found = []
+    for name, platform in (("own", Ecp5()), ("inferred", None)):
+        ram = Ram(width, depth)
+        ram.fill(first_words(width, depth))
+        folder = tmp_path / name
+        folder.mkdir()
+        netlist(folder, ram, "ecp5", platform or Blocks("generic"), apart=False)
+        cells = json.loads((folder / "top.json").read_text())["modules"]["top"]["cells"]
+        blocks = [cell for cell in cells.values() if cell["type"] == "DP16KD"]
+        assert [block["parameters"]["DATA_WIDTH_B"] for block in blocks] == [f"{width:032b}"]
+        found.append({k: int(v, 2) for k, v in blocks[0]["parameters"].items() if "INITVAL" in k})
+    own, inferred = found
+    assert len(inferred) == 64
+    assert {name: own.get(name, 0) for name in inferred} == inferred
 
 
 def test_a_word_read_while_it_is_written_is_noticed(program: tuple[Path, int]) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from click.testing import CliRunner
 from antevolt.hdl.spec.errors import BadInput, DoesNotFit
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register, size
+from antevolt.hdl.spec.network import Network, Population
+from antevolt.host.bake import bake
 from antevolt.sim.ip.command import command
 from antevolt.sim.ip.export import FILES, export
 from antevolt.sim.ip.header import header
@@ -106,24 +109,31 @@ def test_lint(exported: Path, tmp_path: Path) -> None:
     assert verilate(tmp_path, tmp_path, *wall, *files).returncode != 0
 
 
-@pytest.mark.timeout(900)
-def test_the_testbench_passes_and_can_fail(exported: Path, tmp_path: Path) -> None:
-    for name in os.listdir(exported):
-        shutil.copy(exported / name, tmp_path)
-    scratch = tmp_path / "scratch"
+def built_testbench(folder: Path) -> Callable[[], str]:
+    """What runs the testbench in a folder, and gives its last line."""
+    scratch = folder / "scratch"
     scratch.mkdir()
     built = verilate(
-        tmp_path, scratch, "--binary", "--timing", "-Wno-fatal", "-Wno-lint", "--output-split",
+        folder, scratch, "--binary", "--timing", "-Wno-fatal", "-Wno-lint", "--output-split",
         "20000", "-CFLAGS", "-std=c++20 -fcoroutines", "--top-module",
         "antevolt_ip_tb", "antevolt_ip_tb.v", "antevolt_ip_example.v",
         "antevolt_ip.v",
     )  # fmt: skip
     assert built.returncode == 0, built.stderr[-2000:]
-    program = str(tmp_path / "obj_dir" / "Vantevolt_ip_tb")
+    program = str(folder / "obj_dir" / "Vantevolt_ip_tb")
 
     def last() -> str:
-        lines = run(tmp_path, program).stdout.splitlines()
+        lines = run(folder, program).stdout.splitlines()
         return next(line for line in reversed(lines) if line.startswith(("PASS", "FAIL")))
+
+    return last
+
+
+@pytest.mark.timeout(900)
+def test_the_testbench_passes_and_can_fail(exported: Path, tmp_path: Path) -> None:
+    for name in os.listdir(exported):
+        shutil.copy(exported / name, tmp_path)
+    last = built_testbench(tmp_path)
 
     outputs, words = (
         len((tmp_path / f"antevolt_ip_{n}.hex").read_text().split()) for n in ("out", "reads")
@@ -138,6 +148,24 @@ def test_the_testbench_passes_and_can_fail(exported: Path, tmp_path: Path) -> No
         path.write_text("\n".join(lines) + "\n")
         assert last().startswith("FAIL"), name
         path.write_text(kept)
+
+
+@pytest.mark.timeout(900)
+def test_a_network_that_is_in_the_core_needs_no_write(tmp_path: Path) -> None:
+    """Its testbench writes one register of the bus, of no effect, and no memory."""
+    network = Network(2, (Population(5, "tanh", 2.0), Population(3, "linear")), eta=0.1, seed=7)
+    baked = bake(network, MACHINE)
+    export(MACHINE, "generic", tmp_path, baked=baked)
+    assert (tmp_path / "antevolt_ip_writes.hex").read_text().split() == ["1c00000000"]
+    head = (tmp_path / "antevolt_ip.v").read_text().splitlines()[0]
+    assert f"Network {network.fingerprint} is in it" in head
+    assert baked.contents.digest in (tmp_path / "README.md").read_text()
+    last = built_testbench(tmp_path)
+    outputs, words = (
+        len((tmp_path / f"antevolt_ip_{n}.hex").read_text().split()) for n in ("out", "reads")
+    )
+    assert outputs == 40 * MACHINE.total_streams * 3
+    assert last() == f"PASS: 40 steps, {outputs} outputs, {words} words"
 
 
 PROGRAM = r"""
