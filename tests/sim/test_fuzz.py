@@ -46,9 +46,9 @@ def test_a_short_campaign(name: str) -> None:
 def test_a_campaign_goes_on() -> None:
     """In two parts it is the one that it is in one."""
     whole = campaign(DecoderTarget(), 3000, seed=3)
-    half = campaign(DecoderTarget(), 1500, seed=3)
+    half = campaign(DecoderTarget(), 2000, seed=3)
     block = DecoderTarget.block
-    assert 1500 % block == 0
+    assert 2000 % block == 0
     parts = campaign(DecoderTarget(), 3000, seed=3, before=Result.from_dict(half.to_dict()))
     for name in ("inputs", "taken", "refused", "failures"):
         assert getattr(parts, name) == getattr(whole, name)
