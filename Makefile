@@ -21,7 +21,7 @@ help:
 	@echo "make verify   compare the core with the model, bit for bit, on random networks"
 	@echo "make netlists compare what synthesis makes of the core with the model"
 	@echo "make fit      build all boards and update docs/fit.md; takes hours"
-	@echo "make faults   disturb the serial link, many times, and count what gets through"
+	@echo "make faults   disturb the serial link a million times, count what gets through; and a soak"
 	@echo "make lint     lint and types only"
 	@echo "make lock     write requirements.lock anew from pyproject.toml; UPGRADE=1 takes new versions"
 	@echo "make clean    remove the environment and everything made"
@@ -45,7 +45,8 @@ fit: $(READY)
 	$(BIN)/python -m antevolt.sim.docs
 
 faults: $(READY)
-	$(BIN)/antevolt faults --faults 1000000 --seconds 36000 --out out/faults.json
+	$(BIN)/antevolt faults --faults 1000000 --out out/faults.json
+	$(BIN)/antevolt soak --bytes 100000000 --out out/soak.json
 
 lint: $(READY)
 	$(BIN)/ruff check .

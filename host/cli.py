@@ -137,6 +137,10 @@ antevolt = LazyGroup(
             "antevolt.sim.rtl.faults_command:command",
             "does a line that errs get anything wrong through",
         ),
+        "soak": (
+            "antevolt.sim.rtl.soak_command:command",
+            "much traffic with a host that pauses: does anything pile up",
+        ),
         "fuzz": ("antevolt.sim.fuzz.command:command", "does broken input do any harm"),
         "version": ("antevolt.host.version:command", "what is installed"),
     },

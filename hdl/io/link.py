@@ -35,8 +35,11 @@ class Link(wiring.Component):
     rx, tx : the line
     x, y, out, access, answer, busy : the core's ports, seen from the other side
     restart : the core's reset
+
+    `ends`: what receives and sends bytes; a simulation of bytes without bits has others.
     """
 
+    ends: tuple[type[Any], type[Any]] = (UartReceiver, UartTransmitter)
     rx: Any
     tx: Any
     x: Any
@@ -67,8 +70,8 @@ class Link(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         machine, link = self.machine, self.parameters
-        m.submodules.receiver = self.receiver = UartReceiver()
-        m.submodules.transmitter = self.transmitter = UartTransmitter()
+        m.submodules.receiver = self.receiver = self.ends[0]()
+        m.submodules.transmitter = self.transmitter = self.ends[1]()
         m.submodules.parser = self.parser = Parser(machine, link)
         m.submodules.rate = self.rate = Rate(link)
         m.submodules.replies = self.replies = Replies(link)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A board as a device: the backend protocol (`antevolt.host.backend`) over a session."""
 
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +23,7 @@ from antevolt.hdl.spec.link import (
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, Region
 from antevolt.host.link import codec
+from antevolt.host.link.heartbeat import Heartbeat
 from antevolt.host.link.session import Session
 
 __all__ = ["LinkBackend"]
@@ -36,9 +38,10 @@ class LinkBackend:
 
     session  connected
     machine  None: whatever the board is; else it must be this one
+    beats    ask the board while nobody else does, in a thread (`heartbeat.py`)
     """
 
-    def __init__(self, session: Session, machine: Machine | None = None):
+    def __init__(self, session: Session, machine: Machine | None = None, beats: bool = False):
         self._session: Session | None = session
         self.machine = session.hello.description.machine
         self._well = True  # no call has failed: the two ends' counts must agree at the end
@@ -50,6 +53,9 @@ class LinkBackend:
                 f"the board's core is {self.machine.to_json()}, not {machine.to_json()}; leave "
                 "out `machine`, or program the board anew"
             )
+        self._heart = Heartbeat(session) if beats else None
+        if self._heart is not None:
+            weakref.finalize(self, self._heart.stop, wait=False)  # nobody closed it
 
     @property
     def session(self) -> Session:
@@ -122,6 +128,8 @@ class LinkBackend:
         """Let go of the board. Raises LinkError when a frame was lost without a word."""
         if self._session is None:
             return
+        if self._heart is not None:
+            self._heart.stop()
         try:
             if self._well:
                 with self._watched():

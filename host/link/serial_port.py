@@ -97,7 +97,7 @@ def open_serial(address: str, machine: Machine | None, deadline: float) -> LinkB
     session = Session(SerialPort(port), deadline, int(baud) if baud else None)
     try:
         session.connect()
-        return LinkBackend(session, machine)
+        return LinkBackend(session, machine, beats=True)
     except BaseException:
         session.close()
         raise

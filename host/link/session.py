@@ -8,11 +8,19 @@ run in the host alone, by the transport's clock; the board only answers. Nothing
 """
 
 import secrets
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
 
-from antevolt.hdl.spec.errors import Closed, DeadlineExceeded, LinkLost, NoPort, Refused
+from antevolt.hdl.spec.errors import (
+    AntevoltError,
+    Closed,
+    DeadlineExceeded,
+    LinkLost,
+    NoPort,
+    Refused,
+)
 from antevolt.hdl.spec.link import (
     ENTRY_BYTES,
     SLACK_BYTES,
@@ -28,7 +36,7 @@ from antevolt.host.link.hello import Hello, hello_of
 from antevolt.host.link.transport import Transport
 from antevolt.host.link.window import WHOLE, Window
 
-__all__ = ["REPLIES", "Session"]
+__all__ = ["IDLE", "REPLIES", "Session"]
 
 BITS = 10  # of a byte on the line
 SILENT = 1.5  # times the board's silence: without a good frame that long the link is made anew
@@ -45,6 +53,7 @@ class Session:
 
     deadline  seconds that any one call may wait
     baud      the fastest rate to use; None: the board's
+    lost      why the board is gone, when that was noticed between two calls (`heartbeat.py`)
 
     All methods raise LinkLost when the board is silent or was reset, DeadlineExceeded, and Refused.
     """
@@ -64,6 +73,8 @@ class Session:
         self._spoke_at = 0.0
         self._patience = 1.0  # grows with every question into silence: a board may be slow
         self._end = float("inf")
+        self._alone = threading.RLock()  # of a call, or of a heartbeat
+        self.lost: AntevoltError | None = None
 
     @property
     def hello(self) -> Hello:
@@ -106,29 +117,19 @@ class Session:
 
     def reset(self) -> None:
         """Reset the board's core and buffers; what was under way is gone."""
-        self._start()
-        session = 1 + secrets.randbelow(WHOLE - 1)
-        frame = encode(Kind.RESET, session)
-        for number in range(TRIES):
-            if self._question(b"\0" + frame, Kind.RESET, session, 1 + number) is not None:
-                break
-        else:
-            raise LinkLost(f"{self.transport.name} does not answer a reset; switch it off and on")
-        self._session = self._expected = session
-        self._sent.start(session)
-        self.inbox.clear()
-        self._owed = 0
-        self.counts.sent = self.counts.accepted = 0
+        with self._alone:
+            self._reset()
 
     def send(self, kind: Kind, payload: bytes) -> None:
         """One sequenced frame; waits for room in the board's buffer."""
         limit = self.window
-        self.wait(lambda: self._sent.fits(payload, limit), "room in its buffer")
-        if not self._sent:
-            self._wake_late()
-        data = self._sent.put(kind, payload)
-        self.counts.sent += 1
-        self._write(data)
+        with self._alone:
+            self.wait(lambda: self._sent.fits(payload, limit), "room in its buffer")
+            if not self._sent:
+                self._wake_late()
+            data = self._sent.put(kind, payload)
+            self.counts.sent += 1
+            self._write(data)
 
     def flush(self) -> None:
         """Until the board has acknowledged everything."""
@@ -141,20 +142,29 @@ class Session:
 
     def wait(self, done: Callable[[], bool], what: str) -> None:
         """Read, answer and ask until `done`."""
+        if self.lost is not None:
+            raise LinkLost(f"{self.lost} (noticed while nothing was asked of it)") from self.lost
         if done():
             return
-        self._start()
-        self._wake()
-        while not done():
-            self._turn()
-            if time.monotonic() > self._end:
-                raise DeadlineExceeded(
-                    f"{self.transport.name}: no {what} within {self.deadline:g} s"
-                )
+        with self._alone:
+            self._start()
+            self._wake()
+            while not done():
+                self._turn()
+                if time.monotonic() > self._end:
+                    raise DeadlineExceeded(
+                        f"{self.transport.name}: no {what} within {self.deadline:g} s"
+                    )
+
+    def beat(self) -> None:
+        """Ask a board that heard nothing for half the time after which it would fall silent."""
+        with self._alone:
+            self._wake_late()
 
     def poll(self) -> None:
         """Take what has come, without waiting."""
-        self._take(self.transport.read(0.0))
+        with self._alone:
+            self._take(self.transport.read(0.0))
 
     def echo(self, data: bytes) -> bool:
         """Whether these bytes come back."""
@@ -169,6 +179,21 @@ class Session:
 
     def close(self) -> None:
         self.transport.close()
+
+    def _reset(self) -> None:
+        self._start()
+        session = 1 + secrets.randbelow(WHOLE - 1)
+        frame = encode(Kind.RESET, session)
+        for number in range(TRIES):
+            if self._question(b"\0" + frame, Kind.RESET, session, 1 + number) is not None:
+                break
+        else:
+            raise LinkLost(f"{self.transport.name} does not answer a reset; switch it off and on")
+        self._session = self._expected = session
+        self._sent.start(session)
+        self.inbox.clear()
+        self._owed = 0
+        self.counts.sent = self.counts.accepted = 0
 
     def _start(self) -> None:
         self._end = time.monotonic() + self.deadline

@@ -119,7 +119,7 @@ def open_tcp(address: str, machine: Machine | None, deadline: float) -> LinkBack
     session = Session(TcpLine(where, read_token(Path(file)) if file else b""), deadline)
     try:
         session.connect()
-        return LinkBackend(session, machine)
+        return LinkBackend(session, machine, beats=True)
     except BaseException:
         session.close()
         raise

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables of the serial link, from the table that gateware and host are made from."""
 
+from typing import Any
+
 from antevolt.hdl.spec.errors import BadFile
 from antevolt.hdl.spec.link import (
     HEAD,
@@ -16,7 +18,7 @@ from antevolt.hdl.spec.link import (
 from antevolt.host.link.codec import LONGEST
 from antevolt.sim.docs.mutants import record
 
-__all__ = ["codes", "description", "faults", "frames", "limits"]
+__all__ = ["codes", "description", "faults", "frames", "limits", "soak"]
 
 MEANS = {
     Code.CRC: "the CRC or the COBS code is wrong, or a stop bit was low",
@@ -105,25 +107,69 @@ def description() -> str:
 
 
 def faults() -> str:
-    """The last long campaign."""
-    found = record("faults.json")
+    """The last long campaign, and the last one with the bits of each byte."""
+    found, bits = record("faults.json"), record("faults-bits.json")
     ways = {"to board": 0, "from board": 0}
     kinds: dict[str, int] = {}
     for name, count in found["faults"].items():
         way, kind = name.split(": ")
         ways[way] += count
         kinds[kind] = kinds.get(kind, 0) + count
+    means = sorted(found["means"].items(), key=lambda item: float(item[0]))
     rows = {
         "faults injected": f"{found['injected']:,} ({ways['to board']:,} to the board, "
         f"{ways['from board']:,} from it), in {found['line_bytes']:,} bytes",
         "by kind": ", ".join(f"{kind} {count:,}" for kind, count in sorted(kinds.items())),
+        "by bytes from one to the next, each way": ", ".join(
+            f"{mean}: {count:,}" for mean, count in means
+        ),
+        "words and bytes that came back and were compared": f"{found['words']:,}",
         "wrong data that nobody noticed": found["undetected"],
         "calls that hung until their deadline": found["hangs"],
         "calls that failed otherwise": found["failed"],
+        "sessions at whose end both ends' counts agreed, and did not": f"{found['agreed']:,}, "
+        f"{found['disagreed']}",
         "board switched off in between, and noticed": f"{found['resets']}, {found['noticed']}",
+        "times the faults stopped while frames were under way": f"{found['recoveries']:,}",
+        "of these, no frame of that window was sent again twice": f"{found['within']:,}",
+        "longest until all had arrived, of the line's time": f"{1000 * found['recovered']:.0f} ms",
         "frames sent again by the host": f"{found['resent']:,}",
         "longest call, of the line's time": f"{1000 * found['slowest']:.0f} ms",
+        "faults per second of the processor": f"{found['injected'] / found['cpu_seconds']:,.0f}",
     }
-    when = f"{found['date'][:10]}, commit {found['commit'][:10]}, seed {found['seed']}:"
-    lines = [when, "", "| | |", "|---|---|"]
-    return "\n".join([*lines, *(f"| {name} | {value} |" for name, value in rows.items())])
+    after = (
+        f"With the bits of each byte, too ({_when(bits)}): {bits['injected']:,} faults, wrong and "
+        f"unnoticed {bits['undetected']}, hung {bits['hangs']}, failed {bits['failed']}."
+    )
+    said = "".join(f"* {message}\n" for message in found["messages"])
+    return f"{_when(found)}:\n\n{_table(rows)}\n\n{said and said + chr(10)}{after}"
+
+
+def soak() -> str:
+    """The last long soak."""
+    found = record("soak.json")
+    resident = ", ".join(f"{name} {size / 2**20:.2f}" for name, size in found["resident"].items())
+    rows = {
+        "bytes on the line, both ways": f"{found['bytes']:,}",
+        "frames, each counted once": f"{found['frames']:,}",
+        "words and bytes that came back and were compared": f"{found['words']:,}",
+        "wrong": found["wrong"],
+        "calls that failed": found["failed"],
+        "counts of the two ends at the end": "differ" if found["disagreed"] else "agree",
+        "pauses of the host, and their sum in the line's time": f"{found['pauses']:,}, "
+        f"{found['paused']:.0f} s",
+        "of these, so long that the board fell silent": f"{found['renewals']:,}",
+        "frames sent again by the host": f"{found['resent']:,}",
+        "memory of the process, MB": resident,
+    }
+    return f"{_when(found)}:\n\n{_table(rows)}"
+
+
+def _when(found: dict[str, Any]) -> str:
+    return f"{found['date'][:10]}, commit {found['commit'][:10]}, seed {found['seed']}"
+
+
+def _table(rows: dict[str, Any]) -> str:
+    return "\n".join(
+        ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())]
+    )

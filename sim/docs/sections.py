@@ -46,6 +46,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "link_codes": link.codes,
     "link_description": link.description,
     "link_faults": link.faults,
+    "link_soak": link.soak,
     "link_frames": link.frames,
     "link_limits": link.limits,
     "mechanisms": mechanisms,

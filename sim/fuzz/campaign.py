@@ -101,6 +101,11 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "passed": self.passed}
 
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> "Result":
+        """The inverse; what else is in a record is left out."""
+        return cls(**{name: record[name] for name in cls.__dataclass_fields__})
+
 
 def campaign(
     target: Target,
@@ -110,12 +115,17 @@ def campaign(
     deadline: float = DEADLINE,
     memory: int = MEMORY,
     progress: Callable[[Result], None] | None = None,
+    before: Result | None = None,
 ) -> Result:
-    """Blocks until there were so many inputs, or so many seconds have passed."""
-    result, refused, start = Result(target.name, seed), Counter[str](), time.monotonic()
+    """Blocks until there were so many inputs, or so many seconds have passed.
+
+    before  of the same target and seed: goes on from the first block that it has not all of
+    """
+    result, start = before or Result(target.name, seed), time.monotonic()
+    refused, spent_before = Counter(result.refused), result.seconds
     typed: tuple[type[Exception], ...] = (AntevoltError, *target.refusals)
     with _limited(memory), _alarm(), warnings.catch_warnings(action="error"):
-        for block in count():
+        for block in count(-(-result.inputs // target.block)):
             if result.inputs >= inputs or time.monotonic() - start > seconds:
                 break
             draw = Random(f"{target.name} {seed} {block}")
@@ -135,7 +145,7 @@ def campaign(
                 result.slowest = max(result.slowest, spent)
                 result.inputs += 1
             _allow(0)
-            result.refused, result.seconds = dict(refused), time.monotonic() - start
+            result.refused, result.seconds = dict(refused), spent_before + time.monotonic() - start
             if progress is not None:
                 progress(result)
     return result

@@ -3,6 +3,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ from antevolt.sim.fuzz.session import SessionTarget
 
 __all__ = ["TARGETS", "command"]
 
+WRITE_SECONDS = 10.0
 TARGETS: dict[str, Callable[[], Target]] = {
     "decoder": DecoderTarget,
     "session": SessionTarget,
@@ -46,6 +48,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
 @click.option("--seconds", default=1e9, help="Stop after so many seconds, of each target.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--out", type=click.Path(path_type=Path), help="A JSON file; other targets stay.")
+@click.option("--resume", is_flag=True, help="Go on from what that file holds of this commit.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def command(
     targets: tuple[str, ...],
@@ -53,6 +56,7 @@ def command(
     seconds: float,
     seed: int,
     out: Path | None,
+    resume: bool,
     as_json: bool,
 ) -> None:
     """Feed changed input to what reads from outside: the link's decoder and session, the parser of
@@ -68,17 +72,25 @@ def command(
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    console, found = Console(stderr=True), {}
+    console, made = Console(stderr=True), commit()
+    found: dict[str, Any] = {}
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         for name in targets or TARGETS:
             task = bar.add_task(name, total=inputs)
 
-            def progress(result: Result, task: Any = task) -> None:
-                bar.update(task, completed=result.inputs)
+            written = time.monotonic()
 
+            def progress(result: Result, task: Any = task) -> None:
+                nonlocal written
+                bar.update(task, completed=result.inputs)
+                if out is not None and time.monotonic() - written > WRITE_SECONDS:
+                    written = time.monotonic()
+                    _write(out, {**found, result.target: _record(result, made)})
+
+            before = _before(out, name, seed, made) if resume and out is not None else None
             target = TARGETS[name]()
-            result = campaign(target, inputs, seed, seconds, progress=progress)
-            found[name] = _record(result)
+            result = campaign(target, inputs, seed, seconds, progress=progress, before=before)
+            found[name] = _record(result, made)
             if not as_json:
                 _print(result)
     if out is not None:
@@ -89,9 +101,19 @@ def command(
         sys.exit(1)
 
 
-def _record(result: Result) -> dict[str, Any]:
+def _record(result: Result, made: str) -> dict[str, Any]:
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"date": now, "commit": commit(), "version": version(), **result.to_dict()}
+    return {"date": now, "commit": made, "version": version(), **result.to_dict()}
+
+
+def _before(out: Path, name: str, seed: int, made: str) -> Result | None:
+    """What the file holds of a target, if that is of this commit and seed."""
+    try:
+        record = json.loads(out.read_text())[name]
+        same = record["commit"] == made and record["seed"] == seed and not made.endswith("+")
+        return Result.from_dict(record) if same else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _write(out: Path, found: dict[str, Any]) -> None:

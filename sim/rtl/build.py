@@ -106,15 +106,16 @@ def build_component(
     sources: str | None = None,
     seconds: int = 30,
     front: Path | None = None,
+    options: tuple[str, ...] = (),
 ) -> Path:
     """The library for the component that `make` returns; it has the ports of a core, or those that
-    the C++ file `front` drives instead of harness.cpp.
+    the C++ file `front` drives instead of harness.cpp. `options`: more of them for Verilator.
 
     `sources` is a digest of all that determines the component: with it, the Verilog of an earlier
     build is known without making it again. `seconds` is what the user is told it may take.
     """
     tools = _versions()
-    flags = (*VERILATE, *MAKE, "trace" if trace else "")
+    flags = (*VERILATE, *MAKE, "trace" if trace else "", *options)
     harness = _harness() if front is None else front.read_bytes()
     fixed = digest(harness, *(text.encode() for text in (*tools, *flags)))
     folder = cache_folder()
@@ -133,7 +134,7 @@ def build_component(
             if not library.exists():
                 kind = " with waveforms" if trace else ""
                 with said(f"building the simulator of core {name}{kind}, about {seconds} s, once"):
-                    _compile(verilog, library, trace, front)
+                    _compile(verilog, library, trace, front, options)
     if known is not None:
         _write_whole(known, library.name)
     return library

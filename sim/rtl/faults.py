@@ -4,7 +4,7 @@
 from collections import Counter
 from random import Random
 
-from antevolt.sim.rtl.line import SimulatedLine
+from antevolt.host.link.transport import Transport
 
 __all__ = ["KINDS", "FaultyLine"]
 
@@ -34,9 +34,9 @@ class FaultyLine:
 
     def __init__(
         self,
-        line: SimulatedLine,
+        line: Transport,
         mean: float,
-        seed: int,
+        seed: int | str,
         only: tuple[str, ...] = KINDS,
         slow: float = 0.02,
     ):

@@ -2,17 +2,21 @@
 """`antevolt faults`: the fault campaign on the serial link, with a record."""
 
 import json
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from antevolt.hdl.spec.errors import BadFile
+from antevolt.host.campaign import commit
+from antevolt.host.files import write_whole
 from antevolt.host.version import version
 from antevolt.sim.rtl.fault_campaign import Result, campaign
+from antevolt.sim.rtl.lines import LINES
 
 __all__ = ["command"]
 
@@ -21,11 +25,26 @@ __all__ = ["command"]
 @click.option("--faults", default=1000, show_default=True, type=click.IntRange(1))
 @click.option("--seconds", default=1e9, help="Stop after so many seconds.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
-@click.option("--mean", default=600.0, show_default=True, help="Bytes from one fault to the next.")
+@click.option("--mean", default=160.0, show_default=True, help="Bytes from one fault to the next.")
+@click.option(
+    "--line",
+    type=click.Choice(list(LINES)),
+    default="bytes",
+    show_default=True,
+    help="Small buffers; those of a board; likewise with the bits of each byte, slower.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Write the result to this JSON file.")
+@click.option("--resume", is_flag=True, help="Go on from what that file holds.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(
-    faults: int, seconds: float, seed: int, mean: float, out: Path | None, as_json: bool
+    faults: int,
+    seconds: float,
+    seed: int,
+    mean: float,
+    line: str,
+    out: Path | None,
+    resume: bool,
+    as_json: bool,
 ) -> None:
     """Disturb the bytes between a host and a simulated board, both ways, while random traffic runs
     whose answers are known.
@@ -38,51 +57,68 @@ def command(
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    console = Console(stderr=True)
+    result = Result(seed, mean, line)
+    if resume and out is not None and out.exists():
+        result = _before(out, result)
+    console, made = Console(stderr=True), commit()
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("faults", total=faults)
 
         def progress(result: Result) -> None:
             bar.update(task, completed=result.injected)
-            _write(out, result)
+            _write(out, _record(result, made))
 
-        result = campaign(faults, seed, mean, seconds=seconds, progress=progress)
-    _write(out, result)
+        campaign(LINES[line], result, faults, seconds=seconds, progress=progress)
+    _write(out, _record(result, made))
     if as_json:
-        click.echo(json.dumps(_record(result)))
+        click.echo(json.dumps(_record(result, made)))
     else:
         _print(result)
     if not result.passed:
         sys.exit(1)
 
 
-def _record(result: Result) -> dict[str, object]:
+def _record(result: Result, made: str) -> dict[str, Any]:
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"date": now, "commit": _commit(), "version": version(), **result.to_dict()}
+    return {"date": now, "commit": made, "version": version(), **result.to_dict()}
 
 
-def _commit() -> str:
-    command = ["git", "rev-parse", "HEAD"]
-    done = subprocess.run(
-        command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip()
+def _before(out: Path, wanted: Result) -> Result:
+    """What the file holds; raises BadFile where that is of another commit or campaign."""
+    try:
+        record = json.loads(out.read_text())
+        found = Result.from_dict(record)
+        same = (found.seed, found.mean, found.line) == (wanted.seed, wanted.mean, wanted.line)
+        own = commit()
+        if not same or record["commit"] != own or own.endswith("+"):
+            raise ValueError("it is of another commit, seed, mean or line")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadFile(f"cannot go on from {out}: {error}; leave out --resume") from error
+    return found
 
 
-def _write(out: Path | None, result: Result) -> None:
+def _write(out: Path | None, record: dict[str, Any]) -> None:
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(_record(result), indent=1) + "\n")
+        write_whole(out, json.dumps(record, indent=1) + "\n")
 
 
 def _print(r: Result) -> None:
     say = click.echo
-    say(f"{r.injected} faults in {r.line_bytes} bytes, {r.calls} calls, {r.seconds:.0f} s")
+    say(
+        f"{r.injected} faults in {r.line_bytes} bytes, {r.sessions} sessions, {r.calls} calls, "
+        f"{r.flights} flights, {r.words} words, {r.seconds:.0f} s"
+    )
     say(f"  wrong and undetected {r.undetected}, hung {r.hangs}, failed {r.failed}")
+    say(f"  counts that did not add up {r.disagreed}, that did {r.agreed}")
     say(f"  board switched off {r.resets} times, noticed {r.noticed} times")
     say(f"  frames dropped by the host {r.bad}, sent again {r.resent}, came again {r.repeated}")
     counts = ", ".join(f"{name} {count}" for name, count in sorted(r.dropped.items()))
     say(f"  dropped by the board, as far as heard: {counts or 'none'}")
+    say(
+        f"  recoveries {r.recoveries}, {r.within} with no frame more than once again, longest "
+        f"{1000 * r.recovered:.1f} ms"
+    )
     say(f"  longest call {1000 * r.slowest:.1f} ms of the line's time")
     for message in r.messages:
         say(f"  {message}")

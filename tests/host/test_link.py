@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A session with a simulated board: all its traffic, and all that it must refuse or survive."""
 
+import time
 from collections.abc import Iterator
 from random import Random
 
@@ -18,12 +19,19 @@ from antevolt.hdl.spec.link import (
 from antevolt.hdl.spec.memory_map import DATA_BITS, Region
 from antevolt.host.link import codec
 from antevolt.host.link.backend import LinkBackend
+from antevolt.host.link.heartbeat import Heartbeat
 from antevolt.host.link.session import Session
-from antevolt.sim.rtl import fault_campaign
+from antevolt.sim.rtl.byte_line import ByteLine
+from antevolt.sim.rtl.byte_top import byte_line
 from antevolt.sim.rtl.echo_core import DEPTH, WORD
 from antevolt.sim.rtl.echo_top import FAST, MACHINE, board, line
+from antevolt.sim.rtl.fault_campaign import Result, campaign
 from antevolt.sim.rtl.faults import KINDS
 from antevolt.sim.rtl.line import SimulatedLine
+from antevolt.sim.rtl.lines import LINES
+from antevolt.sim.rtl.soak import GROWTH, soak
+from antevolt.sim.rtl.soak import Result as SoakResult
+from antevolt.sim.rtl.traffic import Traffic
 
 VALID, TARGET = 1, 9
 REGION = Region.COEFFICIENTS
@@ -250,18 +258,33 @@ def test_closed() -> None:
         backend.read(REGION, 0, 0, 1)
 
 
-def test_faults() -> None:
+@pytest.mark.parametrize(("name", "faults", "mean"), [("bits", 80, 300), ("bytes", 1000, 200)])
+def test_faults(name: str, faults: int, mean: float) -> None:
     """The short campaign: every kind, both ways; `make faults` runs a long one."""
-    found = fault_campaign.campaign(80, seed=11, mean=300, resets=0.01)
+    found = Result(11, mean, name)
+    campaign(LINES[name], found, faults, resets=0.05)
     assert found.passed, found.to_dict()
-    assert found.injected >= 80
+    assert found.injected >= faults
     assert found.resent > 0
     assert found.bad > 0
+    assert found.resets == found.noticed
     assert set(found.dropped) >= {"CRC", "SEQUENCE"}
     assert {name.split(": ")[1] for name in found.faults} == set(KINDS)
+    assert found.recoveries > 0
+    again = Result.from_dict(found.to_dict())
+    assert again == found
 
 
-def test_the_campaign_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_board_that_is_switched_off_is_noticed() -> None:
+    """In the first step of each session."""
+    found = Result(14, 200, "bytes")
+    campaign(LINES["bytes"], found, 100, resets=1)
+    assert found.passed, found.to_dict()
+    assert found.resets == found.noticed == found.sessions > 0
+
+
+@pytest.mark.parametrize("name", ["bits", "bytes"])
+def test_the_campaign_can_fail(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """A host that does not look at the CRC."""
 
     def trusting(encoded: bytes) -> codec.Message | None:
@@ -276,8 +299,127 @@ def test_the_campaign_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
             return None
 
     monkeypatch.setattr(codec, "parse", careless)
-    found = fault_campaign.campaign(
-        25, seed=12, mean=150, resets=0, only=("flip", "burst"), deadline=3
-    )
+    found = Result(12, 300, name)
+    campaign(LINES[name], found, 150, resets=0, only=("flip", "burst"), deadline=3)
     assert not found.passed
     assert found.undetected
+
+
+@pytest.mark.parametrize("which", ["sent", "received"])
+def test_the_campaign_counts(monkeypatch: pytest.MonkeyPatch, which: str) -> None:
+    """A host that has lost count of a frame."""
+    whole = LinkBackend.counters
+
+    def counters(board: LinkBackend) -> dict[str, int]:
+        found = whole(board)
+        setattr(board.session.counts, which, getattr(board.session.counts, which) + 1)
+        return found
+
+    monkeypatch.setattr(LinkBackend, "counters", counters)
+    found = Result(13, 200, "bytes")
+    campaign(LINES["bytes"], found, 20, resets=0)
+    assert found.disagreed == found.sessions > 0
+    assert not found.passed
+
+
+def test_soak() -> None:
+    """`antevolt soak` runs a long one. The host's long pauses make the board mute."""
+    found = SoakResult(1, "bytes")
+    soak(LINES["bytes"](), found, 1_000_000)
+    assert found.passed, found.to_dict()
+    assert found.bytes >= 1_000_000
+    assert found.pauses > 10
+    assert found.renewals > 0
+
+
+def test_soak_that_has_no_time() -> None:
+    found = SoakResult(3, "bytes")
+    soak(LINES["bytes"](), found, 1 << 40, seconds=0.5)
+    assert found.passed
+    assert 0 < found.bytes < 1 << 30
+
+
+def test_soak_notices_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, take = [], Traffic.put
+
+    def put(traffic: Traffic, board: LinkBackend, longest: int) -> None:
+        kept.append(b"x" * 5000)
+        take(traffic, board, longest)
+
+    monkeypatch.setattr(Traffic, "put", put)
+    found = SoakResult(2, "bytes")
+    soak(LINES["bytes"](), found, 300_000)
+    assert found.grown > GROWTH
+    assert not found.passed
+
+
+def test_bytes_without_bits() -> None:
+    """The same session over both lines: the board says the same, time that is skipped or not."""
+    said = []
+    for name in ("bytes", "bits"):
+        wire = LINES[name]()
+        wire.write(b"\0" + codec.encode(Kind.HELLO, 9, bytes((VERSION,))))
+        wire.write(codec.encode(Kind.RESET, 7) + codec.encode(Kind.ECHO, 7, b"abc"))
+        wire.write(codec.encode(Kind.ECHO, 8, b"")[:-2] + b"\0" + b"\1" * 300 + b"\0")
+        wire.write(codec.encode(Kind.ECHO, 9, b"early"))
+        decoder, end, found = codec.Decoder(), wire.clock() + 0.2, []
+        while wire.clock() < end:
+            found += decoder.feed(wire.read(0.05))
+        wire.close()
+        said.append([m for m in found if m is not None and m.kind is not Kind.HELLO])
+    assert said[0] == said[1]
+    assert {m.kind for m in said[0]} == {Kind.RESET, Kind.ECHOED, Kind.ACK, Kind.ERROR}
+
+
+def test_mute_after_silence_that_is_skipped() -> None:
+    """Time that is left out counts for the board, which falls silent in it when it should."""
+    wire = byte_line()
+    session = Session(wire)
+    session.connect()
+    for silence, renewals in ((0.99, 0), (1.01, 1)):
+        idle(wire, silence)
+        assert session.echo(b"still there")
+        assert session.counts.renewals == renewals
+    wire.close()
+
+
+def idle(wire: ByteLine, spans: float) -> None:
+    """So many times the board's silence pass."""
+    end = wire.clock() + spans * wire.silence
+    while wire.clock() < end:
+        wire.read(end - wire.clock())
+
+
+def test_a_heartbeat_keeps_the_board_awake() -> None:
+    wire = byte_line()
+    session = Session(wire)
+    session.connect()
+    said = session.counts.bytes_out
+    session.beat()
+    assert session.counts.bytes_out == said  # it has just been asked
+    for _ in range(5):
+        idle(wire, 0.6)
+        session.beat()
+    assert session.counts.bytes_out == said + 5 * len(codec.encode(Kind.ACK, 0, b"\2"))
+    assert session.echo(b"awake")
+    assert session.counts.renewals == 0
+    wire.close()
+
+
+def test_a_heartbeat_notices_a_board_that_was_off() -> None:
+    """In its thread; the next call says so, whatever it is."""
+    wire = byte_line()
+    session = Session(wire)
+    session.connect()
+    idle(wire, 0.6)
+    wire.power_up()
+    heart = Heartbeat(session)
+    end = time.monotonic() + 60
+    while session.lost is None and time.monotonic() < end:
+        time.sleep(0.05)
+    heart.stop()
+    heart.stop()
+    for call in (lambda: session.send(Kind.ECHO, b"x"), session.flush):
+        with pytest.raises(LinkLost, match=r"switched off.*while nothing was asked"):
+            call()
+    wire.close()

@@ -4,6 +4,7 @@
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
@@ -49,6 +50,19 @@ def test_words_over_a_port() -> None:
         assert opened.read(REGION, 0, 0, 60).tolist() == words  # type: ignore[arg-type]
         assert opened.session.baud == SLOW.fastest_baud
         opened.close()  # where both ends' counts are compared
+
+
+def test_a_board_that_goes_is_missed() -> None:
+    """Between two calls, without anybody asking."""
+    with plugged_in() as board:
+        opened = serial_port.open_serial(board.path, None, 60.0)
+    end = time.monotonic() + 60
+    while opened.session.lost is None and time.monotonic() < end:
+        time.sleep(0.05)
+    with pytest.raises(LinkLost, match="while nothing was asked"):
+        opened.read(REGION, 0, 0, 1)  # type: ignore[arg-type]
+    opened.close()
+    opened.close()
 
 
 def test_devices_are_found() -> None:

@@ -15,7 +15,7 @@ from antevolt.hdl.spec.network import Network, Population, Projection
 from antevolt.host.cli import antevolt
 from antevolt.host.device import open as open_device
 from antevolt.host.link import codec
-from antevolt.sim.fuzz.campaign import Target, campaign
+from antevolt.sim.fuzz.campaign import Result, Target, campaign
 from antevolt.sim.fuzz.command import TARGETS
 from antevolt.sim.fuzz.decoder import DecoderTarget
 from antevolt.sim.fuzz.mutate import changed_bytes, changed_json
@@ -41,6 +41,17 @@ def test_a_short_campaign(name: str) -> None:
     assert result.taken + sum(result.refused.values()) == result.inputs
     assert result.taken > 0
     assert result.refused
+
+
+def test_a_campaign_goes_on() -> None:
+    """In two parts it is the one that it is in one."""
+    whole = campaign(DecoderTarget(), 3000, seed=3)
+    half = campaign(DecoderTarget(), 2000, seed=3)
+    block = DecoderTarget.block
+    assert 2000 % block == 0
+    parts = campaign(DecoderTarget(), 3000, seed=3, before=Result.from_dict(half.to_dict()))
+    for name in ("inputs", "taken", "refused", "failures"):
+        assert getattr(parts, name) == getattr(whole, name)
 
 
 class Broken:

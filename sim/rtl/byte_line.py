@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A simulated board on a line of whole bytes: what a line does to bits is not simulated.
+
+For long campaigns: without the bits of a byte a link needs fewer clocks for it, and while all waits
+the clock loop skips the time. What stands between parser and sender is the gateware of every board.
+"""
+
+import ctypes
+from ctypes import POINTER, c_uint8, c_uint32, c_uint64, c_void_p
+from pathlib import Path
+
+from antevolt.hdl.spec.errors import BuildFailed, Closed
+from antevolt.hdl.spec.link import LinkParameters
+
+__all__ = ["FRONT", "LARGE", "SMALL", "ByteLine"]
+
+SMALL = LinkParameters(receive_bytes=512, send_bytes=512, x_words=16, silence=0.2, trial=0.1)
+"""The least buffers: a window is soon full, and a fault soon over."""
+LARGE = LinkParameters(silence=0.2, trial=0.1)
+"""The buffers of a board."""
+FRONT = Path(__file__).with_name("bytes.cpp")
+BYTE = 4  # clocks of a byte for each clock of a bit, as in bytes.cpp
+BITS = 10  # of a byte, as the host counts
+READ_BYTES = 4096
+LATENCY = 0.00002
+GAP = 2.4  # bytes' time without a byte after which a read ends that has got some
+
+
+class _Exchange(ctypes.Structure):
+    """`struct Exchange` of bytes.cpp."""
+
+    _fields_ = [
+        ("divisor", c_uint32),
+        ("gap", c_uint32),
+        ("to_board", c_void_p),
+        ("to_count", c_uint64),
+        ("to_done", c_uint64),
+        ("from_board", c_void_p),
+        ("from_size", c_uint64),
+        ("from_done", c_uint64),
+        ("cycles", c_uint64),
+        ("now", c_uint64),
+    ]
+
+
+class ByteLine:
+    """A transport (`antevolt.host.link.transport`) as `SimulatedLine` is one.
+
+    Its seconds are such that a byte takes 10 bits of the rate. Host and board at different rates
+    hear broken bytes of each other.
+    """
+
+    def __init__(self, library: Path, link: LinkParameters = SMALL):
+        self.parameters = link
+        self.name = "rtl:bytes"
+        self.hertz = link.clock_hz * BYTE / BITS
+        self.power_up_baud = link.power_up_baud
+        self.latency, self.silence = LATENCY, link.silence * BITS / BYTE
+        self.cycles = 0
+        self._library = _load(library)
+        self._handle: int | None = self._library.antevolt_bytes_create()
+        self._waiting = bytearray()
+        self._buffer = (c_uint8 * READ_BYTES)()
+        self._call = _Exchange(from_board=ctypes.addressof(self._buffer), from_size=READ_BYTES)
+        self.set_baud(link.power_up_baud)
+        self.power_up()
+
+    def clock(self) -> float:
+        """Seconds of the line's time."""
+        return self.cycles / self.hertz
+
+    def power_up(self) -> None:
+        """Switch the board off and on; memories keep their words, as luck would have it."""
+        self._waiting.clear()
+        self._library.antevolt_bytes_reset(self._open())
+
+    def set_baud(self, baud: int) -> None:
+        self._call.divisor = self.parameters.divisor(baud)
+        self._call.gap = round(GAP * BYTE * self._call.divisor)
+
+    def write(self, data: bytes) -> None:
+        self._waiting += data
+
+    def waiting(self) -> int:
+        """Bytes that are not yet on the line."""
+        return len(self._waiting)
+
+    def read(self, seconds: float) -> bytes:
+        """Bytes that come within `seconds`; ends early, soon after some came."""
+        call, data = self._call, bytes(self._waiting)
+        call.cycles = max(1, round(seconds * self.hertz))
+        call.to_board = ctypes.cast(ctypes.c_char_p(data), c_void_p)
+        call.to_count, call.to_done, call.from_done = len(data), 0, 0
+        self._library.antevolt_bytes_exchange(self._open(), ctypes.byref(call))
+        self.cycles = call.now
+        del self._waiting[: call.to_done]
+        return ctypes.string_at(self._buffer, call.from_done)
+
+    def close(self) -> None:
+        if self._handle is not None:
+            self._library.antevolt_bytes_destroy(self._handle)
+            self._handle = None
+
+    def _open(self) -> int:
+        if self._handle is None:
+            raise Closed("the simulated board is closed; open it again")
+        return self._handle
+
+
+def _load(path: Path) -> ctypes.CDLL:
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise BuildFailed(f"cannot load the simulator {path}: {error}; delete it") from error
+    for name, result, arguments in (
+        ("create", c_void_p, []),
+        ("destroy", None, [c_void_p]),
+        ("reset", None, [c_void_p]),
+        ("exchange", None, [c_void_p, POINTER(_Exchange)]),
+    ):
+        function = getattr(library, f"antevolt_bytes_{name}")
+        function.restype, function.argtypes = result, arguments
+    return library
