@@ -401,7 +401,7 @@ class Session:
         baud = self.baud
         self._rate(self.transport.power_up_baud)
         try:
-            found = self.ask(4)
+            found = self.ask()
         except NoPort:
             raise LinkLost(
                 f"{self.transport.name} does not answer any more; is it still there? What the "
