@@ -35,7 +35,7 @@ class Array(wiring.Component):
 
     Members
     -------
-    slot : one per cycle
+    slot : one per cycle; between the slots of a FORWARD sum `back` stays 0, or elements take e
     flags[k] : of stream k, static during a step, one set per context
     access[k] : the access bus at column k;  access_rows: its head for the rows
     reply_rows, reply_rates[k] : answers (`tap.Tap`)
