@@ -6,11 +6,11 @@ the clock loop skips the time. What stands between parser and sender is the gate
 """
 
 import ctypes
-from ctypes import POINTER, c_uint8, c_uint32, c_uint64, c_void_p
+from ctypes import c_uint32, c_uint64, c_void_p
 from pathlib import Path
 
-from antevolt.hdl.spec.errors import BuildFailed, Closed
 from antevolt.hdl.spec.link import LinkParameters
+from antevolt.sim.rtl.line_end import READ_BYTES, LineEnd
 
 __all__ = ["FRONT", "LARGE", "SMALL", "ByteLine"]
 
@@ -21,7 +21,6 @@ LARGE = LinkParameters(silence=0.2, trial=0.1)
 FRONT = Path(__file__).with_name("bytes.cpp")
 BYTE = 4  # clocks of a byte for each clock of a bit, as in bytes.cpp
 BITS = 10  # of a byte, as the host counts
-READ_BYTES = 4096
 LATENCY = 0.00002
 GAP = 2.4  # bytes' time without a byte after which a read ends that has got some
 
@@ -43,7 +42,7 @@ class _Exchange(ctypes.Structure):
     ]
 
 
-class ByteLine:
+class ByteLine(LineEnd):
     """A transport (`antevolt.host.link.transport`) as `SimulatedLine` is one.
 
     Its seconds are such that a byte takes 10 bits of the rate. Host and board at different rates
@@ -51,16 +50,11 @@ class ByteLine:
     """
 
     def __init__(self, library: Path, link: LinkParameters = SMALL):
-        self.parameters = link
+        super().__init__(library, link, "antevolt_bytes", _Exchange)
         self.name = "rtl:bytes"
         self.hertz = link.clock_hz * BYTE / BITS
-        self.power_up_baud = link.power_up_baud
         self.latency, self.silence = LATENCY, link.silence * BITS / BYTE
         self.cycles = 0
-        self._library = _load(library)
-        self._handle: int | None = self._library.antevolt_bytes_create()
-        self._waiting = bytearray()
-        self._buffer = (c_uint8 * READ_BYTES)()
         self._call = _Exchange(from_board=ctypes.addressof(self._buffer), from_size=READ_BYTES)
         self.set_baud(link.power_up_baud)
         self.power_up()
@@ -69,21 +63,9 @@ class ByteLine:
         """Seconds of the line's time."""
         return self.cycles / self.hertz
 
-    def power_up(self) -> None:
-        """Switch the board off and on; memories keep their words, as luck would have it."""
-        self._waiting.clear()
-        self._library.antevolt_bytes_reset(self._open())
-
     def set_baud(self, baud: int) -> None:
         self._call.divisor = self.parameters.divisor(baud)
         self._call.gap = round(GAP * BYTE * self._call.divisor)
-
-    def write(self, data: bytes) -> None:
-        self._waiting += data
-
-    def waiting(self) -> int:
-        """Bytes that are not yet on the line."""
-        return len(self._waiting)
 
     def read(self, seconds: float) -> bytes:
         """Bytes that come within `seconds`; ends early, soon after some came."""
@@ -91,33 +73,7 @@ class ByteLine:
         call.cycles = max(1, round(seconds * self.hertz))
         call.to_board = ctypes.cast(ctypes.c_char_p(data), c_void_p)
         call.to_count, call.to_done, call.from_done = len(data), 0, 0
-        self._library.antevolt_bytes_exchange(self._open(), ctypes.byref(call))
+        self._run(self._open(), ctypes.byref(call))
         self.cycles = call.now
         del self._waiting[: call.to_done]
         return ctypes.string_at(self._buffer, call.from_done)
-
-    def close(self) -> None:
-        if self._handle is not None:
-            self._library.antevolt_bytes_destroy(self._handle)
-            self._handle = None
-
-    def _open(self) -> int:
-        if self._handle is None:
-            raise Closed("the simulated board is closed; open it again")
-        return self._handle
-
-
-def _load(path: Path) -> ctypes.CDLL:
-    try:
-        library = ctypes.CDLL(str(path))
-    except OSError as error:
-        raise BuildFailed(f"cannot load the simulator {path}: {error}; delete it") from error
-    for name, result, arguments in (
-        ("create", c_void_p, []),
-        ("destroy", None, [c_void_p]),
-        ("reset", None, [c_void_p]),
-        ("exchange", None, [c_void_p, POINTER(_Exchange)]),
-    ):
-        function = getattr(library, f"antevolt_bytes_{name}")
-        function.restype, function.argtypes = result, arguments
-    return library

@@ -4,9 +4,9 @@
 from functools import cache
 from pathlib import Path
 
-from amaranth.hdl import ClockDomain, Module, ResetInserter, Signal
+from amaranth.hdl import ClockDomain, Module, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out, connect
+from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.io.link import Link
 from antevolt.hdl.io.uart import DIVISOR_BITS
@@ -14,7 +14,7 @@ from antevolt.hdl.spec.link import LinkParameters
 from antevolt.hdl.spec.machine import Machine
 from antevolt.sim.rtl.build import build_component
 from antevolt.sim.rtl.byte_line import BYTE, FRONT, SMALL, ByteLine
-from antevolt.sim.rtl.echo_core import EchoCore
+from antevolt.sim.rtl.echo_core import echoing
 
 __all__ = ["ByteTop", "byte_line"]
 
@@ -121,14 +121,8 @@ class ByteTop(wiring.Component):
         m.d.comb += [sync.clk.eq(self.clk), early.clk.eq(self.clk)]
         m.d.early += sync.rst.eq(self.rst)
         m.submodules.link = link = ByteLink(self.link)
-        core = EchoCore()
-        m.submodules.core = ResetInserter(link.restart)(core)
-        connect(m, link.x, core.x)
-        connect(m, link.y, core.y)
-        connect(m, link.access, core.access)
-        connect(m, core.out, link.out)
-        connect(m, core.answer, link.answer)
-        m.d.comb += [link.busy.eq(core.busy), link.rx.eq(1)]
+        echoing(m, link)
+        m.d.comb += link.rx.eq(1)
         for name, member in PORTS.items():
             into = member.flow == In
             source, target = (self, link) if into else (link, self)

@@ -7,9 +7,9 @@ TARGET_VALID flag is set waits for a target, which is added. An input of 99 is n
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux
+from amaranth.hdl import Module, Mux, ResetInserter
 from amaranth.lib import memory, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect
 
 from antevolt.hdl.spec.flags import FLAG_BITS, Flag
 from antevolt.hdl.spec.memory_map import DATA_BITS, INDEX_BITS, UNIT_BITS
@@ -80,3 +80,15 @@ class EchoCore(wiring.Component):
                 with m.If(self.out.ready):
                     m.next = "IDLE"
         return m
+
+
+def echoing(m: Module, link: Any) -> None:
+    """Put an `EchoCore` behind a link, as `Top` puts a core there."""
+    core = EchoCore()
+    m.submodules.core = ResetInserter(link.restart)(core)
+    connect(m, link.x, core.x)
+    connect(m, link.y, core.y)
+    connect(m, link.access, core.access)
+    connect(m, core.out, link.out)
+    connect(m, core.answer, link.answer)
+    m.d.comb += link.busy.eq(core.busy)

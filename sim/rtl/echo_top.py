@@ -5,9 +5,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from amaranth.hdl import Module, ResetInserter
+from amaranth.hdl import Module
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out, connect
+from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.io.link import Link
 from antevolt.hdl.spec.link import LinkParameters
@@ -15,7 +15,7 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.host.link.backend import LinkBackend
 from antevolt.host.link.session import Session
 from antevolt.sim.rtl.build import build_component
-from antevolt.sim.rtl.echo_core import EchoCore
+from antevolt.sim.rtl.echo_core import echoing
 from antevolt.sim.rtl.line import LINE, SimulatedLine
 
 MACHINE = Machine()
@@ -35,14 +35,8 @@ class EchoTop(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.link = link = Link(MACHINE, self.link)
-        core = EchoCore()
-        m.submodules.core = ResetInserter(link.restart)(core)
-        connect(m, link.x, core.x)
-        connect(m, link.y, core.y)
-        connect(m, link.access, core.access)
-        connect(m, core.out, link.out)
-        connect(m, core.answer, link.answer)
-        m.d.comb += [link.busy.eq(core.busy), link.rx.eq(self.rx), self.tx.eq(link.tx)]
+        echoing(m, link)
+        m.d.comb += [link.rx.eq(self.rx), self.tx.eq(link.tx)]
         return m
 
 

@@ -2,21 +2,20 @@
 """A simulated board on a serial line: the Verilated top level, and the host's end of the line."""
 
 import ctypes
-from ctypes import POINTER, c_uint8, c_uint32, c_uint64, c_void_p
+from ctypes import c_uint32, c_uint64, c_void_p
 from pathlib import Path
 from typing import Any
 
-from antevolt.hdl.spec.errors import BuildFailed, Closed
 from antevolt.hdl.spec.link import LinkParameters
 from antevolt.hdl.spec.machine import Machine
 from antevolt.sim.rtl.build import build_component, seconds_of, sources_of
+from antevolt.sim.rtl.line_end import READ_BYTES, LineEnd
 
 __all__ = ["LINE", "SIMULATED", "SimulatedLine", "build_top"]
 
 SIMULATED = LinkParameters()
 """Of `rtl:top`: 12 MHz, 4 clocks per bit at the fastest rate."""
 LINE = Path(__file__).with_name("line.cpp")
-READ_BYTES = 4096
 LATENCY = 0.0005
 GAP = 24  # bits without a byte after which a read ends that has got some
 
@@ -55,48 +54,31 @@ def build_top(machine: Machine, link: LinkParameters) -> Path:
     )
 
 
-class SimulatedLine:
+class SimulatedLine(LineEnd):
     """A transport (`antevolt.host.link.transport`) whose time is that of the simulated clock.
-
-    The board's clock runs only while somebody reads.
 
     stuck  0, or the line to the board is held: 1 low, 2 high
     """
 
     def __init__(self, library: Path, link: LinkParameters = SIMULATED):
-        self.parameters = link
+        super().__init__(library, link, "antevolt_line", _Exchange)
         self.name = "rtl:top"
-        self.power_up_baud = self.baud = link.power_up_baud
+        self.baud = link.power_up_baud
         self.latency, self.silence = LATENCY, link.silence
         self.stuck = 0
-        self._library = _load(library)
-        self._handle: int | None = self._library.antevolt_line_create()
-        self._waiting = bytearray()
-        self._buffer = (c_uint8 * READ_BYTES)()
+        self._cycles = self._function("cycles", c_uint64, c_void_p)
         self.power_up()
 
     @property
     def cycles(self) -> int:
-        return int(self._library.antevolt_line_cycles(self._open()))
+        return int(self._cycles(self._open()))
 
     def clock(self) -> float:
         """Seconds of the line's time."""
         return self.cycles / self.parameters.clock_hz
 
-    def power_up(self) -> None:
-        """Switch the board off and on; memories keep their words, as luck would have it."""
-        self._waiting.clear()
-        self._library.antevolt_line_reset(self._open())
-
     def set_baud(self, baud: int) -> None:
         self.baud = baud
-
-    def write(self, data: bytes) -> None:
-        self._waiting += data
-
-    def waiting(self) -> int:
-        """Bytes that are not yet on the line."""
-        return len(self._waiting)
 
     def read(self, seconds: float) -> bytes:
         """Bytes that come within `seconds`; ends early, soon after some came."""
@@ -112,11 +94,6 @@ class SimulatedLine:
             found += got
         return bytes(found)
 
-    def close(self) -> None:
-        if self._handle is not None:
-            self._library.antevolt_line_destroy(self._handle)
-            self._handle = None
-
     def _exchange(self, cycles: int) -> tuple[bytes, int]:
         before, data = self.cycles, bytes(self._waiting)
         call = _Exchange(
@@ -131,28 +108,6 @@ class SimulatedLine:
             1,
             cycles,
         )
-        self._library.antevolt_line_exchange(self._open(), ctypes.byref(call))
+        self._run(self._open(), ctypes.byref(call))
         del self._waiting[: call.to_done]
         return bytes(self._buffer[: call.from_done]), self.cycles - before
-
-    def _open(self) -> int:
-        if self._handle is None:
-            raise Closed("the simulated board is closed; open it again")
-        return self._handle
-
-
-def _load(path: Path) -> ctypes.CDLL:
-    try:
-        library = ctypes.CDLL(str(path))
-    except OSError as error:
-        raise BuildFailed(f"cannot load the simulator {path}: {error}; delete it") from error
-    for name, result, arguments in (
-        ("create", c_void_p, []),
-        ("destroy", None, [c_void_p]),
-        ("cycles", c_uint64, [c_void_p]),
-        ("reset", None, [c_void_p]),
-        ("exchange", None, [c_void_p, POINTER(_Exchange)]),
-    ):
-        function = getattr(library, f"antevolt_line_{name}")
-        function.restype, function.argtypes = result, arguments
-    return library
