@@ -74,9 +74,6 @@ class Settings(TaskSettings):
     tau_z      of the leaky logits, steps; 0: errors come from the instantaneous logits
     softmax_gain  of the errors: onehot - softmax(gain z)
     reset      streams start anew with each sequence
-    dither     targets differ from 0 and 1 by a few LSB of r at random: the error y - softmax is
-               rounded to e, whose LSB is 4 of them, and half up is up on average. This makes the
-               rounding stochastic; words of 12 bits and less need it
     cosines    compare gradients with the exact ones at each look at `valid`
     """
 
@@ -101,7 +98,6 @@ class Settings(TaskSettings):
     tau_z: float = 8.0
     softmax_gain: float = 4.0
     reset: bool = True
-    dither: bool = False
     schedule: Literal["sequential", "parallel"] = "sequential"
     momentum2: float = 1 - 2.0**-7
     every_step: bool = False
@@ -212,23 +208,11 @@ def samples(settings: Settings, seed: int, epoch: int) -> Samples:
     """Every sequence once, in an order and a variation that follow from seed and epoch."""
     x, y = _varied(settings, seed, epoch, train_split(settings.length).head(settings.train))
     targets = np.repeat(np.eye(CLASSES)[y][:, None], settings.length, axis=1)
-    if settings.dither:
-        targets += _dither(settings, seed, epoch, targets.shape)
     return Samples(
         stepwise(x[..., None], settings.streams),
         stepwise(targets, settings.streams),
         first=settings.first(settings.batches),
     )
-
-
-def _dither(
-    settings: Settings, seed: int, epoch: int, shape: tuple[int, ...]
-) -> NDArray[np.float64]:
-    """What makes half_up(y - softmax) stochastic: even over [-1/2, 1/2) LSB of e, in LSB of r."""
-    formats = Formats(word=settings.word)
-    half = 1 << (formats.r.frac - formats.e.frac - 1)
-    drawn = np.random.default_rng((seed, epoch, 1)).integers(-half, half, shape)
-    return formats.r.to_real(drawn)
 
 
 def _learned(
@@ -380,12 +364,6 @@ OPTIONS = (
         default=OF.reset,
         show_default=True,
         help="Streams start anew with each sequence.",
-    ),
-    click.option(
-        "--dither/--no-dither",
-        default=OF.dither,
-        show_default=True,
-        help="Targets vary by LSBs, so that errors are rounded stochastically; for short words.",
     ),
     click.option(
         "--cosines",
