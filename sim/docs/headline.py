@@ -19,7 +19,7 @@ def headline() -> str:
     """Questions, answers, and where to read more."""
     rows = (
         ("Does the core equal the simulator?", _equal(), "[verify](docs/verify.md)"),
-        ("And what synthesis makes of it?", _netlists(), "[netlists](docs/verify.md#after-synthesis)"),
+        ("And what synthesis makes?", _netlists(), "[netlists](docs/verify.md#after-synthesis)"),
         ("Would the comparison notice?", _mutants(), "[mutants](docs/mutants.md)"),
         ("Does it learn?", _learns(), "[results](docs/results.md)"),
         ("What does fixed point cost?", _cost(), "[results](docs/results.md)"),
