@@ -53,6 +53,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "link_soak": link.soak,
     "link_frames": link.frames,
     "link_limits": link.limits,
+    "link_targets": link.targets,
     "mechanisms": mechanisms,
     "mutants_model": mutants.model,
     "mutants_netlist": mutants.netlist,
