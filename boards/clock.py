@@ -27,10 +27,13 @@ class Clock(Elaboratable):
 
     reference : the board's clock, a signal of one bit, or the port where the loop sits at its pin
     device : the part's name
+    divide : more than 1: there is a domain `link` too, `sync` divided by this, which the reset
+        belongs to; that of `sync` is then the parent's. ECP5 only
     """
 
-    def __init__(self, pll: Pll, reference: Any, device: str):
+    def __init__(self, pll: Pll, reference: Any, device: str, divide: int = 1):
         self.pll, self.reference, self.device = pll, reference, device
+        self.divide, self.slow = divide, Signal(name="slow")
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -38,11 +41,23 @@ class Clock(Elaboratable):
         make = getattr(self, f"_{self.pll.family}")
         m.submodules.pll = make(fast, locked)
         m.d.comb += ClockSignal().eq(fast)
-        m.submodules.reset = ResetSynchronizer(~locked, domain="sync")
+        apart = self.divide > 1
+        if apart:
+            m.d.comb += ClockSignal("link").eq(self.slow)
+        m.submodules.reset = ResetSynchronizer(~locked, domain="link" if apart else "sync")
         return m
 
     def _ecp5(self, fast: Signal, locked: Signal) -> Instance:
-        pll = self.pll
+        pll, second = self.pll, {}
+        if self.divide > 1:
+            second = {
+                "p_CLKOS_DIV": pll.output * self.divide,
+                "p_CLKOS_CPHASE": pll.output * self.divide - 1,
+                "p_CLKOS_FPHASE": 0,
+                "p_CLKOS_ENABLE": "ENABLED",
+                "i_ENCLKOS": Const(0, 1),
+                "o_CLKOS": self.slow,
+            }
         zeros = ("RST", "STDBY", "PLLWAKESYNC", "ENCLKOP")
         phases = ("SEL0", "SEL1", "DIR", "STEP", "LOADREG")
         return Instance(
@@ -60,6 +75,7 @@ class Clock(Elaboratable):
             i_CLKFB=fast,
             o_CLKOP=fast,
             o_LOCK=locked,
+            **second,
             **{f"i_{name}": Const(0, 1) for name in zeros},
             **{f"i_PHASE{name}": Const(0, 1) for name in phases},
         )

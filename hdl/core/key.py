@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -44,19 +44,20 @@ class KeyMixer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         rounds, word = len(ROTATIONS), self.key
-        at = Signal(range(2 * rounds + 2), init=2 * rounds + 1)
+        # one of `on` says which round is at work: that is all there is behind an adder
+        on, second = Signal(rounds + 1), Signal()
+        between = on[rounds] & ~second
+        m.d.sync += on.eq(Mux(self.start, 1, Cat(between, on[:rounds])))
+        with m.If(self.start | on[rounds]):
+            m.d.sync += second.eq(~self.start)
+        total: Any = Mux(between, word ^ self.projection, 0)
+        for n, (op, by) in enumerate(ROTATIONS):
+            mixed = (word + (word << by))[:32] if op == "add" else word ^ (word >> by)
+            total = total | mixed & on[n].replicate(32)
         with m.If(self.start):
-            m.d.sync += [word.eq(self.seed ^ self.step), at.eq(0)]
-        with m.Elif(at != 2 * rounds + 1):
-            m.d.sync += at.eq(at + 1)
-            with m.Switch(at):
-                for half in range(2):
-                    for n, (op, by) in enumerate(ROTATIONS):
-                        mixed = word + (word << by) if op == "add" else word ^ (word >> by)
-                        with m.Case(half * (rounds + 1) + n):
-                            m.d.sync += word.eq(mixed)
-                with m.Case(rounds):
-                    m.d.sync += word.eq(word ^ self.projection)
+            m.d.sync += word.eq(self.seed ^ self.step)
+        with m.Elif(on[:rounds].any() | between):
+            m.d.sync += word.eq(total)
         return m
 
 

@@ -75,6 +75,7 @@ class Sequencer(wiring.Component):
         counter = Signal(bits(self.machine.program_depth))
         word = self._program(m, counter)
         timer, op, beat = Signal(LAYOUT["delay"]), self.op, Signal(range(self.machine.interval))
+        finished, ripe = Signal(), Signal()  # `done`, a cycle later; the timer's last cycle
         kind = {of: op.kind == of for of in Kind}
         streams = Cat(kind[of] for of in STREAMS).any()
         joins = streams | kind[Kind.END] | kind[Kind.ERROR] & op.cost.any()
@@ -82,6 +83,7 @@ class Sequencer(wiring.Component):
         wait = Mux(skipped, MIN_DELAY - 2, op.delay - 2)
         m.d.comb += self.busy.eq(1)
         m.d.sync += [self.issue.eq(0), self.ended.eq(0)]  # pulses, one register behind the state
+        m.d.sync += [finished.eq(0), ripe.eq(0)]
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += self.busy.eq(0)
@@ -112,12 +114,14 @@ class Sequencer(wiring.Component):
                     with m.If(beat == 1):
                         m.next = "ISSUE"
             with m.State("BLOCKED"):
-                m.d.comb += self.blocked.eq(1)
-                with m.If(self.done):
+                m.d.comb += self.blocked.eq(~finished)
+                m.d.sync += [finished.eq(self.done & ~finished), ripe.eq(timer == 2)]
+                with m.If(finished):  # which has taken a cycle of the timer's
+                    m.d.sync += timer.eq(timer - 1)
                     m.next = "WAIT"
             with m.State("WAIT"):
-                m.d.sync += timer.eq(timer - 1)
-                with m.If(timer == 1):
+                m.d.sync += [timer.eq(timer - 1), ripe.eq(timer == 2)]
+                with m.If(ripe):
                     m.next = "LOAD"
         return m
 
