@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -11,6 +11,9 @@ from antevolt.hdl.spec.dither import ROTATIONS
 from antevolt.hdl.spec.timing import KEY
 
 __all__ = ["KeyMixer"]
+
+
+SUMS = sum(op == "add" for op, _ in ROTATIONS)
 
 
 class KeyMixer(wiring.Component):
@@ -22,7 +25,7 @@ class KeyMixer(wiring.Component):
     key : `latency` cycles after the start, until the next one
     """
 
-    latency = 2 * len(ROTATIONS) + 2
+    latency = 2 * (1 + SUMS) + 1
 
     start: Any
     seed: Any
@@ -43,21 +46,26 @@ class KeyMixer(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        rounds, word = len(ROTATIONS), self.key
-        # one of `on` says which round is at work: that is all there is behind an adder
-        on, second = Signal(rounds + 1), Signal()
-        between = on[rounds] & ~second
-        m.d.sync += on.eq(Mux(self.start, 1, Cat(between, on[:rounds])))
-        with m.If(self.start | on[rounds]):
-            m.d.sync += second.eq(~self.start)
-        total: Any = Mux(between, word ^ self.projection, 0)
+        # a register behind each sum: half of the key is made in `half` cycles
+        word, passes = Signal(32), [self.start]
+        for n in range(self.latency - 1):
+            passes.append(Signal(name=f"pass{n}"))
+            m.d.sync += passes[-1].eq(passes[-2] & (~self.start if n else 1))
+        mixed: Any = word
         for n, (op, by) in enumerate(ROTATIONS):
-            mixed = (word + (word << by))[:32] if op == "add" else word ^ (word >> by)
-            total = total | mixed & on[n].replicate(32)
+            if op == "add":
+                total = Signal(32, name=f"sum{n}")
+                m.d.sync += total.eq(mixed + (mixed << by))
+                mixed = total
+            else:
+                mixed = mixed ^ (mixed >> by)
+        half = 1 + SUMS
         with m.If(self.start):
             m.d.sync += word.eq(self.seed ^ self.step)
-        with m.Elif(on[:rounds].any() | between):
-            m.d.sync += word.eq(total)
+        with m.Elif(passes[half]):
+            m.d.sync += word.eq(mixed ^ self.projection)
+        with m.If(passes[2 * half]):
+            m.d.sync += self.key.eq(mixed)
         return m
 
 

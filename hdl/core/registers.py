@@ -148,10 +148,11 @@ class Registers(wiring.Component):
         parts: list[Any] = []
         written = delay(m, access.data, 1, "written")
         writing = access.write & selects
+        low = (len(words) - 1).bit_length()  # there are no accesses beyond
         for number, word in enumerate(words):
             if isinstance(word, Const) and word.value == 0:
                 continue
-            this = delay(m, tap.early.index == number, 1, f"this{number}")
+            this = delay(m, tap.early.index[:low] == number, 1, f"this{number}")
             parts.append(Mux(this, word, 0))
             if isinstance(word, Signal):
                 writes = delay(m, writing & this, 1, "writes")

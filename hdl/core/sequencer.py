@@ -76,10 +76,13 @@ class Sequencer(wiring.Component):
         word = self._program(m, counter)
         timer, op, beat = Signal(LAYOUT["delay"]), self.op, Signal(range(self.machine.interval))
         finished, ripe = Signal(), Signal()  # `done`, a cycle later; the timer's last cycle
-        kind = {of: op.kind == of for of in Kind}
-        streams = Cat(kind[of] for of in STREAMS).any()
-        joins = streams | kind[Kind.END] | kind[Kind.ERROR] & op.cost.any()
-        skipped = ((op.kind == Kind.APPLY) | (op.kind == Kind.TIMES)) & ~self.due
+        # decoded as it comes: its kind, and what it waits for
+        kinds, joins, blocks, learns = Signal(len(Kind)), Signal(), Signal(), Signal()
+        kind = {of: kinds[of] for of in Kind}
+        coming = operation(word)
+        comes = {of: coming.kind == of for of in Kind}
+        streams = Cat(comes[of] for of in STREAMS).any()
+        skipped = learns & ~self.due
         wait = Mux(skipped, MIN_DELAY - 2, op.delay - 2)
         m.d.comb += self.busy.eq(1)
         m.d.sync += [self.issue.eq(0), self.ended.eq(0)]  # pulses, one register behind the state
@@ -93,6 +96,12 @@ class Sequencer(wiring.Component):
                 m.next = "LOAD"
             with m.State("LOAD"):
                 m.d.sync += [op.as_value().eq(word), counter.eq(counter + 1)]
+                m.d.sync += [
+                    kinds.eq(Cat(comes[of] for of in sorted(Kind))),
+                    joins.eq(streams | comes[Kind.END] | comes[Kind.ERROR] & coming.cost.any()),
+                    blocks.eq(streams & ~(comes[Kind.TARGET] & coming.keep)),
+                    learns.eq(comes[Kind.APPLY] | comes[Kind.TIMES]),
+                ]
                 m.next = "ISSUE"
             with m.State("ISSUE"):
                 m.d.sync += [timer.eq(wait), beat.eq(self.machine.interval - 1)]
@@ -100,12 +109,12 @@ class Sequencer(wiring.Component):
                     m.d.comb += self.held.eq(1)
                     m.next = "HELD" if self.machine.interval > 1 else "ISSUE"
                 with m.Else():
-                    m.d.sync += self.issue.eq(Mux(skipped, 0, 1 << op.kind))
+                    m.d.sync += self.issue.eq(Mux(skipped, 0, kinds))
                     m.next = "WAIT"
                     with m.If(kind[Kind.END]):
                         m.d.sync += [self.ended.eq(1), counter.eq(0)]
                         m.next = "IDLE"
-                    with m.Elif(streams & ~(kind[Kind.TARGET] & op.keep)):
+                    with m.Elif(blocks):
                         m.next = "BLOCKED"
             if self.machine.interval > 1:
                 with m.State("HELD"):

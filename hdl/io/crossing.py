@@ -9,6 +9,7 @@ from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.fifo import AsyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
+from antevolt.hdl.io.axi_slice import AxiSlice
 from antevolt.hdl.io.dispatcher import ACCESS_BITS
 from antevolt.hdl.spec.flags import FLAG_BITS
 from antevolt.hdl.spec.machine import Machine
@@ -78,6 +79,8 @@ class Crossing(wiring.Component):
         with m.If(self.restart):
             m.d.link += left.eq(CLOSED)
         m.submodules.resets = FFSynchronizer(reset, self.core_restart, init=1)
+        self.reset = Signal(init=1, reset_less=True)
+        m.d.sync += self.reset.eq(self.core_restart)
         for name in self.inward:
             self._in(m, name)
         self._out(m)
@@ -89,11 +92,14 @@ class Crossing(wiring.Component):
         m.submodules[name] = queue = AsyncFIFOBuffered(
             width=len(near.payload), depth=DEPTH, w_domain="link", r_domain="sync"
         )
+        m.submodules[f"{name}_slice"] = behind = AxiSlice(len(near.payload))
         m.d.comb += [
             *(queue.w_data.eq(near.payload), queue.w_en.eq(near.valid & ~self.closed)),
-            *(near.ready.eq(queue.w_rdy & ~self.closed), far.payload.eq(queue.r_data)),
-            far.valid.eq(queue.r_rdy & ~self.core_restart),
-            queue.r_en.eq(far.ready | self.core_restart),
+            *(near.ready.eq(queue.w_rdy & ~self.closed), behind.i.payload.eq(queue.r_data)),
+            behind.i.valid.eq(queue.r_rdy & ~self.reset),
+            queue.r_en.eq(behind.i.ready | self.reset),
+            *(far.payload.eq(behind.o.payload), far.valid.eq(behind.o.valid)),
+            behind.o.ready.eq(far.ready),
         ]
 
     def _out(self, m: Module) -> None:
@@ -103,12 +109,14 @@ class Crossing(wiring.Component):
             width=1 + DATA_BITS, depth=DEPTH, w_domain="sync", r_domain="link"
         )
         wide = Cat(word.payload, Const(0, DATA_BITS - len(word.payload)))
-        takes = queue.w_rdy & ~self.core_restart
+        m.submodules.back_slice = before = AxiSlice(1 + DATA_BITS)
         is_answer, payload = queue.r_data[0], queue.r_data[1:]
         m.d.comb += [
-            queue.w_data.eq(Cat(~word.valid, Mux(word.valid, wide, answer.payload))),
-            queue.w_en.eq((word.valid | answer.valid) & ~self.core_restart),
-            *(word.ready.eq(takes), answer.ready.eq(takes & ~word.valid)),
+            before.i.payload.eq(Cat(~word.valid, Mux(word.valid, wide, answer.payload))),
+            before.i.valid.eq(word.valid | answer.valid),
+            *(word.ready.eq(before.i.ready), answer.ready.eq(before.i.ready & ~word.valid)),
+            *(queue.w_data.eq(before.o.payload), queue.w_en.eq(before.o.valid)),
+            before.o.ready.eq(queue.w_rdy),
             *(self.out.payload.eq(payload), self.answer.payload.eq(payload)),
             self.out.valid.eq(queue.r_rdy & ~is_answer & ~self.closed),
             self.answer.valid.eq(queue.r_rdy & is_answer & ~self.closed),
@@ -118,7 +126,7 @@ class Crossing(wiring.Component):
     def _busy(self, m: Module) -> None:
         """An input on its way counts as a step that runs."""
         runs, there, way = Signal(), Signal(), Signal(range(SEEN + 1))
-        m.d.sync += runs.eq(self.core_busy | self.core_x.valid)
+        m.d.sync += runs.eq(self.core_busy | self.core_x.valid)  # both from registers
         m.submodules.steps = FFSynchronizer(runs, there, o_domain="link")
         with m.If(self.x.valid & self.x.ready):
             m.d.link += way.eq(SEEN)
