@@ -10,11 +10,15 @@ from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import Access, bits, flags
 from antevolt.hdl.core.column import FLAGS_REGION, TARGET_REGION
+from antevolt.hdl.spec.flags import INPUT_FLAG_BITS, Flag
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.program import Bias
 
 __all__ = ["Intake"]
+
+HELD = int(Flag.TARGET_HELD).bit_length() - 1
+"""The flag's place. Targets stay in the columns' memories until others come."""
 
 
 class Intake(wiring.Component):
@@ -31,7 +35,8 @@ class Intake(wiring.Component):
     learns : a valid stream learns in this step;  new_step clears it
     waiting : at work, and no word to take
 
-    A stream costs 1 + n cycles (1 + 2 n with `keep`), a target stream that is not flagged 1.
+    A stream costs 1 + n cycles (1 + 2 n with `keep`), a target stream that is not flagged, or
+    whose target is held, 1.
     """
 
     x: Any
@@ -59,7 +64,7 @@ class Intake(wiring.Component):
         self.index_bits = max(1, bits(machine.total_streams))
         super().__init__(
             {
-                "x": In(stream.Signature(word + flags.size)),
+                "x": In(stream.Signature(word + INPUT_FLAG_BITS)),
                 "y": In(stream.Signature(word)),
                 "start": In(1),
                 "target": In(1),
@@ -91,18 +96,19 @@ class Intake(wiring.Component):
         n, address = Signal(12), Signal(14)  # as at the start
         arriving = Signal(flags)
         m.submodules.flags = memory = Memory(
-            shape=flags.size, depth=max(2, machine.total_streams), init=[]
+            shape=INPUT_FLAG_BITS, depth=max(2, machine.total_streams), init=[]
         )
         write, read = memory.write_port(), memory.read_port(domain="comb")
         own = Signal(flags)
         m.d.comb += [
             arriving.as_value().eq(self.x.payload[word:]),
-            *(write.addr.eq(index), write.data.eq(arriving.as_value())),
+            *(write.addr.eq(index), write.data.eq(self.x.payload[word:])),
             read.addr.eq(self.flags_index),
             self.flags.as_value().eq(read.data),
         ]
         known, wanted = memory.read_port(domain="comb"), Signal()  # the stream has targets
-        there, start = flags(known.data), Signal(self.index_bits)
+        there, start = flags(known.data[: flags.size]), Signal(self.index_bits)
+        needs = there.valid & there.target_valid & ~known.data[HELD]
         m.d.comb += [known.addr.eq(ahead), start.eq(self.context * machine.streams)]
         of_one = machine.streams == 1
         with m.If(self.new_step):
@@ -113,7 +119,7 @@ class Intake(wiring.Component):
             m.d.sync += [final.eq(of_one | (column == machine.streams - 2)), last.eq(single)]
             m.d.sync += [left.eq(n), odd.eq(0), place.eq(address)]
             m.d.sync += [also.eq(self.kept), second.eq(0)]
-            m.d.sync += wanted.eq(there.valid & there.target_valid)
+            m.d.sync += wanted.eq(needs)
             with m.If(final):
                 m.d.comb += self.done.eq(1)
                 m.d.sync += column.eq(0)
@@ -131,7 +137,7 @@ class Intake(wiring.Component):
                 m.d.sync += [n.eq(self.n), address.eq(self.address)]
                 m.d.comb += known.addr.eq(start)
                 m.d.sync += [column.eq(0), index.eq(start), ahead.eq(start + 1), final.eq(of_one)]
-                m.d.sync += wanted.eq(there.valid & there.target_valid)
+                m.d.sync += wanted.eq(needs)
                 m.d.sync += [left.eq(self.n), odd.eq(0), place.eq(self.address)]
                 m.d.sync += [last.eq(self.n == 1), single.eq(self.n == 1)]
                 m.d.sync += [also.eq(self.kept), second.eq(0)]

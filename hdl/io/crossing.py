@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.io.axi_slice import AxiSlice
 from antevolt.hdl.io.dispatcher import ACCESS_BITS
-from antevolt.hdl.spec.flags import FLAG_BITS
+from antevolt.hdl.spec.flags import FLAG_BITS, INPUT_FLAG_BITS
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS
 
@@ -55,7 +55,7 @@ class Crossing(wiring.Component):
 
     def __init__(self, machine: Machine):
         word = machine.formats.word
-        inward = {"x": word + FLAG_BITS, "y": word, "access": ACCESS_BITS}
+        inward = {"x": word + INPUT_FLAG_BITS, "y": word, "access": ACCESS_BITS}
         outward = {"out": word + FLAG_BITS, "answer": DATA_BITS}
         super().__init__(
             {
