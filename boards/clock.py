@@ -15,6 +15,7 @@ from amaranth.hdl import (
 from amaranth.lib.cdc import ResetSynchronizer
 
 from antevolt.boards.pll import Pll
+from antevolt.hdl.spec.errors import BadInput
 
 __all__ = ["Clock"]
 
@@ -28,10 +29,14 @@ class Clock(Elaboratable):
     reference : the board's clock, a signal of one bit, or the port where the loop sits at its pin
     device : the part's name
     divide : more than 1: there is a domain `link` too, `sync` divided by this, which the reset
-        belongs to; that of `sync` is then the parent's. ECP5 only
+        belongs to; that of `sync` is then the parent's
+
+    Raises BadInput for a second clock on another family than ECP5.
     """
 
     def __init__(self, pll: Pll, reference: Any, device: str, divide: int = 1):
+        if divide > 1 and pll.family != "ecp5":
+            raise BadInput(f"a second clock is made on an ECP5 only, not on {pll.family}")
         self.pll, self.reference, self.device = pll, reference, device
         self.divide, self.slow = divide, Signal(name="slow")
 

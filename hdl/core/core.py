@@ -121,7 +121,7 @@ class Core(wiring.Component):
         sequencer, sweeps, neurons = self.sequencer, self.sweeps, self.neurons
         intake, outlet, registers = self.intake, self.outlet, self.registers
         op, issue = sequencer.op, {kind: sequencer.issue[kind] for kind in Kind}
-        start = Signal()
+        start, again = Signal(), {kind: sequencer.again[kind] for kind in Kind}
         m.d.sync += [
             self.gate.idle.eq(~sequencer.busy & ~start & ~outlet.unsettled),
             # an operation is at hand a cycle before it is issued
@@ -137,8 +137,8 @@ class Core(wiring.Component):
             *(sequencer.due.eq(registers.due), sequencer.done.eq(intake.done | outlet.done)),
             sequencer.taking.eq(intake.taking),
             *(sweeps.op.eq(op), sweeps.fresh.eq(registers.fresh)),
-            *(sweeps.forward.eq(issue[Kind.FORWARD]), sweeps.back.eq(issue[Kind.BACK])),
-            sweeps.apply.eq(issue[Kind.APPLY]),
+            *(sweeps.forward.eq(again[Kind.FORWARD]), sweeps.back.eq(again[Kind.BACK])),
+            sweeps.apply.eq(again[Kind.APPLY]),
             neurons.op.eq(op),
             *(neurons.membrane.eq(issue[Kind.MEMBRANE]), neurons.error.eq(issue[Kind.ERROR])),
             *(neurons.trace.eq(issue[Kind.TRACE]), neurons.exp.eq(issue[Kind.EXP])),

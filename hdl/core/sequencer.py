@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from antevolt.hdl.core.bundles import Access, Reply, bits
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.ram import memory
+from antevolt.hdl.lib.registers import register
 from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
@@ -28,6 +29,7 @@ class Sequencer(wiring.Component):
     -------
     go : start a step (an input is there, and nobody uses the access bus)
     op : the operation at hand;  issue[kind] : a pulse when it starts, a cycle after its ISSUE state
+    again : the same, from registers of their own: hundreds listen
     due : APPLY and TIMES operations take place, else they are passed over
     done : a blocking operation ends;  taking : an INPUT or TARGET is at work
     busy : inside a step;  ended : a pulse after its last cycle
@@ -41,6 +43,7 @@ class Sequencer(wiring.Component):
     go: Any
     op: Any
     issue: Any
+    again: Any
     due: Any
     done: Any
     taking: Any
@@ -58,6 +61,7 @@ class Sequencer(wiring.Component):
                 "go": In(1),
                 "op": Out(operation),
                 "issue": Out(len(Kind)),
+                "again": Out(len(Kind)),
                 "due": In(1),
                 "done": In(1),
                 "taking": In(1),
@@ -85,7 +89,10 @@ class Sequencer(wiring.Component):
         skipped = learns & ~self.due
         wait = Mux(skipped, MIN_DELAY - 2, op.delay - 2)
         m.d.comb += self.busy.eq(1)
-        m.d.sync += [self.issue.eq(0), self.ended.eq(0)]  # pulses, one register behind the state
+        again = register("again", len(Kind), keep=True)
+        m.d.comb += self.again.eq(again)
+        # pulses, one register behind the state
+        m.d.sync += [self.issue.eq(0), again.eq(0), self.ended.eq(0)]
         m.d.sync += [finished.eq(0), ripe.eq(0)]
         with m.FSM():
             with m.State("IDLE"):
@@ -109,7 +116,7 @@ class Sequencer(wiring.Component):
                     m.d.comb += self.held.eq(1)
                     m.next = "HELD" if self.machine.interval > 1 else "ISSUE"
                 with m.Else():
-                    m.d.sync += self.issue.eq(Mux(skipped, 0, kinds))
+                    m.d.sync += [port.eq(Mux(skipped, 0, kinds)) for port in (self.issue, again)]
                     m.next = "WAIT"
                     with m.If(kind[Kind.END]):
                         m.d.sync += [self.ended.eq(1), counter.eq(0)]

@@ -6,11 +6,12 @@ from typing import Any
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
-from amaranth.lib.fifo import AsyncFIFOBuffered
+from amaranth.lib.fifo import AsyncFIFO, AsyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.io.axi_slice import AxiSlice
 from antevolt.hdl.io.dispatcher import ACCESS_BITS
+from antevolt.hdl.lib.registers import register
 from antevolt.hdl.spec.flags import FLAG_BITS, INPUT_FLAG_BITS
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS
@@ -34,8 +35,9 @@ class Crossing(wiring.Component):
     core_restart : the core is in reset, domain `sync`; also from power-up on
 
     Outputs and answers go through one queue, so that an answer still follows all outputs before it.
-    A word takes about three cycles of either clock. A restart takes CLOSED cycles of the link: the
-    core is in reset for half of them, and queues run empty.
+    A word takes about three cycles of either clock; the core gets one in two cycles at most. A
+    restart takes CLOSED cycles of the link: the core is in reset for half of them, and queues run
+    empty.
     """
 
     x: Any
@@ -89,18 +91,23 @@ class Crossing(wiring.Component):
 
     def _in(self, m: Module, name: str) -> None:
         near, far = getattr(self, name), getattr(self, f"core_{name}")
-        m.submodules[name] = queue = AsyncFIFOBuffered(
-            width=len(near.payload), depth=DEPTH, w_domain="link", r_domain="sync"
+        m.submodules[name] = queue = AsyncFIFO(
+            width=len(near.payload), depth=DEPTH - 1, w_domain="link", r_domain="sync"
         )
-        m.submodules[f"{name}_slice"] = behind = AxiSlice(len(near.payload))
         m.d.comb += [
             *(queue.w_data.eq(near.payload), queue.w_en.eq(near.valid & ~self.closed)),
-            *(near.ready.eq(queue.w_rdy & ~self.closed), behind.i.payload.eq(queue.r_data)),
-            behind.i.valid.eq(queue.r_rdy & ~self.reset),
-            queue.r_en.eq(behind.i.ready | self.reset),
-            *(far.payload.eq(behind.o.payload), far.valid.eq(behind.o.valid)),
-            behind.o.ready.eq(far.ready),
+            near.ready.eq(queue.w_rdy & ~self.closed),
         ]
+        # every other cycle at most, as fast as a link of half the clock: so that a register says it
+        pull, shown = Signal(name=f"{name}_pull"), register(f"{name}_shown", len(near.payload))
+        there = far.valid & ~far.ready
+        m.d.sync += [
+            pull.eq(queue.r_rdy & ~pull & ~there),
+            far.valid.eq(there | pull & ~self.reset),
+        ]
+        with m.If(pull):
+            m.d.sync += shown.eq(queue.r_data)
+        m.d.comb += [queue.r_en.eq(pull | self.reset), far.payload.eq(shown)]
 
     def _out(self, m: Module) -> None:
         """Outputs first; a bit says which it is."""
