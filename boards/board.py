@@ -43,7 +43,7 @@ class Board:
     adapter: str = ""
     lacks: str = ""
     vendor: str = ""
-    divide: int = 1
+    divide: float = 1
 
     @property
     def part(self) -> Part:

@@ -31,14 +31,17 @@ class Clock(Elaboratable):
     divide : more than 1: there is a domain `link` too, `sync` divided by this, which the reset
         belongs to; that of `sync` is then the parent's
 
-    Raises BadInput for a second clock on another family than ECP5.
+    Raises BadInput for a second clock on another family than ECP5, or one that its loop has not.
     """
 
-    def __init__(self, pll: Pll, reference: Any, device: str, divide: int = 1):
+    def __init__(self, pll: Pll, reference: Any, device: str, divide: float = 1):
         if divide > 1 and pll.family != "ecp5":
             raise BadInput(f"a second clock is made on an ECP5 only, not on {pll.family}")
         self.pll, self.reference, self.device = pll, reference, device
         self.divide, self.slow = divide, Signal(name="slow")
+        self.second = round(pll.output * divide)  # as `pll.output`, of the second
+        if self.second != pll.output * divide:
+            raise BadInput(f"{divide:g} times the output divider {pll.output} is no whole number")
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -56,8 +59,8 @@ class Clock(Elaboratable):
         pll, second = self.pll, {}
         if self.divide > 1:
             second = {
-                "p_CLKOS_DIV": pll.output * self.divide,
-                "p_CLKOS_CPHASE": pll.output * self.divide - 1,
+                "p_CLKOS_DIV": self.second,
+                "p_CLKOS_CPHASE": self.second - 1,
                 "p_CLKOS_FPHASE": 0,
                 "p_CLKOS_ENABLE": "ENABLED",
                 "i_ENCLKOS": Const(0, 1),
