@@ -34,8 +34,8 @@ APART = (
     "setattr -set keep 1 @apart; select -clear"
 )
 # A word is never read in the cycle that writes it (`hdl.lib.ram`): no logic for that case. Queues
-# between two clocks (`unbuffered` of Amaranth's) have no such cycle.
-NO_COLLISION = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i *.unbuffered/* %d"
+# between two clocks have no such cycle.
+NO_COLLISION = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i *.crossing.*/* %d"
 
 CELLS: dict[str, dict[str, tuple[str, float]]] = {
     "ecp5": {
