@@ -23,6 +23,7 @@ from antevolt.sim.docs.numbers import (
 )
 from antevolt.sim.docs.slots import slots
 from antevolt.sim.docs.timing import neurons, steps
+from antevolt.sim.docs.tries import stopped, tries
 from antevolt.sim.docs.verified import campaign, netlists
 
 __all__ = ["SECTIONS"]
@@ -63,6 +64,8 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "program": program.markdown,
     "results_compared": results.compared,
     "results_ablations": ablations,
+    "results_tries": tries,
+    "results_stopped": stopped,
     "results_cosines": results.cosines,
     "results_delayed_xor": task_results.delayed_xor,
     "results_japanese_vowels": task_results.japanese_vowels,
