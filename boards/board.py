@@ -27,6 +27,7 @@ class Board:
     adapter   what the serial line needs; empty: the board has it
     lacks     what the preset leaves out, and why
     vendor    the vendor's tool that makes the bitstream; empty: the open tools do
+    divide    the link has a clock of its own, the core's divided by this; 1: both have the same
     """
 
     name: str
@@ -42,6 +43,7 @@ class Board:
     adapter: str = ""
     lacks: str = ""
     vendor: str = ""
+    divide: float = 1
 
     @property
     def part(self) -> Part:
@@ -53,7 +55,7 @@ class Board:
 
     def link(self, build: int = 0) -> LinkParameters:
         """Parameters of the serial link; `build` is the build's id."""
-        clock = round(self.pll.hz)
+        clock = round(self.pll.hz / self.divide)
         return LinkParameters(clock_hz=clock, fastest_baud=self.baud, build=build)
 
     @property

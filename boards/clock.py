@@ -15,6 +15,7 @@ from amaranth.hdl import (
 from amaranth.lib.cdc import ResetSynchronizer
 
 from antevolt.boards.pll import Pll
+from antevolt.hdl.spec.errors import BadInput
 
 __all__ = ["Clock"]
 
@@ -27,10 +28,20 @@ class Clock(Elaboratable):
 
     reference : the board's clock, a signal of one bit, or the port where the loop sits at its pin
     device : the part's name
+    divide : more than 1: there is a domain `link` too, `sync` divided by this, which the reset
+        belongs to; that of `sync` is then the parent's
+
+    Raises BadInput for a second clock on another family than ECP5, or one that its loop has not.
     """
 
-    def __init__(self, pll: Pll, reference: Any, device: str):
+    def __init__(self, pll: Pll, reference: Any, device: str, divide: float = 1):
+        if divide > 1 and pll.family != "ecp5":
+            raise BadInput(f"a second clock is made on an ECP5 only, not on {pll.family}")
         self.pll, self.reference, self.device = pll, reference, device
+        self.divide, self.slow = divide, Signal(name="slow")
+        self.second = round(pll.output * divide)  # as `pll.output`, of the second
+        if self.second != pll.output * divide:
+            raise BadInput(f"{divide:g} times the output divider {pll.output} is no whole number")
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -38,11 +49,23 @@ class Clock(Elaboratable):
         make = getattr(self, f"_{self.pll.family}")
         m.submodules.pll = make(fast, locked)
         m.d.comb += ClockSignal().eq(fast)
-        m.submodules.reset = ResetSynchronizer(~locked, domain="sync")
+        apart = self.divide > 1
+        if apart:
+            m.d.comb += ClockSignal("link").eq(self.slow)
+        m.submodules.reset = ResetSynchronizer(~locked, domain="link" if apart else "sync")
         return m
 
     def _ecp5(self, fast: Signal, locked: Signal) -> Instance:
-        pll = self.pll
+        pll, second = self.pll, {}
+        if self.divide > 1:
+            second = {
+                "p_CLKOS_DIV": self.second,
+                "p_CLKOS_CPHASE": self.second - 1,
+                "p_CLKOS_FPHASE": 0,
+                "p_CLKOS_ENABLE": "ENABLED",
+                "i_ENCLKOS": Const(0, 1),
+                "o_CLKOS": self.slow,
+            }
         zeros = ("RST", "STDBY", "PLLWAKESYNC", "ENCLKOP")
         phases = ("SEL0", "SEL1", "DIR", "STEP", "LOADREG")
         return Instance(
@@ -60,6 +83,7 @@ class Clock(Elaboratable):
             i_CLKFB=fast,
             o_CLKOP=fast,
             o_LOCK=locked,
+            **second,
             **{f"i_{name}": Const(0, 1) for name in zeros},
             **{f"i_PHASE{name}": Const(0, 1) for name in phases},
         )

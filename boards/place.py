@@ -20,6 +20,9 @@ TOOLS = {
 }
 """By family: nextpnr, and the package that packs bitstreams."""
 
+ROUNDING = 1e-3
+"""nextpnr rounds periods to picoseconds: 75 MHz is 75.002."""
+
 Hear = Callable[[str], None]
 
 
@@ -65,6 +68,11 @@ class Placed:
         if not own:
             raise BuildFailed(f"nextpnr reported no clock of {hz / 1e6:g} MHz: {self.clocks}")
         return min(own, key=lambda c: c.megahertz)
+
+    @property
+    def meets(self) -> bool:
+        """Every clock reaches what was asked of it."""
+        return all(c.megahertz >= c.target * (1 - ROUNDING) for c in self.clocks)
 
 
 def place(
@@ -125,15 +133,19 @@ def _output(family: str, seed: int) -> tuple[str, str]:
 
 
 def _slowest(report: dict[str, Any]) -> Path_ | None:
-    """The slowest path between two registers of one clock."""
+    """The path between two registers of one clock that takes the largest share of its period."""
+    best: tuple[float, Path_] | None = None
     for path in report["critical_paths"]:
         if path["from"].startswith("posedge") and path["to"] == path["from"]:
             steps = path["path"]
             wire = sum(s["delay"] for s in steps if s["type"] == "routing")
             logic = sum(s["delay"] for s in steps if s["type"] != "routing")
             ends = component(steps[0]["from"]["cell"]), component(steps[-1]["to"]["cell"])
-            return Path_(*ends, round(logic, 2), round(wire, 2))
-    return None
+            clock = report["fmax"].get(path["from"].removeprefix("posedge "), {})
+            share = (wire + logic) * clock.get("constraint", 0.0)
+            if best is None or share > best[0]:
+                best = share, Path_(*ends, round(logic, 2), round(wire, 2))
+    return best[1] if best else None
 
 
 def component(cell: str) -> str:

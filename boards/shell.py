@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import ClockDomain, Elaboratable, Module
+from amaranth.hdl import ClockDomain, Const, Elaboratable, Instance, Module, ResetSignal
 from amaranth.lib import io
 from amaranth.lib.cdc import FFSynchronizer
 
@@ -23,16 +23,20 @@ AT_PAD = ("iCE40UP5K",)
 
 
 def clocked(board: Board, platform: Any) -> Module:
-    """A module with the domain `sync`, out of the board's oscillator."""
+    """A module with the domain `sync`, out of the board's oscillator; and `link`, where the link
+    has a clock of its own."""
     m = Module()
+    divide = board.divide if board.linked else 1
     m.domains += ClockDomain("sync")
+    if divide > 1:
+        m.domains += ClockDomain("link")
     crystal = platform.request(platform.default_clk, dir="-")
     if board.part_name in AT_PAD:
         reference = crystal.io
     else:
         m.submodules.crystal = clock = io.Buffer("i", crystal)
         reference = clock.i
-    m.submodules.clock = Clock(board.pll, reference, board.part_name)
+    m.submodules.clock = Clock(board.pll, reference, board.part_name, divide)
     return m
 
 
@@ -55,7 +59,14 @@ class Shell(Elaboratable):
         line = platform.request(board.uart, 0, dir=wires)
         m.submodules.rx = rx = io.Buffer("i", line.rx)
         m.submodules.tx = tx = io.Buffer("o", line.tx)
-        m.submodules.top = top = Top(board.machine, board.link(self.build), bels(board))
-        m.submodules.synchronizer = FFSynchronizer(rx.i, top.rx, init=1)
+        apart = board.divide > 1
+        link = board.link(self.build)
+        m.submodules.top = top = Top(board.machine, link, bels(board), apart)
+        domain = "link" if apart else "sync"
+        m.submodules.synchronizer = FFSynchronizer(rx.i, top.rx, init=1, o_domain=domain)
+        if apart:  # thousands of registers hear it: a wire of the clocks' network
+            m.submodules.wide = Instance(
+                "DCCA", i_CLKI=top.restart, i_CE=Const(1, 1), o_CLKO=ResetSignal()
+            )
         m.d.comb += tx.o.eq(top.tx)
         return m

@@ -33,8 +33,9 @@ APART = (
     "select -set apart a:dup=1 %ci2 t:$dff* %i; select -assert-min 1 @apart; "
     "setattr -set keep 1 @apart; select -clear"
 )
-# A word is never read in the cycle that writes it (`hdl.lib.ram`): no logic for that case.
-NO_COLLISION = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i"
+# A word is never read in the cycle that writes it (`hdl.lib.ram`): no logic for that case. Queues
+# between two clocks have no such cycle.
+NO_COLLISION = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i *.crossing.*/* %d"
 
 CELLS: dict[str, dict[str, tuple[str, float]]] = {
     "ecp5": {

@@ -3,11 +3,12 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, ResetInserter
+from amaranth.hdl import DomainRenamer, Module, ResetInserter
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect
 
 from antevolt.hdl.core.core import Core
+from antevolt.hdl.io.crossing import Crossing
 from antevolt.hdl.io.link import Link
 from antevolt.hdl.spec.link import LinkParameters
 from antevolt.hdl.spec.machine import Machine
@@ -18,24 +19,60 @@ __all__ = ["LinkParameters", "Top"]
 class Top(wiring.Component):
     """A board without its pins; the clock of the domain `sync` has `link.clock_hz`.
 
+    apart : the link is in the domain `link`, whose clock has `link.clock_hz` and is not faster than
+        that of `sync`, the core's; the reset of `sync` must be `restart`
+
     Members
     -------
-    rx, tx : the serial line, idle high (`docs/protocol.md`)
+    rx, tx : the serial line, idle high (`docs/protocol.md`), in the link's domain
+    restart : only with `apart`: the core is to be reset
     """
 
     rx: Any
     tx: Any
+    restart: Any
 
     def __init__(
         self,
         machine: Machine,
         link: LinkParameters,
         bels: dict[tuple[int, int], tuple[str, str]] | None = None,
+        apart: bool = False,
     ):
-        self.machine, self.link, self.bels = machine, link, bels
-        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1)})
+        self.machine, self.link, self.bels, self.apart = machine, link, bels, apart
+        line = {"rx": In(1, init=1), "tx": Out(1, init=1)}
+        super().__init__({**line, **({"restart": Out(1)} if apart else {})})
 
     def elaborate(self, platform: object) -> Module:
+        return self._apart() if self.apart else self._together()
+
+    def _apart(self) -> Module:
+        m = Module()
+        m.submodules.link = link = DomainRenamer("link")(Link(self.machine, self.link))
+        m.submodules.crossing = crossing = Crossing(self.machine)
+        m.submodules.core = core = Core(self.machine, self.bels)
+        for name in ("x", "y", "access"):
+            connect(m, getattr(link, name), getattr(crossing, name))
+        for inner, outer in (
+            (crossing.core_x, core.x),
+            (crossing.core_y, core.y),
+            (core.out, crossing.core_out),
+            (core.answer, crossing.core_answer),
+            (crossing.out, link.out),
+            (crossing.answer, link.answer),
+        ):
+            connect(m, inner, outer)
+        request, access = crossing.core_access, core.access
+        m.d.comb += [
+            *(access.payload.eq(request.payload), access.valid.eq(request.valid)),
+            *(request.ready.eq(access.ready), crossing.core_busy.eq(core.busy)),
+            *(link.busy.eq(crossing.busy), crossing.restart.eq(link.restart)),
+            self.restart.eq(crossing.core_restart),
+            *(link.rx.eq(self.rx), self.tx.eq(link.tx)),
+        ]
+        return m
+
+    def _together(self) -> Module:
         m = Module()
         m.submodules.link = link = Link(self.machine, self.link)
         core = Core(self.machine, self.bels)

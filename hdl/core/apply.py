@@ -115,10 +115,12 @@ class ApplyLane(wiring.Component):
         """What is scaled, and its k 2 cycles later."""
         rule, slot = self.rule, self.slot
         gradient: Any = self.gradient
+        self.signs = register("signs", 1)  # of what is static: a wire less
+        m.d.sync += self.signs.eq(rule.rule == Rule.SIGN_SUM)
         if self.machine.carry:
             sign = gradient[-1].replicate(len(gradient) - SCALE - 1)
             ones = Cat(Const(0, SCALE), Const(1, 1), sign)  # 2^SCALE, or its negative
-            gradient = Mux(rule.rule == Rule.SIGN_SUM, ones, gradient)
+            gradient = Mux(self.signs, ones, gradient)
         if not self.machine.moments:
             return gradient.as_signed(), rule.k
         m.submodules.direction = direction = Direction(self.machine)
@@ -154,7 +156,7 @@ class ApplyLane(wiring.Component):
     def _nothing(self, m: Module) -> Any:
         """A sum of 0 has no sign; a cycle later, since its bits are many."""
         nothing = register("nothing", 1)
-        m.d.sync += nothing.eq(~self.gradient.any() & (self.rule.rule == Rule.SIGN_SUM))
+        m.d.sync += nothing.eq(~self.gradient.any() & self.signs)
         return nothing
 
     def _fold(self, m: Module) -> None:

@@ -121,8 +121,15 @@ class Core(wiring.Component):
         sequencer, sweeps, neurons = self.sequencer, self.sweeps, self.neurons
         intake, outlet, registers = self.intake, self.outlet, self.registers
         op, issue = sequencer.op, {kind: sequencer.issue[kind] for kind in Kind}
-        start = Signal()
-        m.d.sync += self.gate.idle.eq(~sequencer.busy & ~start & ~outlet.unsettled)
+        start, again = Signal(), {kind: sequencer.again[kind] for kind in Kind}
+        m.d.sync += [
+            self.gate.idle.eq(~sequencer.busy & ~start & ~outlet.unsettled),
+            # an operation is at hand a cycle before it is issued
+            *(intake.target.eq(op.kind == Kind.TARGET), intake.n.eq(op.n)),
+            intake.address.eq(Mux(op.kind == Kind.TARGET, op.extra, op.rates)),
+            *(intake.context.eq(op.context), intake.bias.eq(op.bias)),
+            *(intake.keep.eq(op.output), intake.kept.eq(op.extra)),
+        ]
         m.d.comb += [
             start.eq(~sequencer.busy & self.x.valid & ~self.gate.wants),
             *(sequencer.go.eq(start), intake.new_step.eq(start), neurons.step.eq(start)),
@@ -130,17 +137,13 @@ class Core(wiring.Component):
             *(sequencer.due.eq(registers.due), sequencer.done.eq(intake.done | outlet.done)),
             sequencer.taking.eq(intake.taking),
             *(sweeps.op.eq(op), sweeps.fresh.eq(registers.fresh)),
-            *(sweeps.forward.eq(issue[Kind.FORWARD]), sweeps.back.eq(issue[Kind.BACK])),
-            sweeps.apply.eq(issue[Kind.APPLY]),
+            *(sweeps.forward.eq(again[Kind.FORWARD]), sweeps.back.eq(again[Kind.BACK])),
+            sweeps.apply.eq(again[Kind.APPLY]),
             neurons.op.eq(op),
             *(neurons.membrane.eq(issue[Kind.MEMBRANE]), neurons.error.eq(issue[Kind.ERROR])),
             *(neurons.trace.eq(issue[Kind.TRACE]), neurons.exp.eq(issue[Kind.EXP])),
             *(neurons.norm.eq(issue[Kind.NORM]), neurons.fresh.eq(registers.fresh)),
             intake.start.eq(issue[Kind.INPUT] | issue[Kind.TARGET]),
-            *(intake.target.eq(op.kind == Kind.TARGET), intake.n.eq(op.n)),
-            intake.address.eq(Mux(intake.target, op.extra, op.rates)),
-            *(intake.context.eq(op.context), intake.bias.eq(op.bias)),
-            *(intake.keep.eq(op.output), intake.kept.eq(op.extra)),
             *(outlet.start.eq(issue[Kind.OUTPUT]), outlet.n.eq(op.n), outlet.address.eq(op.extra)),
             *(outlet.context.eq(op.context), outlet.prior.eq(op.prior)),
             *(outlet.mode.eq(registers.output_mode), outlet.shift.eq(registers.output_shift)),

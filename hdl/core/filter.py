@@ -122,6 +122,8 @@ class FilterUnit(wiring.Component):
         interpolate = Const(PRE + f.word - 2 - f.guard, 6)
         difference = Const(PRE + f.r.frac - f.guard, 6)
         d = [line.hold("d", narrow[0], start[0] + NARROW, t[n]) for n in (1, 4)]
+        before = t[1] + BASE - 1  # so that nothing but a choice stands between two registers
+        negative = line.hold("negative", -state_at(before), before, before + 1)
         delta = [line.hold("p", narrow[1], start[1] + NARROW, t[n]) for n in (2, 3)]
         membrane = [
             (partner_at(t[0]), *coefficient_at(0, t[0]), self._base(m, line)),
@@ -132,7 +134,7 @@ class FilterUnit(wiring.Component):
         ]
         error = [
             (line.hold("q", self.q, FETCH, t[0]), *coefficient_at(0, t[0]), Const(0)),
-            (partner_at(t[1]), d[0], difference, -state_at(t[1] + BASE)),
+            (partner_at(t[1]), d[0], difference, negative),
             (delta[0], *coefficient_at(2, t[2]), state_at(t[2] + BASE)),
             (delta[1], *coefficient_at(1, t[3]), state_at(t[3] + BASE)),
         ]

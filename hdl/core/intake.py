@@ -89,7 +89,9 @@ class Intake(wiring.Component):
         m = Module()
         machine, word, access = self.machine, self.machine.formats.word, self.access
         column, index = Signal(range(machine.streams)), Signal(self.index_bits)
+        ahead, final = Signal(self.index_bits), Signal()  # the next index; the last column
         left, odd, place = Signal(12), Signal(), Signal(14)  # words to come; where the next goes
+        last, single = Signal(), Signal()  # one word to come, and of each stream
         second, also = Signal(), Signal(14)  # of two cycles per word; where its copy goes
         n, address = Signal(12), Signal(14)  # as at the start
         arriving = Signal(flags)
@@ -104,29 +106,40 @@ class Intake(wiring.Component):
             read.addr.eq(self.flags_index),
             self.flags.as_value().eq(read.data),
         ]
-        known = memory.read_port(domain="comb")
-        m.d.comb += known.addr.eq(index)
+        known, wanted = memory.read_port(domain="comb"), Signal()  # the stream has targets
+        there, start = flags(known.data[: flags.size]), Signal(self.index_bits)
+        needs = there.valid & there.target_valid & ~known.data[HELD]
+        m.d.comb += [known.addr.eq(ahead), start.eq(self.context * machine.streams)]
+        of_one = machine.streams == 1
         with m.If(self.new_step):
             m.d.sync += self.learns.eq(0)
 
         def next_stream() -> None:
-            m.d.sync += [column.eq(column + 1), index.eq(index + 1)]
+            m.d.sync += [column.eq(column + 1), index.eq(ahead), ahead.eq(ahead + 1)]
+            m.d.sync += [final.eq(of_one | (column == machine.streams - 2)), last.eq(single)]
             m.d.sync += [left.eq(n), odd.eq(0), place.eq(address)]
             m.d.sync += [also.eq(self.kept), second.eq(0)]
-            with m.If(column == machine.streams - 1):
+            m.d.sync += wanted.eq(needs)
+            with m.If(final):
                 m.d.comb += self.done.eq(1)
                 m.d.sync += column.eq(0)
                 m.next = "IDLE"
 
         low = Signal(word)
-        last = left == 1
-        m.d.comb += self.taking.eq(1)
+        works = Signal()
+        m.d.comb += self.taking.eq(self.start | works)
+        with m.If(self.start):
+            m.d.sync += works.eq(1)
+        with m.Elif(self.done):
+            m.d.sync += works.eq(0)
         with m.FSM():
             with m.State("IDLE"):
-                m.d.comb += self.taking.eq(self.start)
                 m.d.sync += [n.eq(self.n), address.eq(self.address)]
-                m.d.sync += [column.eq(0), index.eq(self.context * machine.streams)]
+                m.d.comb += known.addr.eq(start)
+                m.d.sync += [column.eq(0), index.eq(start), ahead.eq(start + 1), final.eq(of_one)]
+                m.d.sync += wanted.eq(needs)
                 m.d.sync += [left.eq(self.n), odd.eq(0), place.eq(self.address)]
+                m.d.sync += [last.eq(self.n == 1), single.eq(self.n == 1)]
                 m.d.sync += [also.eq(self.kept), second.eq(0)]
                 with m.If(self.start):
                     m.next = "CHECK"
@@ -160,15 +173,14 @@ class Intake(wiring.Component):
                 with m.Elif(self.x.valid):
                     m.d.sync += second.eq(0)
                     m.d.sync += [low.eq(data), left.eq(left - 1), odd.eq(~odd)]
+                    m.d.sync += last.eq(left == 2)
                     m.d.sync += place.eq(place + odd)
                     m.d.comb += access.write.eq(own.valid & (odd | last))
                     with m.If(last):
                         m.next = "FLAGS"
                         next_stream()
             with m.State("CHECK"):
-                m.d.sync += own.as_value().eq(known.data)
-                there, held = flags(known.data[: flags.size]), known.data[HELD]
-                with m.If(there.valid & there.target_valid & ~held):
+                with m.If(wanted):
                     m.next = "TARGETS"
                 with m.Else():
                     next_stream()
@@ -180,7 +192,7 @@ class Intake(wiring.Component):
                     access.data.eq(self.y.payload),
                 ]
                 with m.If(self.y.valid):
-                    m.d.sync += [left.eq(left - 1), place.eq(place + 1)]
+                    m.d.sync += [left.eq(left - 1), place.eq(place + 1), last.eq(left == 2)]
                     with m.If(last):
                         m.next = "CHECK"
                         next_stream()

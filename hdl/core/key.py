@@ -13,6 +13,9 @@ from antevolt.hdl.spec.timing import KEY
 __all__ = ["KeyMixer"]
 
 
+SUMS = sum(op == "add" for op, _ in ROTATIONS)
+
+
 class KeyMixer(wiring.Component):
     """key = mix(mix(seed ^ step) ^ projection), the twin of `spec.dither.key`.
 
@@ -22,7 +25,7 @@ class KeyMixer(wiring.Component):
     key : `latency` cycles after the start, until the next one
     """
 
-    latency = 2 * len(ROTATIONS) + 2
+    latency = 2 * (1 + SUMS) + 1
 
     start: Any
     seed: Any
@@ -43,20 +46,26 @@ class KeyMixer(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        rounds, word = len(ROTATIONS), self.key
-        at = Signal(range(2 * rounds + 2), init=2 * rounds + 1)
+        # a register behind each sum: half of the key is made in `half` cycles
+        word, passes = Signal(32), [self.start]
+        for n in range(self.latency - 1):
+            passes.append(Signal(name=f"pass{n}"))
+            m.d.sync += passes[-1].eq(passes[-2] & (~self.start if n else 1))
+        mixed: Any = word
+        for n, (op, by) in enumerate(ROTATIONS):
+            if op == "add":
+                total = Signal(32, name=f"sum{n}")
+                m.d.sync += total.eq(mixed + (mixed << by))
+                mixed = total
+            else:
+                mixed = mixed ^ (mixed >> by)
+        half = 1 + SUMS
         with m.If(self.start):
-            m.d.sync += [word.eq(self.seed ^ self.step), at.eq(0)]
-        with m.Elif(at != 2 * rounds + 1):
-            m.d.sync += at.eq(at + 1)
-            with m.Switch(at):
-                for half in range(2):
-                    for n, (op, by) in enumerate(ROTATIONS):
-                        mixed = word + (word << by) if op == "add" else word ^ (word >> by)
-                        with m.Case(half * (rounds + 1) + n):
-                            m.d.sync += word.eq(mixed)
-                with m.Case(rounds):
-                    m.d.sync += word.eq(word ^ self.projection)
+            m.d.sync += word.eq(self.seed ^ self.step)
+        with m.Elif(passes[half]):
+            m.d.sync += word.eq(mixed ^ self.projection)
+        with m.If(passes[2 * half]):
+            m.d.sync += self.key.eq(mixed)
         return m
 
 

@@ -3,13 +3,14 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import Access, Reply, bits, flags
 from antevolt.hdl.core.tap import Tap
+from antevolt.hdl.lib.largest import largest
 from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.lib.saturate import LATENCY, saturate
@@ -21,7 +22,7 @@ from antevolt.hdl.spec.outputs import MODE_BITS, NEEDS_SUMS, SHIFT_BITS, OutputM
 __all__ = ["Outlet"]
 
 ADD = 1 + LATENCY  # a word from the columns to its new sum
-SHIFT = 1 + LATENCY  # a new sum to a word
+SHIFT = 2 + LATENCY  # a new sum to a word
 
 tag = data.StructLayout(
     {
@@ -77,7 +78,7 @@ class Outlet(wiring.Component):
 
     def __init__(self, machine: Machine, latency: int, contents: Contents | None = None):
         self.machine, self.latency, self.contents = machine, latency, contents
-        self.way = latency + (ADD + SHIFT if machine.sums else 0)
+        self.way = latency + (ADD + SHIFT if machine.sums else 0) + 1  # a register before the FIFO
         word = machine.formats.word
         super().__init__(
             {
@@ -108,56 +109,64 @@ class Outlet(wiring.Component):
         word, depth = self.machine.formats.word, self.way + 4
         m.submodules.fifo = fifo = SyncFIFOBuffered(width=word + flags.size, depth=depth)
         room = Signal(range(depth + 1), init=depth)
-        now = self._walk(m, room.any())
-        then = tag(delay(m, now.as_value(), self.latency, "output", init=True))
+        free = Signal(init=1)  # for the next word too
+        m.d.sync += free.eq(room[1:].any())
+        issue, now = self._walk(m, free)
+        then = tag(delay(m, now.as_value(), self.latency - 1, "output", init=True))
         value = Mux(then.fresh, 0, self.reply).as_signed()
         if self.machine.sums:
             then, value = self._sums(m, then, value, self.access.unit, self.access.index)
-        dropped = then.en & ~then.emits
-        m.d.sync += room.eq(room - now.en + (self.o.valid & self.o.ready) + dropped)
+        dropped = Signal()
+        m.d.sync += room.eq(room - issue + (self.o.valid & self.o.ready) + dropped)
+        m.d.sync += [dropped.eq(then.en & ~then.emits), fifo.w_en.eq(then.en & then.emits)]
+        m.d.sync += fifo.w_data.eq(Cat(value[:word], then.flags.as_value()))
         m.d.comb += [
-            self.waiting.eq(self.busy & ~room.any()),
+            self.waiting.eq(self.busy & ~free),
             *(self.o.payload.eq(fifo.r_data), self.o.valid.eq(fifo.r_rdy)),
             fifo.r_en.eq(self.o.ready),
-            fifo.w_en.eq(then.en & then.emits),
-            fifo.w_data.eq(Cat(value[:word], then.flags.as_value())),
         ]
         return m
 
-    def _walk(self, m: Module, room: Any) -> Any:
-        """Reads of the words, and the tag of the one that is read in this cycle."""
+    def _walk(self, m: Module, room: Any) -> tuple[Any, Any]:
+        """Reads of the words, and the tag of the one that was read a cycle before."""
         machine, access = self.machine, self.access
         self.busy, column, issue = Signal(), Signal(range(machine.streams)), Signal()
         left, place = Signal(12), Signal(14)  # words to come of this stream; where the next stands
         index = Signal(self.flags_index.shape())
-        now, own = Signal(tag), self.flags
-        last = left == 1
-        emits = self._emits(m, last)
+        now, own = Signal(tag), register("own_flags", flags)
+        last, single, final = Signal(), Signal(), Signal()  # word, of each stream, and column
+        of_one = machine.streams == 1
+        was_last, was_head = register("was_last", 1), register("was_head", 1)
+        en = delay(m, issue, 1, "issued", init=True)
+        m.d.sync += [own.eq(self.flags), was_last.eq(last), was_head.eq(left == self.n)]
+        emits = self._emits(m, own, was_last)
         m.d.comb += [
             issue.eq(self.busy & room),
             self.flags_index.eq(index),
             *(access.read.eq(issue), access.region.eq(Region.OUTPUT)),
             *(access.unit.eq(column), access.index.eq(place)),
-            *(now.en.eq(issue), now.fresh.eq(self.prior & own.first & own.valid)),
-            *(now.emits.eq(emits), now.flags.eq(own), now.head.eq(left == self.n)),
+            *(now.en.eq(en), now.fresh.eq(self.prior & own.first & own.valid)),
+            *(now.emits.eq(emits), now.flags.eq(own), now.head.eq(was_head)),
             *(now.valid.eq(own.valid), now.starts.eq(own.first)),
         ]
         with m.If(self.start):
             m.d.sync += [self.busy.eq(1), column.eq(0), index.eq(self.context * machine.streams)]
-            m.d.sync += [left.eq(self.n), place.eq(self.address)]
+            m.d.sync += [left.eq(self.n), place.eq(self.address), final.eq(of_one)]
+            m.d.sync += [last.eq(self.n == 1), single.eq(self.n == 1)]
         with m.Elif(issue):
-            m.d.sync += [left.eq(left - 1), place.eq(place + 1)]
+            m.d.sync += [left.eq(left - 1), place.eq(place + 1), last.eq(left == 2)]
             with m.If(last):
-                m.d.sync += [left.eq(self.n), place.eq(self.address)]
+                m.d.sync += [left.eq(self.n), place.eq(self.address), last.eq(single)]
                 m.d.sync += [column.eq(column + 1), index.eq(index + 1)]
-                with m.If(column == machine.streams - 1):
+                m.d.sync += final.eq(of_one | (column == machine.streams - 2))
+                with m.If(final):
                     m.d.sync += self.busy.eq(0)
                     m.d.comb += self.done.eq(1)
-        return now
+        return issue, now
 
-    def _emits(self, m: Module, last: Any) -> Signal:
+    def _emits(self, m: Module, own: Any, last: Any) -> Signal:
         """Whether the word at hand leaves the core, the last one of its stream or not."""
-        emits, ends = Signal(), self.flags.valid & self.flags.last
+        emits, ends = Signal(), own.valid & own.last
         with m.Switch(self.mode):
             with m.Case(OutputMode.EVERY):
                 m.d.comb += emits.eq(self.due)
@@ -186,12 +195,15 @@ class Outlet(wiring.Component):
         m.d.comb += sums.eq(Cat(self.mode == mode for mode in NEEDS_SUMS).any())
         counts = summed.en & summed.valid & sums
         self._bus(m, ram, place, written, total, counts)
-        shifted = register("shifted", wide)
-        m.d.sync += shifted.eq(total >> self.shift)
+        coarse, shifted = register("coarse", wide), register("shifted", wide)
+        m.d.sync += [
+            coarse.eq(total >> Cat(Const(0, 2), self.shift[2:])),
+            shifted.eq(coarse >> self.shift[:2]),
+        ]
         small, limited = saturate(m, shifted, word, "small")
         out = tag(delay(m, summed.as_value(), SHIFT, "out", init=True))
         plain = delay(m, own, ADD + SHIFT - 1, "plain")
-        best = delay(m, self._best(m, summed, total), SHIFT - 1, "best_late")
+        best = delay(m, self._best(m, summed, total), SHIFT - 2, "best_late")
         puts = out.en & out.emits & (self.mode == OutputMode.SUM)
         m.d.sync += self.saturated.eq((counts & clipped) + (puts & limited))
         chosen = register("chosen", 2)
@@ -209,14 +221,17 @@ class Outlet(wiring.Component):
         return words
 
     def _best(self, m: Module, summed: Any, total: Any) -> Any:
-        """The number of the largest sum of a stream so far, a cycle after the sum."""
+        """The number of the largest sum of a stream so far, two cycles after the sum."""
         best, most = register("best", 12), register("most", total.shape())
         count, number = Signal(12), Signal(12)
+        of_before = register("of_before", 12)
         m.d.comb += number.eq(Mux(summed.head, 0, count))
         with m.If(summed.en):
             m.d.sync += count.eq(number + 1)
-            with m.If(summed.head | (total > most)):
-                m.d.sync += [best.eq(number), most.eq(total)]
+        m.d.sync += of_before.eq(number)
+        takes, _ = largest(m, total, summed.head, summed.en, most)
+        with m.If(takes):
+            m.d.sync += best.eq(of_before)
         return best
 
     def _bus(self, m: Module, ram: Ram, place: Any, written: Any, total: Any, counts: Any) -> None:

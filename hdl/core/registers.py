@@ -91,10 +91,10 @@ class Registers(wiring.Component):
             Signal(32, init=first(Register.LEARNED)),
             Signal(32, init=first(Register.APPLY_EVERY, 1)),
         )
-        including = Signal(32)
+        including, learns = Signal(32), Signal()
         # registered at leisure: what they depend on rests from INPUT to the end of the step
         m.d.sync += [
-            including.eq(learned + self.learns),
+            *(learns.eq(self.learns), including.eq(learned + learns)),
             self.due.eq(including >= apply_every),
             self.fresh.eq(learned == 0),
         ]
@@ -115,7 +115,9 @@ class Registers(wiring.Component):
         events |= {Register.SATURATED + n: self.saturated[n] for n in range(len(KINDS))}
         for number, event in events.items():
             words[number] = counter = Signal(DATA_BITS, name=f"counter{number}")
-            m.d.sync += counter.eq(counter + event)
+            late = not isinstance(event, int)  # from anywhere in the core: a register on its way
+            happens = delay(m, event, 1, f"event{number}", init=True) if late else event
+            m.d.sync += counter.eq(counter + happens)
         words[Register.STEP], words[Register.SEED] = self.step, self.seed
         words[Register.APPLY_EVERY], words[Register.LEARNED] = apply_every, learned
         self._outputs(m, words)
@@ -140,23 +142,33 @@ class Registers(wiring.Component):
         words[Register.OUTPUT_EVERY], words[Register.OUTPUT_PASSED] = every, passed
 
     def _bus(self, m: Module, words: list[Any], counters: set[int]) -> None:
-        """Registers are selected one cycle before they are read or written."""
+        """Registers are selected before they are read or written, and read in two steps."""
         tap = Tap(m, self.access, None)
         selects, access = tap.selects(Region.REGISTERS), tap.access
-        chosen: Any = Const(0, DATA_BITS)
+        parts: list[Any] = []
         written = delay(m, access.data, 1, "written")
+        writing = access.write & selects
+        low = (len(words) - 1).bit_length()  # there are no accesses beyond
         for number, word in enumerate(words):
             if isinstance(word, Const) and word.value == 0:
                 continue
-            this = delay(m, access.index == number, 1, f"this{number}")
-            chosen = chosen | Mux(this, word, 0)
+            this = delay(m, tap.early.index[:low] == number, 1, f"this{number}")
+            parts.append(Mux(this, word, 0))
             if isinstance(word, Signal):
-                writes = delay(m, access.write & selects & (access.index == number), 1, "writes")
+                writes = delay(m, writing & this, 1, "writes")
                 with m.If(writes):
                     m.d.sync += word.eq(0 if number in counters else written)
-        again = register("again", DATA_BITS)
-        m.d.sync += again.eq(chosen)
-        tap.answer(selects, again)
+        some = [self._any(m, parts[k : k + 4], f"some{k}") for k in range(0, len(parts), 4)]
+        tap.answer(selects, self._any(m, some, "again"))
         m.d.comb += self.reply.as_value().eq(
             tap.reply("reply_register", Reply().const({}).as_value())
         )
+
+    def _any(self, m: Module, words: list[Any], name: str) -> Any:
+        """The or of the words, registered."""
+        total: Any = Const(0, DATA_BITS)
+        for word in words:
+            total = total | word
+        out = register(name, DATA_BITS)
+        m.d.sync += out.eq(total)
+        return out

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from antevolt.hdl.core.bundles import Access, Reply, bits
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.ram import memory
+from antevolt.hdl.lib.registers import register
 from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
@@ -28,6 +29,7 @@ class Sequencer(wiring.Component):
     -------
     go : start a step (an input is there, and nobody uses the access bus)
     op : the operation at hand;  issue[kind] : a pulse when it starts, a cycle after its ISSUE state
+    again : the same, from registers of their own: hundreds listen
     due : APPLY and TIMES operations take place, else they are passed over
     done : a blocking operation ends;  taking : an INPUT or TARGET is at work
     busy : inside a step;  ended : a pulse after its last cycle
@@ -41,6 +43,7 @@ class Sequencer(wiring.Component):
     go: Any
     op: Any
     issue: Any
+    again: Any
     due: Any
     done: Any
     taking: Any
@@ -58,6 +61,7 @@ class Sequencer(wiring.Component):
                 "go": In(1),
                 "op": Out(operation),
                 "issue": Out(len(Kind)),
+                "again": Out(len(Kind)),
                 "due": In(1),
                 "done": In(1),
                 "taking": In(1),
@@ -75,13 +79,21 @@ class Sequencer(wiring.Component):
         counter = Signal(bits(self.machine.program_depth))
         word = self._program(m, counter)
         timer, op, beat = Signal(LAYOUT["delay"]), self.op, Signal(range(self.machine.interval))
-        kind = {of: op.kind == of for of in Kind}
-        streams = Cat(kind[of] for of in STREAMS).any()
-        joins = streams | kind[Kind.END] | kind[Kind.ERROR] & op.cost.any()
-        skipped = ((op.kind == Kind.APPLY) | (op.kind == Kind.TIMES)) & ~self.due
+        finished, ripe = Signal(), Signal()  # `done`, a cycle later; the timer's last cycle
+        # decoded as it comes: its kind, and what it waits for
+        kinds, joins, blocks, learns = Signal(len(Kind)), Signal(), Signal(), Signal()
+        kind = {of: kinds[of] for of in Kind}
+        coming = operation(word)
+        comes = {of: coming.kind == of for of in Kind}
+        streams = Cat(comes[of] for of in STREAMS).any()
+        skipped = learns & ~self.due
         wait = Mux(skipped, MIN_DELAY - 2, op.delay - 2)
         m.d.comb += self.busy.eq(1)
-        m.d.sync += [self.issue.eq(0), self.ended.eq(0)]  # pulses, one register behind the state
+        again = register("again", len(Kind), keep=True)
+        m.d.comb += self.again.eq(again)
+        # pulses, one register behind the state
+        m.d.sync += [self.issue.eq(0), again.eq(0), self.ended.eq(0)]
+        m.d.sync += [finished.eq(0), ripe.eq(0)]
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += self.busy.eq(0)
@@ -91,6 +103,12 @@ class Sequencer(wiring.Component):
                 m.next = "LOAD"
             with m.State("LOAD"):
                 m.d.sync += [op.as_value().eq(word), counter.eq(counter + 1)]
+                m.d.sync += [
+                    kinds.eq(Cat(comes[of] for of in sorted(Kind))),
+                    joins.eq(streams | comes[Kind.END] | comes[Kind.ERROR] & coming.cost.any()),
+                    blocks.eq(streams & ~(comes[Kind.TARGET] & coming.keep)),
+                    learns.eq(comes[Kind.APPLY] | comes[Kind.TIMES]),
+                ]
                 m.next = "ISSUE"
             with m.State("ISSUE"):
                 m.d.sync += [timer.eq(wait), beat.eq(self.machine.interval - 1)]
@@ -98,12 +116,12 @@ class Sequencer(wiring.Component):
                     m.d.comb += self.held.eq(1)
                     m.next = "HELD" if self.machine.interval > 1 else "ISSUE"
                 with m.Else():
-                    m.d.sync += self.issue.eq(Mux(skipped, 0, 1 << op.kind))
+                    m.d.sync += [port.eq(Mux(skipped, 0, kinds)) for port in (self.issue, again)]
                     m.next = "WAIT"
                     with m.If(kind[Kind.END]):
                         m.d.sync += [self.ended.eq(1), counter.eq(0)]
                         m.next = "IDLE"
-                    with m.Elif(streams & ~(kind[Kind.TARGET] & op.keep)):
+                    with m.Elif(blocks):
                         m.next = "BLOCKED"
             if self.machine.interval > 1:
                 with m.State("HELD"):
@@ -112,12 +130,14 @@ class Sequencer(wiring.Component):
                     with m.If(beat == 1):
                         m.next = "ISSUE"
             with m.State("BLOCKED"):
-                m.d.comb += self.blocked.eq(1)
-                with m.If(self.done):
+                m.d.comb += self.blocked.eq(~finished)
+                m.d.sync += [finished.eq(self.done & ~finished), ripe.eq(timer == 2)]
+                with m.If(finished):  # which has taken a cycle of the timer's
+                    m.d.sync += timer.eq(timer - 1)
                     m.next = "WAIT"
             with m.State("WAIT"):
-                m.d.sync += timer.eq(timer - 1)
-                with m.If(timer == 1):
+                m.d.sync += [timer.eq(timer - 1), ripe.eq(timer == 2)]
+                with m.If(ripe):
                     m.next = "LOAD"
         return m
 

@@ -7,6 +7,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from antevolt.hdl.lib.largest import largest
 from antevolt.hdl.lib.registers import register
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.memory_map import SUM_BITS
@@ -22,7 +23,7 @@ class Softmax(wiring.Component):
     -------
     value, first : a result of the filter, and whether it is the first of its kind
     compare, add, last : it is an r of the outputs; an exponential; the last one
-    largest : a cycle after `compare`
+    largest : two cycles after `compare`
     share : mantissa of a coefficient in (0, 2), DIVIDE + word cycles after `add` with `last` at
         most; a quotient that is too large is all ones
 
@@ -55,8 +56,7 @@ class Softmax(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         total = register("total", signed(SUM_BITS))
-        with m.If(self.compare & (self.first | (self.value > self.largest))):
-            m.d.sync += self.largest.eq(self.value)
+        largest(m, self.value, self.first, self.compare, self.largest)
         with m.If(self.add):
             m.d.sync += total.eq(Mux(self.first, 0, total) + self.value)
         start = Signal()
@@ -68,14 +68,15 @@ class Softmax(wiring.Component):
         """One bit of the quotient per cycle: subtract where it fits."""
         bits = self.formats.word - 1
         rest = register("rest", SUM_BITS)
-        left = Signal(range(bits + 1))
+        left, runs = Signal(range(bits + 1)), Signal()
         quotient = Signal(bits)
         twice = Cat(Const(0, 1), rest)
         fits = twice >= divisor
         with m.If(start):
-            m.d.sync += [rest.eq(1 << (self.formats.r.frac - 1)), left.eq(bits)]
-        with m.Elif(left.any()):
+            m.d.sync += [rest.eq(1 << (self.formats.r.frac - 1)), left.eq(bits), runs.eq(1)]
+        with m.Elif(runs):
             m.d.sync += [
+                runs.eq(left != 1),
                 rest.eq(Mux(fits, twice - divisor, twice)),
                 *(quotient.eq(Cat(fits, quotient)), left.eq(left - 1)),
             ]

@@ -88,6 +88,7 @@ class Sweeps(wiring.Component):
         weight_lead = KEY - WALKER + self.timing.apply_weight + later
         lead = Mux(self.apply, weight_lead, Mux(self.back, 2 * (rows - 1), 0))
         main = self._walk(m, "main", starts, lead, count, interval)
+        m.d.comb += main.part.eq(op.n)
         self._slot(m, main, applying, backing, fresh)
         pushes = self._walk(m, "pushes", self.back, 0, 2 * rows - 1, op.interval)
         numbers_lead = KEY - WALKER + self.timing.gradient
@@ -133,7 +134,7 @@ class Sweeps(wiring.Component):
             *(slot.mask_low.eq(own.prior & ~last_low), slot.mask_high.eq(own.prior & ~last_high)),
             slot.rates.eq(own.rates + Mux(backing, walker.index >> 1, walker.index)),
             slot.q.eq(own.extra + walker.index),
-            slot.q_live.eq(backing & own.q & (walker.index < own.n)),
+            slot.q_live.eq(backing & own.q & walker.inside),
             slot.q_clear.eq(walker.group_first & own.head),
             slot.q_done.eq(walker.group_last & own.tail),
             *(slot.g_live.eq(backing & own.g), slot.g_clear.eq(backing & fresh & ~own.keep)),
@@ -160,15 +161,18 @@ class Sweeps(wiring.Component):
         with m.Elif(push):
             m.d.sync += neuron.eq(neuron + 1)
         skip, rows = Signal(len(self.op.skip)), Signal(len(self.op.rows))
+        skips, some = Signal(), Signal()  # whether there are any: pushes are two cycles apart
+        m.d.sync += [skips.eq(skip.any()), some.eq(rows.any())]
         with m.If(self.back):
             m.d.sync += [skip.eq(self.op.skip), rows.eq(self.op.rows)]
-        with m.Elif(push & skip.any()):
+            m.d.sync += [skips.eq(self.op.skip.any()), some.eq(self.op.rows.any())]
+        with m.Elif(push & skips):
             m.d.sync += skip.eq(skip - 1)
-        with m.Elif(push & rows.any()):
+        with m.Elif(push & some):
             m.d.sync += rows.eq(rows - 1)
         m.d.sync += [
             *(self.push.en.eq(push), self.push.neuron.eq(neuron)),
-            self.push.live.eq(~skip.any() & rows.any()),
+            self.push.live.eq(~skips & some),
             *(self.push.prior.eq(self.own.prior_e), self.push.context.eq(self.own.context)),
         ]
 

@@ -12,31 +12,33 @@ from antevolt.hdl.spec.memory_map import Region
 
 __all__ = ["REPLY_LATENCY", "Tap"]
 
-REPLY_LATENCY = 4  # cycles from an access at a tile to its word in the tile's reply
+REPLY_LATENCY = 5  # cycles from an access at a tile to its word in the tile's reply
 
 
 class Tap:
     """Joins the memories of one tile to the access bus at that tile.
 
     Accesses come only while no operation runs, so a memory's own traffic never competes. An access
-    is decoded in the cycle before it acts: `access` here is the bus one register later. What a
-    memory holds at power-up, `contents`, is found by the addresses that it has on the bus.
+    is decoded in two cycles before it acts: `access` here is the bus two registers later, `early`
+    one. What a memory holds at power-up, `contents`, is found by the addresses that it has on the
+    bus.
     """
 
     def __init__(self, m: Module, bus: Any, unit: int | None, contents: Contents | None = None):
         self.m, self.bus, self.unit, self.contents = m, bus, unit, contents
+        self.early = Signal(bus.shape(), name="access_early", reset_less=True)
         self.access = Signal(bus.shape(), name="access_now", reset_less=True)
-        m.d.sync += self.access.eq(bus)
+        m.d.sync += [self.early.eq(bus), self.access.eq(self.early)]
         self.answers: list[Any] = []
 
     def selects(self, region: int, way: tuple[int, int] = (0, 0)) -> Any:
         """The access at hand is for this region and unit, and this one of interleaved memories."""
         bus, (low, n) = self.bus, way
-        match = bus.region == region
+        match = delay(self.m, bus.region == region, 1, "of_region")
         if self.unit is not None:
-            match = match & (bus.unit == self.unit)
+            match = match & delay(self.m, bus.unit == self.unit, 1, "of_unit")
         if low:
-            match = match & (bus.index[:low] == n)
+            match = match & (self.early.index[:low] == n)
         return delay(self.m, match, 1, "selects")
 
     def join(

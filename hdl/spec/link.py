@@ -231,7 +231,7 @@ FRAMES: dict[Kind, Frame] = {frame.kind: frame for frame in TABLE if frame.sende
 class LinkParameters:
     """Elaboration parameters of the link.
 
-    clock_hz       of the domain `sync`
+    clock_hz       of the domain that the link is in
     power_up_baud  after power-up, and whenever the host was not heard for `silence` seconds
     fastest_baud   the highest the host may ask for
     receive_bytes, send_bytes  buffers, powers of two: what may be on its way each way

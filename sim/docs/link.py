@@ -127,7 +127,7 @@ def description() -> str:
     about = {
         "spec": "CRC-32 of the contract: names of all fields and regions, and this table",
         "build": "which build; 0: nobody said",
-        "clock_hz": "of the board",
+        "clock_hz": "of the link; a core may have a faster one",
         "power_up": "clocks per bit at power-up",
         "fastest": "clocks per bit, the least",
         "receive_bytes": "buffer",

@@ -5,6 +5,8 @@ import pytest
 
 from antevolt.boards.board import Board
 from antevolt.boards.catalogue import BOARDS, MODULES, board
+from antevolt.boards.clock import Clock
+from antevolt.boards.place import Clocked, Placed
 from antevolt.boards.pll import LIMITS, find
 from antevolt.hdl.lib.family import family
 from antevolt.hdl.spec.errors import BadInput
@@ -33,7 +35,7 @@ def test_clock_and_baud_can_be_made(target: Board) -> None:
     pll = target.pll
     assert 0.95 * target.hz <= pll.hz <= target.hz * 1.000001
     link = target.link(7)
-    assert (link.clock_hz, link.build) == (round(pll.hz), 7)
+    assert (link.clock_hz, link.build) == (round(pll.hz / target.divide), 7)
 
 
 @ALL
@@ -70,3 +72,15 @@ def test_settings_of_the_loop_stay_inside_the_limits(name: str) -> None:
 def test_a_clock_that_cannot_be_made_is_refused() -> None:
     with pytest.raises(BadInput, match="5000 MHz cannot be made from 25 MHz on ecp5"):
         find("ecp5", 25e6, 5e9)
+
+
+def test_a_second_clock_is_made_on_an_ecp5_only() -> None:
+    with pytest.raises(BadInput, match="on an ECP5 only, not on ice40"):
+        Clock(find("ice40", 12e6, 60e6), None, "iCE40UP5K", divide=2)
+
+
+def test_a_link_that_misses_its_clock_is_a_clock_that_is_missed() -> None:
+    core = Clocked("sync", 118.0, 112.5)
+    slow, fast = (Clocked("link", megahertz, 56.25) for megahertz in (55.0, 60.0))
+    assert not Placed(1, (core, slow), None, {}).meets
+    assert Placed(1, (core, fast), None, {}).meets

@@ -40,8 +40,9 @@ WRITABLE = {
 """Bits of each; what counts steps counts them in `step`."""
 MACHINE = Machine(rows=3, streams=2, contexts=2, moments=1, sums=False)
 SIZE = Register.CORE_KIND + len(READ_ONLY)
-ACTS = 2  # cycles from an access on the bus to when it acts
-LEISURE = 3  # cycles that `due` may take
+ACTS = 3  # cycles from a write on the bus to when it acts; a read finds what was a cycle before
+LATE = 1  # cycles that an event takes to its counter; the count of cycles has none
+LEISURE = 4  # cycles that `due` may take
 SILENT = packed(Access(), write=1, read=1)
 
 
@@ -94,7 +95,7 @@ class Bench:
         await self.cycles.run(ACTS)
         self.moving = False
         if region == Region.REGISTERS and number in self.cleared:
-            self.cleared[number] = now + ACTS + 1
+            self.cleared[number] = now + ACTS + 1 - LATE * (number in COUNTED)
         elif region == Region.REGISTERS and number in WRITABLE:
             self.words[number] = word & (1 << WRITABLE[number]) - 1
 
@@ -105,7 +106,8 @@ class Bench:
         await self.cycles.run(REPLY_LATENCY - 1)
         expected = self.words.get(number, 0)
         if number in self.cleared:
-            counted = self.events[self.cleared[number] : now + ACTS]
+            end = now + ACTS - 1 - LATE * (number in COUNTED)
+            counted = self.events[self.cleared[number] : end]
             expected = sum(seen[number] for seen in counted)
         assert int(self.dut.reply.value) == expected, number
         await self.cycles.step()

@@ -28,7 +28,7 @@ MEMORIES = {
 PORTS = {"raddr": 4, "waddr": 4, "wdata": WIDTH, "wen": 1}
 OPERANDS = [f"{name}_{port}" for name in MEMORIES for port in PORTS if port != "wen"]
 SILENT = packed(Access(), write=1, read=1)
-WRITTEN = 2  # cycles from an access to the cycle after its write
+WRITTEN = 3  # cycles from an access to the cycle after its write
 
 
 class Tile(wiring.Component):

@@ -15,12 +15,12 @@ from flow import gaps
 RUNS, AFTER = 60, 20
 
 
-def walk(lead, count, groups, interval):
+def walk(lead, count, groups, interval, part):
     """{cycle after the start: what is to be seen} of a Walker."""
     return {
         1 + lead + group * interval + index: {
             "first": index == 0, "last": index == count - 1, "index": index,
-            "group_first": group == 0, "group_last": group == groups - 1,
+            "group_first": group == 0, "group_last": group == groups - 1, "inside": index < part,
         }
         for group in range(groups) for index in range(count)
     }  # fmt: skip
@@ -46,7 +46,7 @@ def operands(draw):
     count = draw.randrange(1, 9)
     given = {
         "lead": draw.choice([0, 0, 1, 7, 255]), "count": count, "groups": draw.randrange(1, 5),
-        "interval": count + draw.choice([0, 0, 1, 6]),
+        "interval": count + draw.choice([0, 0, 1, 6]), "part": draw.randrange(count + 2),
     }  # fmt: skip
     return given, walk(**given)
 

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The largest of the numbers so far, one per cycle, with only a choice behind a comparison."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal
+
+from antevolt.hdl.lib.registers import register
+
+__all__ = ["largest"]
+
+LATENCY = 2
+
+
+def largest(m: Module, value: Any, first: Any, live: Any, kept: Any) -> tuple[Any, Any]:
+    """Drives `kept` with the largest of the `live` values, from the last one on that was `first`,
+    LATENCY cycles later; of equal ones the first stays.
+
+    Returns (it changes at the end of this cycle, what it changes to: the value a cycle before).
+
+    A value is compared with the one of the cycle before it, and with the largest of those before
+    that, since it takes a cycle to find which of the two is larger.
+    """
+    before = register("before", value.shape())
+    head, won, there, takes = register("head", 1), register("won", 1), Signal(), Signal()
+    exceeds, follows = register("exceeds", 1), register("follows", 1)
+    m.d.comb += takes.eq(there & (head | Mux(won, follows, exceeds)))
+    m.d.sync += [
+        *(before.eq(value), there.eq(live), head.eq(first), won.eq(takes)),
+        *(exceeds.eq(value > kept), follows.eq(value > before)),
+    ]
+    with m.If(takes):
+        m.d.sync += kept.eq(before)
+    return takes, before
