@@ -180,7 +180,7 @@ def faults() -> str:
 
 
 def resends() -> str:
-    """What going back costs per loss, and what it would not cost if only what is lost came again."""
+    """What going back costs per loss, beside the frame that was lost."""
     found, baud = record("faults-sparse.json"), LinkParameters().fastest_baud
     losses = {"to the board": found["resends"], "from it": found["gaps"]}
     spared = (found["resent_bytes"] - found["missing_bytes"], found["early_bytes"])

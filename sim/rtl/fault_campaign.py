@@ -36,8 +36,10 @@ STEPS = 50  # calls and flights of a session
 FRAMES = 40  # of a flight; then it goes on until a fault comes, for as many at most
 LONGEST = 60  # bytes of an echo, words of a read or a run in a flight
 MEANS = (0.5, 1.0, 2.0)  # times the mean: one is drawn for each session
-COUNTED = ("resent", "resends", "resent_bytes", "missing_bytes", "gaps", "early_bytes")
-COUNTED += ("repeated", "bad", "renewals")
+COUNTED = (
+    *("resent", "resends", "resent_bytes", "missing_bytes", "gaps", "early_bytes"),
+    *("repeated", "bad", "renewals"),
+)
 """Of `host.link.counts.Counts`, summed over the sessions under the same names."""
 REPLIES = 0.02  # seconds of the line in which a board has answered
 
