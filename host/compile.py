@@ -142,9 +142,10 @@ def _coefficients(layout: Layout) -> Iterator[Words]:
     The local gain g scales q, and so e: v' = g v obeys the same equation with g eps.
     """
     network, f = layout.network, layout.machine.formats
-    general, of_gamma = shifts(f)
+    general, of_gamma, of_beta = shifts(f)
     for l, population in enumerate(network.populations, 1):
-        scale = network.beta if l == len(network.populations) else 1.0
+        output = l == len(network.populations)
+        scale = ("beta g", network.beta, of_beta) if output else ("g", 1.0, general)
         words = np.zeros((population.size, 2, 4), dtype=np.int64)
         taus = list(zip(_each(population.tau_m), _each(population.tau_r), strict=True))
         for i, (tau_m, tau_r) in enumerate(taus):
@@ -153,7 +154,7 @@ def _coefficients(layout: Layout) -> Iterator[Words]:
             values = [
                 (("gamma", population.gamma, of_gamma), ("a_m", dt / tau_m, general),
                  ("rho", tau_r / tau_m, general)),
-                (("beta g", scale * population.g, general), ("a_r", dt / tau_v, general),
+                ((scale[0], scale[1] * population.g, scale[2]), ("a_r", dt / tau_v, general),
                  ("kappa", kappa, general)),
             ]  # fmt: skip
             if not population.prospective_errors:  # v and e follow eps at once

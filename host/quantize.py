@@ -28,11 +28,13 @@ Eta = tuple[int, int]
 """m and k of eta = m 2^-k between raw gradient and raw weight."""
 
 
-def shifts(formats: Formats) -> tuple[int, int]:
-    """Right shift of a filter product whose coefficient is in [1, 2): in general, and for gamma."""
+def shifts(formats: Formats) -> tuple[int, int, int]:
+    """Right shift of a filter product whose coefficient is in [1, 2): in general, for gamma, which
+    takes e to u, and for beta, which takes y - r to v."""
     f = formats
     general = PRE + f.mantissa.frac - f.guard
-    return general, PRE + f.e.frac + f.mantissa.frac - f.u.frac
+    of_gamma = PRE + f.e.frac + f.mantissa.frac - f.u.frac
+    return general, of_gamma, PRE + f.r.frac + f.mantissa.frac - f.v.frac
 
 
 def coefficient(name: str, value: float, shift: int, formats: Formats) -> int:

@@ -140,6 +140,7 @@ class Column(wiring.Component):
                 unit.state.eq(state),
                 unit.partner.eq(partner),
                 unit.q.eq(q),
+                unit.q_far.eq(self.q_far),
                 unit.s.eq(drive),
             ]
         counted = line.hold("valid", own.valid & drained, 0, FETCH + BASE - 1)
@@ -268,7 +269,12 @@ class Column(wiring.Component):
         self.tap.join(Region.OUTPUT, outputs, command.extra, place, r, write & output)
 
     def _errors_from_above(self, m: Module, line: Pipeline, own: Any, result: Any) -> Any:
-        """q, or at the output y - r or y - softmax; at FETCH. EXP and NORM write where q is."""
+        """q, or at the output y - r or y - softmax, in LSB of r; at FETCH. EXP and NORM write
+        where q is.
+
+        No bit is rounded away before beta multiplies: half up is up on average, by 1/8 LSB of e
+        here, and all outputs would have that in each step. The bit too many is limited instead.
+        """
         machine, f, command = self.machine, self.machine.formats, self.command
         m.submodules.q = q = memory(machine, f.word, machine.state_depth)
         m.submodules.targets = targets = memory(machine, f.word, machine.io_depth)
@@ -292,22 +298,25 @@ class Column(wiring.Component):
         ]
         prior = delay(m, own.first & command.prior, Ram.latency, "q_prior")
         wanted = delay(m, own.target_valid, Ram.latency, "q_wanted")
-        drop = f.r.frac - f.e.frac
         softmax = delay(m, command.softmax if machine.softmax else Const(0, 1), Ram.latency, "of")
         kept = Mux(softmax, q.rdata, self.outputs.rdata).as_signed()
         y, r = targets.rdata.as_signed(), Mux(prior, 0, kept)
         difference = register("y_minus_r", signed(f.word + 1))
-        rounded = register("cost_error", signed(f.word))
+        limited, far = register("cost_error", signed(f.word)), register("cost_far", 1)
+        beyond, negative = difference[-1] ^ difference[-2], difference[-1]
+        end = Cat((~negative).replicate(f.word - 1), negative)
         m.d.sync += [
             difference.eq(Mux(wanted, y - r, 0)),
-            rounded.eq(((difference >> (drop - 1)) + 1) >> 1),
+            limited.eq(Mux(beyond, end, difference[: f.word])),
+            far.eq(beyond),
         ]
         hidden = register("q_in", signed(f.word))
         m.d.sync += hidden.eq(Mux(prior, 0, q.rdata.as_signed()))
         hidden = delay(m, hidden, 1, "q_in")
         chosen = register("q_chosen", signed(f.word))
         cost = delay(m, command.cost, FETCH - 1, "cost")
-        m.d.sync += chosen.eq(Mux(cost, rounded, hidden))
+        self.q_far = register("q_far", 1)
+        m.d.sync += [chosen.eq(Mux(cost, limited, hidden)), self.q_far.eq(cost & far)]
         return chosen
 
     def _round_q(self, m: Module) -> tuple[Any, Any]:

@@ -38,7 +38,8 @@ class FilterUnit(wiring.Component):
     start, error, valid, table, c : at 0; starts lie on a grid of one period; `valid`: count
         saturations
     state, partner : u and e, or v and r', at STATE
-    q : at FETCH;  s : at FETCH + BASE - 1
+    q : at FETCH, with `q_far`: it was limited, which counts as its product being limited
+    s : at FETCH + BASE - 1
     done : 1 at `schedule.done`, with `result` (r or e), `slope` (r') and `state_out` (u or v);
         `third` (d or eps) where time constants learn, else 0
     events : a pulse per saturation, in the order of EVENTS
@@ -55,6 +56,7 @@ class FilterUnit(wiring.Component):
     state: Any
     partner: Any
     q: Any
+    q_far: Any
     s: Any
     done: Any
     result: Any
@@ -80,6 +82,7 @@ class FilterUnit(wiring.Component):
                 "state": In(signed(wide)),
                 "partner": In(signed(word)),
                 "q": In(signed(word)),
+                "q_far": In(1),
                 "s": In(signed(wide)),
                 "done": Out(1),
                 "result": Out(signed(word)),
@@ -252,6 +255,8 @@ class FilterUnit(wiring.Component):
         for name, (mode, n, latency) in kinds.items():
             time = t[n] + latency
             happened = on[n].saturated if latency == NARROW else on[n].wide_saturated
+            if name == "beta":
+                happened = happened | line.hold("q_far", self.q_far, FETCH, time)
             counted = line.at(time) & line.hold("valid", self.valid, 0, time)
             of_mode = line.hold("error", self.error, 0, time) == mode
             m.d.sync += self.events[EVENTS.index(name)].eq(happened & counted & of_mode)

@@ -2,6 +2,7 @@
 """Every place where the machine loses bits: what, from, to, how, and which counter counts it."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from antevolt.hdl.spec.formats import Formats, QFormat, Rounding
 from antevolt.hdl.spec.memory_map import OUTPUT_SUM_BITS
@@ -17,14 +18,14 @@ FIRST, SECOND = "float, 12 of 18 bits (m)", "float, 12 of 18 bits (v)"
 
 @dataclass(frozen=True)
 class Loss:
-    """One rounding. `kind` names the saturation counter; None: it cannot saturate. Bits without a
-    format are those of a mantissa."""
+    """One rounding; `exact`: only a limit. `kind` names the saturation counter; None: it cannot
+    saturate. Bits without a format are those of a mantissa."""
 
     op: str
     what: str
     source: QFormat | str
     target: QFormat | str
-    rounding: Rounding
+    rounding: Rounding | Literal["exact"]
     kind: str | None
 
 
@@ -47,7 +48,7 @@ def table(f: Formats) -> tuple[Loss, ...]:
             "OUTPUT", "sum of r since FIRST", QFormat(sums.width + 1, r.frac), sums, "floor", "sums"
         ),
         Loss("OUTPUT", "that sum / 2^shift", sums, r, "floor", "sums"),
-        Loss("ERROR", "cost: y - r", QFormat(r.width + 1, r.frac), e, "half_up", None),
+        Loss("ERROR", "cost: y - r", QFormat(r.width + 1, r.frac), r, "exact", "beta"),
         Loss("ERROR", "scaled q (beta at the output)", v, e, "half_up", "beta"),
         Loss("ERROR", "delta = r' q - v", v, e, "half_up", "delta"),
         Loss("ERROR", "v + a_r delta", v, v, "half_up", "v"),

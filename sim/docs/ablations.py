@@ -6,7 +6,7 @@ from antevolt.sim.docs.results import records
 __all__ = ["ablations"]
 
 RECORD = "mnist1d-ablations.json"
-MORE = ("largest weight", "saturated", "minutes")
+MORE = ("largest weight", "saturated", "minutes", "commit")
 
 
 def ablations() -> str:
@@ -22,6 +22,6 @@ def ablations() -> str:
             lines.append(
                 f"| {row['name']} | {row['epochs']} | {row['steps']:,} | {shares} "
                 f"| {row['largest_weight']:.2f} | {row['saturated']:,} "
-                f"| {row['seconds'] / 60:.1f} |"
+                f"| {row['seconds'] / 60:.1f} | {row['commit'][:7]} |"
             )
     return "\n".join(lines)

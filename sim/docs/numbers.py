@@ -82,7 +82,7 @@ def coefficients() -> str:
     lines = ["| coefficient | word | least | greatest |", "|---|---|---|---|"]
     for word in WORDS:
         f = Formats(word)
-        pairs = zip(("a_m, a_r, rho, kappa, beta", "gamma"), shifts(f), strict=True)
+        pairs = zip(("a_m, a_r, rho, kappa, g", "gamma", "beta"), shifts(f), strict=True)
         for name, shift in pairs:
             least, most = 2.0 ** (shift - SHIFTS + 1), 2.0 ** (shift + 1)
             lines.append(f"| {name} | {word} | {least:.3g} | below {most:g} |")

@@ -43,9 +43,9 @@ def mnist1d() -> str:
     lines = [
         (
             "| rule, optimizer | kappa | hidden | weights | bits | streams | epochs | seeds "
-            "| valid | test | by seed | fresh 10,000 | minutes | record |"
+            "| valid | test | by seed | fresh 10,000 | minutes | commit | record |"
         ),
-        "|---" * 14 + "|",
+        "|---" * 15 + "|",
     ]
     for name, record in _taken():
         settings, runs = record["settings"], record["runs"]
@@ -62,7 +62,9 @@ def mnist1d() -> str:
             f"| {_list(record['seeds'])} | {fmean(valid):.2f} % | {_spread(tests)} "
             f"| {_list(f'{t:.1f}' for t in tests)} "
             f"| {_spread(fresh) if len(fresh) == len(runs) else ''} "
-            f"| {fmean(run['seconds'] for run in runs) / 60:.0f} | [{name}](results/{name}) |"
+            f"| {fmean(run['seconds'] for run in runs) / 60:.0f} "
+            f"| {_list(dict.fromkeys(run['commit'][:7] for run in runs))} "
+            f"| [{name}](results/{name}) |"
         )
     return "\n".join(lines)
 
@@ -117,13 +119,16 @@ def cosines() -> str:
 def compared() -> str:
     """Comparisons of this network on the netlist with the model."""
     lines = [
-        "| core | weights | steps | words compared | differing bits | cycles | by the model |",
-        "|---|---|---|---|---|---|---|",
+        (
+            "| core | weights | steps | words compared | differing bits | cycles "
+            "| by the model | commit |"
+        ),
+        "|---|---|---|---|---|---|---|---|",
     ]
     for _, record in records(COMPARED):
         numbers = ("weights", "steps", "words_compared", "differing_bits", "cycles")
         cells = " | ".join(f"{record[n]:,}" for n in (*numbers, "cycles_of_the_model"))
-        lines.append(f"| {record['core']} | {cells} |")
+        lines.append(f"| {record['core']} | {cells} | {record['commit'][:7]} |")
     return "\n".join(lines)
 
 

@@ -59,6 +59,20 @@ def _word(wide: Whole, f: Formats, kind: str, count: Count) -> Whole:
     return words
 
 
+def _scaled(q: Whole, scale: Whole, f: Formats, count: Count) -> Whole:
+    """scale q as a word; q and the product are limited, and together counted once."""
+    word, far = Limits(f.word), None
+    if not word.holds(q):
+        far = word.outside(q)
+        q = np.clip(q, word.low, word.high)
+    scaled, limited = narrow(product(q, scale, np.zeros(1)), f)
+    if far is not None:
+        limited = far if limited is None else far | limited
+    if limited is not None:
+        count("beta", limited)
+    return scaled
+
+
 def drive(acc: Whole, f: Formats, count: Count) -> Whole:
     """s, with guard bits, from the accumulator, which is used up."""
     return _saturate(half_up(acc, f.drive.frac - f.u.frac), f.word + f.guard, "drive", count)
@@ -93,9 +107,9 @@ def membrane(
     return u_next, tables.phi[place], tables.slope[place]
 
 
-def difference(y: Whole, r: Whole, target_valid: NDArray[np.bool_], f: Formats) -> Whole:
-    """q [S, n] of the output population, in format e: y - r, or 0 for streams without a target."""
-    q = half_up(y - r, f.r.frac - f.e.frac)
+def difference(y: Whole, r: Whole, target_valid: NDArray[np.bool_]) -> Whole:
+    """y - r [S, n] of the output population, in LSB of r; 0 for streams without a target."""
+    q = y - r
     q[~target_valid] = 0
     return q
 
@@ -134,10 +148,11 @@ def error(
 ) -> tuple[Whole, Whole]:
     """v' and e from q, r' and the state; coefficients scale (beta at the output), a_r, kappa.
 
-    `kept` gets eps = v + delta, as a word.
+    q is limited to a word, which only a `difference` may need; `scale` knows whether it counts
+    LSBs of e or, at the output, of r. `kept` gets eps = v + delta, as a word.
     """
     scale, a_r, kappa = coefficients
-    scaled = _word(product(q, scale, np.zeros(1)), f, "beta", count)
+    scaled = _scaled(q, scale, f, count)
     scaled *= 2.0 ** -(f.r.frac - f.guard)  # r' has no exponent of its own
     delta = _word(product(slope, scaled, -v), f, "delta", count)
     e = _word(product(delta, kappa, v), f, "e", count)

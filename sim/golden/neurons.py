@@ -183,7 +183,7 @@ class ErrorFilter(_Filter):
                 before,
             )
             there = np.ones(len(y), bool) if streams.targeted is None else streams.targeted
-            q = filters.difference(y, r, there, f)
+            q = filters.difference(y, r, there)
         slope = self.read(memories.slope, self.neurons, before)
         v = self.read(memories.v, self.neurons, streams.starting)
         kept: list[Whole] | None = [] if op.g else None

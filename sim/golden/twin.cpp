@@ -467,7 +467,6 @@ void Core::error(const Operation &op, const Streams &streams) {
     const double *scale = s.coefficients + op.coefficients;
     const double *a_r = scale + op.n * s.repeated, *kappa = a_r + op.n * s.repeated;
     const double shift = std::ldexp(1.0, static_cast<int>(s.guard - s.r_frac));
-    const double unit = std::ldexp(1.0, static_cast<int>(s.e_frac - s.r_frac));
     const int64_t *before = starting(streams, op.prior);
     const long first = op.neurons * S;
     ErrorCounts counts;
@@ -478,7 +477,7 @@ void Core::error(const Operation &op, const Streams &streams) {
         for (long i = 0; i < op.n; i++)
             for (long k = 0; k < S; k++) {
                 const double rate = before[k] ? 0.0 : r[i * S + k];
-                const double q_here = half_up((wanted[i * S + k] - rate) * unit);
+                const double q_here = wanted[i * S + k] - rate;  // in LSB of r
                 row[i * S + k] = streams.targeted[k] ? q_here : 0.0;
             }
         q = row.data();

@@ -107,7 +107,8 @@ struct ErrorCounts {
     int64_t beta = 0, delta = 0, v = 0, e = 0;
 };
 
-// v' and e from q, r' and v; r' and v read as zero where `no_slope` and `no_v` say so.
+// v' and e from q, r' and v; r' and v read as zero where `no_slope` and `no_v` say so. q is limited
+// to a word, which only y - r may need; together with the product's limit that counts once.
 // KEEPS: `kept_eps` gets eps = v + delta, as a word.
 template <class Scale, class Factor, bool KEEPS = false>
 void error_row(long n, In q, In slope, Mask no_slope, In v, Mask no_v, Mask counted, Scale scale,
@@ -121,8 +122,10 @@ void error_row(long n, In q, In slope, Mask no_slope, In v, Mask no_v, Mask coun
         const double slope_before = no_slope[k] ? 0.0 : slope_there;
         const double v_before = no_v[k] ? 0.0 : v_there;
         const int64_t counts_here = counted[k];
-        const double scaled =
-            narrow(half_up(q[k] * scale[k]), r, counts_here, count_beta) * shift;
+        const double q_here = limited(q[k], r.low, r.high);
+        int64_t far = q_here != q[k];
+        const double scaled = narrow(half_up(q_here * scale[k]), r, -1, far) * shift;
+        count_beta -= counts_here & -int64_t{far != 0};
         const double delta =
             narrow(half_up(slope_before * scaled) - v_before, r, counts_here, count_delta);
         e[k] = narrow(half_up(delta * kappa[k]) + v_before, r, counts_here, count_e);

@@ -42,7 +42,7 @@ def pairs(rng: np.random.Generator, bits: int, count: int) -> Words:
 
 def coefficients(rng: np.random.Generator, machine: Machine, count: int) -> Words:
     """Any mantissa; half of the shifts from all there are, half where products are of use."""
-    word, (general, _) = machine.formats.word, shifts(machine.formats)
+    word, (general, *_) = machine.formats.word, shifts(machine.formats)
     mantissa = rng.integers(0, 1 << word, count)
     near = general + rng.integers(-2, 12, count)
     shift = np.where(rng.random(count) < 0.5, near, rng.integers(0, 1 << SHIFT_BITS, count))

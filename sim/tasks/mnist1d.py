@@ -101,10 +101,6 @@ class Settings(TaskSettings):
         4.0, "Of the errors: target - softmax(gain z).", least=0, above=True
     )
     reset: bool = setting(True, "Streams start anew with each sequence.")
-    dither: bool = setting(
-        False,
-        "Targets vary by LSBs, so that errors are rounded stochastically; for short words.",
-    )
     cosines: bool = setting(
         False, "At each look: cosine of the core's gradient with the exact one, by projection."
     )
@@ -227,23 +223,11 @@ def samples(settings: Settings, seed: int, epoch: int) -> Samples:
     """Every sequence once, in an order and a variation that follow from seed and epoch."""
     x, y = _varied(settings, seed, epoch, train_split(settings.length).head(settings.train))
     targets = np.repeat(np.eye(CLASSES)[y][:, None], settings.length, axis=1)
-    if settings.dither:
-        targets += _dither(settings, seed, epoch, targets.shape)
     return Samples(
         stepwise(x[..., None], settings.streams),
         stepwise(targets, settings.streams),
         first=settings.first(settings.batches),
     )
-
-
-def _dither(
-    settings: Settings, seed: int, epoch: int, shape: tuple[int, ...]
-) -> NDArray[np.float64]:
-    """What makes half_up(y - softmax) stochastic: even over [-1/2, 1/2) LSB of e, in LSB of r."""
-    formats = Formats(word=settings.word)
-    half = 1 << (formats.r.frac - formats.e.frac - 1)
-    drawn = np.random.default_rng((seed, epoch, 1)).integers(-half, half, shape)
-    return formats.r.to_real(drawn)
 
 
 def _learned(

@@ -172,9 +172,13 @@ def _epoch(
 
 
 def _stream(
-    core: Learner, samples: Samples, chunk: int, stop: threading.Event | None
+    core: Learner,
+    samples: Samples,
+    chunk: int,
+    stop: threading.Event | None,
+    progress: Progress | None = None,
 ) -> NDArray[np.float64]:
-    """The outputs [T, S, n]."""
+    """The outputs [T, S, n]; `progress` is told of every step."""
     x, y, first, valid, target_valid, learning = samples
     found = core.stream(
         x, y, learning, first=first, valid=valid, target_valid=target_valid, chunk=chunk
@@ -182,15 +186,24 @@ def _stream(
     outputs = np.empty(y.shape)
     for n, values in enumerate(found):
         outputs[n] = values
+        if progress is not None:
+            progress(1)
         if n % chunk == 0 and stop is not None and stop.is_set():
             raise InterruptedError("the run was stopped")
     return outputs
 
 
-def compare(task: Task, settings: Settings, seed: int, steps: int) -> Record:
+def compare(
+    task: Task,
+    settings: Settings,
+    seed: int,
+    steps: int,
+    progress: Callable[[str], Progress] | None = None,
+) -> Record:
     """Learn the first steps on the device and on the model: words compared, and bits that differ.
 
     Compared are the outputs of every step and, in the end, all weights, moments and states.
+    `progress` of a device is told the steps that it has done.
     Raises BadInput for the float model, whose bits are others.
     """
     if settings.device == "float":
@@ -201,7 +214,8 @@ def compare(task: Task, settings: Settings, seed: int, steps: int) -> Record:
         chosen = replace(settings, device=name)
         with open_device(name, machine=task.machine(chosen), deadline=CALL) as core:
             core.load(task.network(chosen, seed), task.start(chosen, seed))
-            outputs = _stream(core, samples, 8, None)
+            told = None if progress is None else progress(name)
+            outputs = _stream(core, samples, 8, None, told)
             raw = [core.machine.formats.r.to_raw(outputs).reshape(-1)]
             state = core.state_dict()
             cycles = core.counters()["busy"]

@@ -165,7 +165,21 @@ def _compared(
     task: Task, settings: Settings, seed: int, steps: int, out: Path, as_json: bool
 ) -> None:
     """Exit status 1 where a bit differs, or the cycles."""
-    result = compare(task, settings, seed, steps)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("steps,"),
+        _Rate(1),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), speed_estimate_period=60) as bar:
+
+        def told(device: str) -> Callable[[int], None]:
+            row = bar.add_task(device, total=min(steps, task.steps(settings)))
+            return lambda done: bar.advance(row, done)
+
+        result = compare(task, settings, seed, steps, told)
     _write(out / "compare.json", result)
     if as_json:
         click.echo(json.dumps(result, indent=1))

@@ -46,6 +46,10 @@ class Neurons:
         self.shift = draw.integers(0, 64, (NEURONS, 3))
         usual = draw.random((NEURONS, 3)) < 0.7  # around 1
         self.shift[usual] = 10 + draw.integers(-3, 6, usual.sum())
+        far = draw.random(NEURONS) < 0.1  # differences that leave the word
+        beyond = np.where(self.q < 0, self.q + f.r.raw_min, self.q + f.r.raw_max + 1)
+        self.whole = np.where(far, beyond, self.q)
+        self.q = np.clip(self.whole, f.r.raw_min, f.r.raw_max)
         packed_words = self.shift << f.word | self.mantissa & ((1 << f.word) - 1)
         self.factors = factors(packed_words, f)
         self.tables = [
@@ -75,7 +79,7 @@ class Neurons:
         c = tuple(self.factors[n : n + 1, which] for which in range(3))
         if self.error[n]:
             v, e = golden.error(
-                number(self.q[n]), number(self.partner[n]), number(self.state[n]), c, f, count
+                number(self.whole[n]), number(self.partner[n]), number(self.state[n]), c, f, count
             )
             return int(e.item()), None, int(v.item()), events
         tables = self.tables[self.table[n] - 1] if self.table[n] else None
@@ -124,6 +128,7 @@ async def equals_the_model(dut, idle):
         play.set(at + STATE, "state", neurons.state[n])
         play.set(at + STATE, "partner", neurons.partner[n])
         play.set(at + FETCH, "q", neurons.q[n])
+        play.set(at + FETCH, "q_far", neurons.q[n] != neurons.whole[n])
         play.set(at + FETCH + BASE - 1, "s", neurons.s[n])
         for port in ("result", "slope", "state_out"):
             play.look(at + schedule.done, port)

@@ -13,9 +13,7 @@ from click.testing import CliRunner
 from safetensors.numpy import load_file
 
 from antevolt.hdl.spec.errors import BadFile, BadInput
-from antevolt.hdl.spec.formats import WORDS, Formats
 from antevolt.host.device import open as open_device
-from antevolt.sim.golden.filter import difference
 from antevolt.sim.tasks import mnist1d, mnist1d_data
 from antevolt.sim.tasks.mnist1d import (
     MNIST1D,
@@ -105,28 +103,6 @@ def test_network() -> None:
     assert rates == sorted(rates, reverse=True)
     assert rates[0] == pytest.approx(1e-3, rel=1e-3)
     assert rates[-1] < 1e-6
-
-
-@pytest.mark.parametrize("word", WORDS)
-def test_dithered_targets(word: int) -> None:
-    """Each offset is about as frequent; half up of y - softmax is then right on average."""
-    settings = replace(SHORT, word=word, dither=True)
-    f = Formats(word=word)
-    plain = mnist1d.samples(replace(settings, dither=False), 3, 0)
-    dithered = mnist1d.samples(settings, 3, 0)
-    assert np.array_equal(plain.x, dithered.x)
-    drawn, counts = np.unique(f.r.to_raw(dithered.y) - f.r.to_raw(plain.y), return_counts=True)
-    assert drawn.tolist() == [-2, -1, 0, 1]
-    assert np.allclose(counts / counts.sum(), 0.25, atol=0.01)
-    again = mnist1d.samples(settings, 3, 0)
-    assert np.array_equal(again.y, dithered.y)
-    share = np.arange((1 << f.r.frac) + 1, dtype=np.float64)[:, None]
-    there = np.ones(len(share), dtype=bool)
-    for y in (0.0, 1.0):
-        target = float(f.r.to_raw(y)) + drawn.astype(np.float64)[None, :]
-        rounded = difference(np.tile(target, (len(share), 1)), np.tile(share, 4), there, f)
-        exact = (f.r.to_raw(y) - share[:, 0]) / 4
-        assert np.array_equal(rounded.mean(axis=1), exact)
 
 
 def test_learns_and_goes_on_where_it_was_left(tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def test_the_program_in_its_memory():
 def test_coefficients():
     net, m = network(dt=0.5), machine()
     f = m.formats
-    general, of_gamma = shifts(f)
+    general, of_gamma, of_beta = shifts(f)
     words = memory(compile(net, m), Region.COEFFICIENTS)[0].reshape(-1, 2, 4)
 
     def made(value, shift=general):
@@ -203,7 +203,7 @@ def test_coefficients():
     assert words[5, 1, :3].tolist() == [made(1.0)] * 3
     # population 3 is the output: scaled by beta
     assert words[11, 0, :3].tolist() == [0, made(0.25), made(1.0)]
-    assert words[11, 1, :3].tolist() == [made(0.75), made(0.25), made(1.0)]
+    assert words[11, 1, :3].tolist() == [made(0.75, of_beta), made(0.25), made(1.0)]
     assert (words[12:] == -1).all()
 
 
@@ -390,7 +390,7 @@ def test_constants_that_the_core_cannot_hold_are_named():
         compile(net, machine())
     with pytest.raises(BadNetwork, match=r"gamma of population 1, neuron 0 is 600; .*up to 512"):
         compile(Network(1, (Population(2, gamma=600.0),)), machine())
-    with pytest.raises(BadNetwork, match="beta g of population 3, neuron 0"):
+    with pytest.raises(BadNetwork, match=r"beta g of population 3, neuron 0 .*up to 8192"):
         compile(network(beta=1e6), machine())
     with pytest.raises(BadNetwork, match="eta is 1000"):
         compile(network(eta=1000.0), machine())

@@ -8,6 +8,7 @@ import pytest
 
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.roundings import PRE
+from antevolt.host.quantize import coefficient, shifts
 from antevolt.sim.golden.arithmetic import Limits, factors, lookup, narrow, product
 from antevolt.sim.golden.filter import Tables, difference, drive, error, membrane
 
@@ -177,13 +178,16 @@ def test_membrane(word, linear):
 @pytest.mark.parametrize("word", [8, 12, 16, 18])
 def test_error(word):
     rng, f = np.random.default_rng(word), Formats(word)
-    q, slope, v = signed(rng, word), signed(rng, word), signed(rng, word + f.guard)
+    slope, v = signed(rng, word), signed(rng, word + f.guard)
+    q = np.where(rng.random(N) < 0.3, signed(rng, word + 1), signed(rng, word))  # y - r is longer
     m, shift, code = coefficients(rng, f)
     want, hits = [], Counter()
     for n in range(N):
         of = [(int(m[k, n]), int(shift[k, n])) for k in range(3)]
-        scaled, hit = plain_word(int(q[n]), *of[0], 0, f)
-        hits["beta"] += hit
+        kept, far = limited(int(q[n]), word)
+        scaled, hit = plain_word(kept, *of[0], 0, f)
+        hits["beta"] += hit or far
+        hits["far"] += far and not hit
         own_shift = PRE + f.r.frac - f.guard
         delta, hit = plain_word(int(slope[n]), scaled, own_shift, -int(v[n]), f)
         hits["delta"] += hit
@@ -192,6 +196,7 @@ def test_error(word):
         v_next, hit = plain_product(delta, *of[1], int(v[n]), f)
         hits["v"] += hit
         want.append((v_next, e))
+    assert hits.pop("far")
     seen = Seen()
     scale, a_r, kappa = (row(factors(code[k], f)) for k in range(3))
     got = error(row(q), row(slope), row(v), (scale, a_r, kappa), f, seen)
@@ -202,12 +207,26 @@ def test_error(word):
 
 @pytest.mark.parametrize("word", [8, 12, 16, 18])
 def test_squared_error(word):
-    rng, f = np.random.default_rng(word), Formats(word)
+    rng = np.random.default_rng(word)
     y, r = signed(rng, word), signed(rng, word)
-    got = difference(row(y), row(r), np.array([True]), f)
-    drop = f.r.frac - f.e.frac
-    assert ints(got) == [half_up(int(a) - int(b), drop) for a, b in zip(y, r, strict=True)]
-    assert not difference(row(y), row(r), np.array([False]), f).any()
+    got = difference(row(y), row(r), np.array([True]))
+    assert ints(got) == [int(a) - int(b) for a, b in zip(y, r, strict=True)]
+    assert not difference(row(y), row(r), np.array([False])).any()
+
+
+@pytest.mark.parametrize("word", [8, 12, 16, 18])
+@pytest.mark.parametrize("beta", [2.0, 8.0, 30.0])
+def test_an_error_at_the_output_is_rounded_once(word, beta):
+    """y - r is rounded once, when beta has multiplied it."""
+    f = Formats(word)
+    raw = np.arange(-12.0, 13.0)
+    scale = coefficient("beta", beta, shifts(f)[2], f)
+    factor = factors(np.full((1, len(raw)), scale), f)
+    one = row(np.full(len(raw), 1 << f.r.frac))
+    unity = factors(np.full((1, len(raw)), coefficient("c", 1.0, shifts(f)[0], f)), f)
+    _, e = error(row(raw), one, row(np.zeros(len(raw))), (factor, unity, unity), f, Seen())
+    wanted = beta * raw / 2.0 ** (f.r.frac - f.e.frac)
+    assert ints(e) == np.floor(wanted + 0.5).astype(int).tolist()
 
 
 def test_operands_are_left_alone():

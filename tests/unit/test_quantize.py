@@ -34,16 +34,17 @@ def values():
 @pytest.mark.parametrize("word", WORDS)
 def test_coefficients_are_as_exact_as_a_mantissa(word):
     f = Formats(word)
-    general, of_gamma = shifts(f)
-    # d [r or e] to u or v has `guard` bits more; gamma e goes from the format e to u
-    for shift, gain in ((general, f.guard), (of_gamma, f.u.frac - f.e.frac)):
+    # d [r or e] to u or v has `guard` bits more; gamma e goes from the format e to u, beta (y - r)
+    # from r to v
+    gains = f.guard, f.u.frac - f.e.frac, f.v.frac - f.r.frac
+    for shift, gain in zip(shifts(f), gains, strict=True):
         for value in values():
             if abs(value) >= 2.0 ** (shift + 1):
                 with pytest.raises(BadNetwork):
                     coefficient("c", value, shift, f)
                 continue
             made = coefficient("c", value, shift, f)
-            wanted = Fraction(value) * 2**gain
+            wanted = Fraction(value) * Fraction(2) ** gain
             assert abs(multiplied(made, 1, f) - wanted) <= abs(wanted) / 2 ** (word - 1)
             mantissa, _ = parts(made, f)
             assert 1 << (word - 2) <= abs(mantissa) < 1 << (word - 1)
