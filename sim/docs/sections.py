@@ -52,6 +52,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "link_soak": link.soak,
     "link_frames": link.frames,
     "link_limits": link.limits,
+    "link_resends": link.resends,
     "link_targets": link.targets,
     "mechanisms": mechanisms,
     "mutants_model": mutants.model,
