@@ -7,9 +7,24 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["NeuronWalker", "Walker"]
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.timing import MIN_DELAY, RMW
+
+__all__ = ["NeuronWalker", "Walker", "count_bits", "pace_bits"]
 
 COUNT, GROUPS, LEAD_BITS = 14, 10, 8
+
+
+def count_bits(most: int) -> int:
+    """Bits of a count of up to `most`, a program's fields hold no more than COUNT."""
+    return min(COUNT, most.bit_length())
+
+
+def pace_bits(machine: Machine) -> int:
+    """Bits of the cycles from group to group: columns of a row, or all rows' neurons and a drain
+    (`host.schedule.forward_interval`)."""
+    drain = (machine.rows + 2) * machine.interval + 2 * MIN_DELAY
+    return count_bits(max(2 * machine.w_depth, drain, 2 * machine.rows, RMW))
 
 
 class Walker(wiring.Component):
@@ -20,6 +35,8 @@ class Walker(wiring.Component):
     start : takes the operands; the first enabled cycle is `lead` + 1 cycles later
     en : at work; first, last : of the group; index : within the group
     group_first, group_last : this is the first, the last group
+
+    `counts` and `groups` are the bits of what is counted.
     """
 
     start: Any
@@ -34,18 +51,18 @@ class Walker(wiring.Component):
     group_first: Any
     group_last: Any
 
-    def __init__(self) -> None:
+    def __init__(self, counts: int = COUNT, groups: int = GROUPS) -> None:
         super().__init__(
             {
                 "start": In(1),
                 "lead": In(LEAD_BITS),
-                "count": In(COUNT),
-                "groups": In(GROUPS),
-                "interval": In(COUNT),
+                "count": In(counts),
+                "groups": In(groups),
+                "interval": In(counts),
                 "en": Out(1),
                 "first": Out(1),
                 "last": Out(1),
-                "index": Out(COUNT),
+                "index": Out(counts),
                 "group_first": Out(1),
                 "group_last": Out(1),
             }
@@ -54,7 +71,8 @@ class Walker(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         lead, running = Signal(LEAD_BITS), Signal()
-        count, interval, groups = Signal(COUNT), Signal(COUNT), Signal(GROUPS)
+        count, interval = Signal(len(self.count)), Signal(len(self.interval))
+        groups = Signal(len(self.groups))
         with m.If(self.start):
             m.d.sync += [
                 *(lead.eq(self.lead), count.eq(self.count), interval.eq(self.interval)),
@@ -84,6 +102,8 @@ class NeuronWalker(wiring.Component):
     -------
     start : takes the operands; the first neuron comes 1 cycle later
     en : a neuron starts;  number : which;  last : the operation's last
+
+    `counts` are the bits of `n`, `paces` those of `interval`.
     """
 
     start: Any
@@ -93,22 +113,23 @@ class NeuronWalker(wiring.Component):
     number: Any
     last: Any
 
-    def __init__(self, rows: int, spacing: int):
+    def __init__(self, rows: int, spacing: int, counts: int = COUNT, paces: int = COUNT):
         self.rows, self.spacing = rows, spacing
         super().__init__(
             {
                 "start": In(1),
-                "n": In(COUNT),
-                "interval": In(COUNT),
+                "n": In(counts),
+                "interval": In(paces),
                 "en": Out(1),
-                "number": Out(COUNT),
+                "number": Out(counts),
                 "last": Out(1),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        running, left, interval, at = Signal(), Signal(COUNT), Signal(COUNT), Signal(COUNT)
+        running, left, paces = Signal(), Signal(len(self.n)), len(self.interval)
+        interval, at = Signal(paces), Signal(paces)
         phase, row = Signal(range(self.spacing)), Signal(range(self.rows + 1))
         m.d.comb += [
             self.en.eq(running & (phase == 0) & (row != self.rows)),

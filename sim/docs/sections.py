@@ -35,6 +35,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "design": design,
     "files": files,
     "fit_boards": fit.boards,
+    "fit_components": fit.components,
     "fit_deep": fit.deep,
     "fit_mechanisms": fit.mechanisms,
     "fit_model": fit.model,
