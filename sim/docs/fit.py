@@ -19,7 +19,7 @@ from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.compile import compile
 from antevolt.host.layout import place
 
-__all__ = ["boards", "components", "deep", "mechanisms", "model", "placed"]
+__all__ = ["boards", "components", "deep", "mechanisms", "model", "placed", "small"]
 
 LARGE = Network(
     1,
@@ -100,6 +100,23 @@ def components() -> str:
         if each.luts >= LEAST:
             cells = " | ".join(f"{n:,}" for n in each.values()[:4])
             lines.append(f"| {f'`{name}`' if name else '**all**'} | {cells} |")
+    return "\n".join(lines)
+
+
+def small() -> str:
+    """Netlists of the smallest core beside the parts that it should fit."""
+    lines = [
+        "| part | core | LUTs | flip-flops | multipliers | RAMs | cells |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    parts = {"gowin": "GW1NR-9C", "ice40": "iCE40UP5K", "ice40hx": "iCE40HX8K"}
+    for architecture, name in parts.items():
+        holds = PARTS[name].holds.values()
+        for record in records(architecture):  # type: ignore[arg-type]
+            pairs = zip(record.usage.values(), holds, strict=True)
+            cells = " | ".join(_share(need, has) for need, has in pairs)
+            core = f"{record.machine.name}{', with the link' if record.link else ''}"
+            lines.append(f"| {name} | {core} | {cells} |")
     return "\n".join(lines)
 
 

@@ -40,6 +40,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "fit_mechanisms": fit.mechanisms,
     "fit_model": fit.model,
     "fit_placed": fit.placed,
+    "fit_small": fit.small,
     "formats": formats,
     "fuzz": fuzz,
     "learning_rates": learning_rates,
