@@ -11,7 +11,7 @@ from antevolt.hdl.core.core import Core
 from antevolt.hdl.core.gate import request
 from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.errors import BadInput
-from antevolt.hdl.spec.flags import FLAG_BITS
+from antevolt.hdl.spec.flags import FLAG_BITS, INPUT_FLAG_BITS
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS
 
@@ -25,7 +25,7 @@ def lesson(machine: Machine) -> dict[str, Any]:
     """
     word = machine.formats.word
     return {
-        "x": Out(stream.Signature(word + FLAG_BITS)),
+        "x": Out(stream.Signature(word + INPUT_FLAG_BITS)),
         "y": Out(stream.Signature(word)),
         "out": In(stream.Signature(word + FLAG_BITS)),
     }

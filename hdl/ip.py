@@ -12,7 +12,7 @@ from antevolt.hdl.io.axi_lite import PORTS, AxiLite
 from antevolt.hdl.io.axi_stream import DATA, AxiIn, AxiOut
 from antevolt.hdl.io.axi_window import AxiWindow
 from antevolt.hdl.spec.contents import Contents
-from antevolt.hdl.spec.flags import FLAG_BITS
+from antevolt.hdl.spec.flags import FLAG_BITS, INPUT_FLAG_BITS
 from antevolt.hdl.spec.machine import Machine
 
 __all__ = ["Ip"]
@@ -37,13 +37,14 @@ class Ip(wiring.Component):
 
     def __init__(self, machine: Machine, contents: Contents | None = None):
         self.machine, self.contents = machine, contents
-        flags = {"tuser": FLAG_BITS, "tlast": 1}
         data = {"tdata": DATA, "tvalid": 1}
+        into = data | {"tuser": INPUT_FLAG_BITS, "tlast": 1}
+        out = data | {"tuser": FLAG_BITS, "tlast": 1}
         members: dict[str, Any] = {"aclk": In(1), "aresetn": In(1), "busy": Out(1)}
         for prefix, parts, way, back in (
-            ("s_axis_x", data | flags, In, Out),
+            ("s_axis_x", into, In, Out),
             ("s_axis_y", data, In, Out),
-            ("m_axis_out", data | flags, Out, In),
+            ("m_axis_out", out, Out, In),
         ):
             members |= {f"{prefix}_{name}": way(bits) for name, bits in parts.items()}
             members[f"{prefix}_tready"] = back(1)

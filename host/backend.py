@@ -6,7 +6,7 @@ Words are integers as the core's ports carry them (`hdl/spec/memory_map.py`, `hd
 * memory words are unsigned, up to 36 bits; a signed number narrower than that stands in the low
   bits, in two's complement;
 * stream words are unsigned: the number in the low `word` bits, then, except for targets,
-  `FLAG_BITS` flags, which count on the first word of a stream.
+  `INPUT_FLAG_BITS` flags (of an output `FLAG_BITS`), which count on the first word of a stream.
 """
 
 from collections.abc import Callable
@@ -58,7 +58,8 @@ class Backend(Access, Protocol):
         """Run `steps` steps and return the output words that come.
 
         x_words  inputs of all steps, streams and units, flat
-        y_words  targets, of the streams that have one, flat
+        y_words  targets, of the streams that have one, flat; those that lasted are not sent again
+                 (`host/targets.py`)
         outputs  all streams' outputs of one step
         words    output words that come, where they are not `steps * outputs`: the caller knows from
                  the output mode and the flags

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from antevolt.hdl.spec.errors import AntevoltError, BadInput, Closed, DeadlineExceeded
-from antevolt.hdl.spec.flags import FLAG_BITS, Flag
+from antevolt.hdl.spec.flags import INPUT_FLAG_BITS, target_follows
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
 from antevolt.hdl.spec.program import STRIDE, Kind, Operation
 from antevolt.host.backend import Words
 from antevolt.host.schedule import Timetable
+from antevolt.host.targets import Targets
 from antevolt.host.words import signed
 from antevolt.sim.golden.compiled import make_core
 from antevolt.sim.golden.core import GoldenCore, Observer
@@ -28,7 +29,6 @@ __all__ = ["ModelBackend", "NumpyBackend"]
 
 COUNTERS = (Register.CYCLES, Register.BUSY)
 PART = 0.1  # seconds, about, from one look at the clock to the next
-TARGETED = Flag.VALID | Flag.TARGET_VALID
 
 
 class ModelBackend:
@@ -44,6 +44,7 @@ class ModelBackend:
         self.deadline = deadline
         self._core: GoldenCore | None = self.make(machine)
         self._counted = dict.fromkeys(COUNTERS, 0)
+        self._targets = Targets(machine)
 
     @property
     def core(self) -> GoldenCore:
@@ -69,6 +70,7 @@ class ModelBackend:
     def write(self, region: Region, unit: int, index: int, data: ArrayLike) -> None:
         words = np.atleast_1d(np.asarray(data, dtype=np.int64))
         self.core.write(region, unit, index, words)
+        self._targets.wrote(region)
         if region == Region.REGISTERS:
             for register in COUNTERS:
                 if index <= register < index + words.size:
@@ -93,13 +95,14 @@ class ModelBackend:
         core, word, streams = self.core, self.machine.formats.word, self.machine.total_streams
         x_all = np.asarray(x_words, dtype=np.int64).reshape(steps, streams, -1)
         y_all, taken = np.asarray(y_words, dtype=np.int64), 0
-        flags_all = x_all[:, :, 0] >> word & (1 << FLAG_BITS) - 1
-        wanted_all = flags_all & TARGETED == TARGETED
-        x_all = signed(x_all, word)
         units = outputs // streams
-        needed = int(wanted_all.sum()) * units
+        needed = int(np.count_nonzero(target_follows(x_all[:, :, 0] >> word))) * units
         if needed != y_all.size:
             raise BadInput(f"these steps take {needed} target words; {y_all.size} are there")
+        x_all, y_all = self._targets.hold(x_all, y_all, steps)
+        flags_all = x_all[:, :, 0] >> word & (1 << INPUT_FLAG_BITS) - 1
+        wanted_all = target_follows(flags_all)
+        x_all = signed(x_all, word)
         out: list[Words] = []
         cycles = cache(Timetable(self._operations(), self.machine).cycles)
         y_all = signed(y_all, word)

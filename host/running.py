@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from antevolt.hdl.spec.flags import Flag
+from antevolt.hdl.spec.flags import TARGETED
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register
 from antevolt.hdl.spec.network import Network
@@ -18,8 +18,6 @@ from antevolt.host.state import Memory
 from antevolt.host.substeps import InputSetting
 
 __all__ = ["Running"]
-
-TARGETED = int(Flag.VALID | Flag.TARGET_VALID)
 
 
 class Running:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from antevolt.hdl.spec.errors import BadInput
-from antevolt.hdl.spec.flags import Flag
+from antevolt.hdl.spec.flags import TARGETED, Flag
 from antevolt.hdl.spec.formats import Formats, QFormat, Raw
 
 __all__ = ["Batch", "Flags", "Sample", "Sizes", "Steps", "collect", "real_array", "steps_of"]
@@ -93,8 +93,7 @@ class Batch:
         mask = (1 << formats.word) - 1
         x = self.x & mask
         x[:, :, 0] |= self.flags << formats.word
-        needs = Flag.TARGET_VALID | Flag.VALID
-        y = (self.y & mask)[(self.flags & needs) == needs]
+        y = (self.y & mask)[self.flags & TARGETED == TARGETED]
         return x.ravel(), y.ravel()
 
 

@@ -24,6 +24,7 @@ from antevolt.hdl.core.time_constants import Times
 from antevolt.hdl.lib.registers import delay, hops, register
 from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.errors import BadInput
+from antevolt.hdl.spec.flags import INPUT_FLAG_BITS
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, KINDS
 from antevolt.hdl.spec.program import Kind
@@ -40,7 +41,8 @@ class Core(wiring.Component):
     Members
     -------
     x : inputs with flags, per step in the order context, column, unit
-    y : targets, in the same order, for streams whose flags are VALID and TARGET_VALID
+    y : targets, in the same order, for streams whose flags are VALID and TARGET_VALID, and not
+        TARGET_HELD
     out : outputs with their stream's flags, for every stream
     access, answer : read and write memories between steps (`spec.memory_map`)
     busy : inside a step
@@ -69,7 +71,7 @@ class Core(wiring.Component):
         word = machine.formats.word
         super().__init__(
             {
-                "x": In(stream.Signature(word + flags.size)),
+                "x": In(stream.Signature(word + INPUT_FLAG_BITS)),
                 "y": In(stream.Signature(word)),
                 "out": Out(stream.Signature(word + flags.size)),
                 "access": In(stream.Signature(request)),

@@ -10,11 +10,15 @@ from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import Access, bits, flags
 from antevolt.hdl.core.column import FLAGS_REGION, TARGET_REGION
+from antevolt.hdl.spec.flags import INPUT_FLAG_BITS, Flag
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.program import Bias
 
 __all__ = ["Intake"]
+
+HELD = int(Flag.TARGET_HELD).bit_length() - 1
+"""The flag's place. Targets stay in the columns' memories until others come."""
 
 
 class Intake(wiring.Component):
@@ -31,7 +35,8 @@ class Intake(wiring.Component):
     learns : a valid stream learns in this step;  new_step clears it
     waiting : at work, and no word to take
 
-    A stream costs 1 + n cycles (1 + 2 n with `keep`), a target stream that is not flagged 1.
+    A stream costs 1 + n cycles (1 + 2 n with `keep`), a target stream that is not flagged, or
+    whose target is held, 1.
     """
 
     x: Any
@@ -59,7 +64,7 @@ class Intake(wiring.Component):
         self.index_bits = max(1, bits(machine.total_streams))
         super().__init__(
             {
-                "x": In(stream.Signature(word + flags.size)),
+                "x": In(stream.Signature(word + INPUT_FLAG_BITS)),
                 "y": In(stream.Signature(word)),
                 "start": In(1),
                 "target": In(1),
@@ -89,13 +94,13 @@ class Intake(wiring.Component):
         n, address = Signal(12), Signal(14)  # as at the start
         arriving = Signal(flags)
         m.submodules.flags = memory = Memory(
-            shape=flags.size, depth=max(2, machine.total_streams), init=[]
+            shape=INPUT_FLAG_BITS, depth=max(2, machine.total_streams), init=[]
         )
         write, read = memory.write_port(), memory.read_port(domain="comb")
         own = Signal(flags)
         m.d.comb += [
             arriving.as_value().eq(self.x.payload[word:]),
-            *(write.addr.eq(index), write.data.eq(arriving.as_value())),
+            *(write.addr.eq(index), write.data.eq(self.x.payload[word:])),
             read.addr.eq(self.flags_index),
             self.flags.as_value().eq(read.data),
         ]
@@ -162,8 +167,8 @@ class Intake(wiring.Component):
                         next_stream()
             with m.State("CHECK"):
                 m.d.sync += own.as_value().eq(known.data)
-                there = flags(known.data)
-                with m.If(there.valid & there.target_valid):
+                there, held = flags(known.data[: flags.size]), known.data[HELD]
+                with m.If(there.valid & there.target_valid & ~held):
                     m.next = "TARGETS"
                 with m.Else():
                     next_stream()

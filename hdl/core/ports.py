@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 
 from antevolt.hdl.core.tap import REPLY_LATENCY
+from antevolt.hdl.spec.flags import FLAG_BITS, INPUT_FLAG_BITS
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.timing import Timing
 
@@ -62,7 +63,7 @@ PORTS: tuple[Port, ...] = (
     *_stream(
         "x",
         "in",
-        "W + 5",
+        f"W + {INPUT_FLAG_BITS}",
         "an input in the W low bits (format r), the stream's flags above it, VALID lowest "
         "(`hdl/spec/flags.py`); they count with a stream's first word",
         "the first valid word starts a step; then one word per cycle, and one cycle more for each "
@@ -74,7 +75,8 @@ PORTS: tuple[Port, ...] = (
         "y",
         "in",
         "W",
-        "a target (format r), for streams whose flags are VALID and TARGET_VALID",
+        "a target (format r), for streams whose flags are VALID and TARGET_VALID, and not "
+        "TARGET_HELD",
         "one word per cycle, and one cycle more for each stream",
         "taken in TARGET only, in the order context, column, unit",
         "not ready; nothing is kept",
@@ -82,7 +84,7 @@ PORTS: tuple[Port, ...] = (
     *_stream(
         "out",
         "out",
-        "W + 5",
+        f"W + {FLAG_BITS}",
         "an output (format r), its stream's flags above it",
         "after its OUTPUT, up to one word per cycle",
         "of the streams that the output mode lets through (`hdl/spec/outputs.py`; after a reset, "

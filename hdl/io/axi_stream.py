@@ -8,7 +8,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from antevolt.hdl.io.axi_slice import AxiSlice
-from antevolt.hdl.spec.flags import FLAG_BITS, Flag
+from antevolt.hdl.spec.flags import FLAG_BITS, INPUT_FLAG_BITS, Flag
 
 __all__ = ["DATA", "AxiIn", "AxiOut"]
 
@@ -38,8 +38,8 @@ class AxiIn(wiring.Component):
         self.word, self.flags = word, flags
         members = {"tdata": In(DATA), "tvalid": In(1), "tready": Out(1)}
         if flags:
-            members |= {"tuser": In(FLAG_BITS), "tlast": In(1)}
-        self.width = word + FLAG_BITS * flags
+            members |= {"tuser": In(INPUT_FLAG_BITS), "tlast": In(1)}
+        self.width = word + INPUT_FLAG_BITS * flags
         super().__init__({**members, "o": Out(stream.Signature(self.width))})
 
     def elaborate(self, platform: object) -> Module:

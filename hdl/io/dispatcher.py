@@ -7,7 +7,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from antevolt.hdl.spec.flags import FLAG_BITS
+from antevolt.hdl.spec.flags import INPUT_FLAG_BITS
 from antevolt.hdl.spec.link import FRAMES, LINK_REGION, Kind, LinkRegister
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, INDEX_BITS, UNIT_BITS, Region
@@ -48,7 +48,7 @@ class Dispatcher(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(8)),
-                "x": Out(stream.Signature(self.word + FLAG_BITS)),
+                "x": Out(stream.Signature(self.word + INPUT_FLAG_BITS)),
                 "y": Out(stream.Signature(self.word)),
                 "access": Out(stream.Signature(ACCESS_BITS)),
                 "answer": In(stream.Signature(DATA_BITS)),
@@ -159,7 +159,7 @@ class Dispatcher(wiring.Component):
         """A word of each width stands at the top of the shift register."""
         word, kind, head = self.word, self.kind, self.head
         region, unit, index = head[:4], head[8:16], head[16:32]
-        narrow, wide = self.shift[-word:], self.shift[-word - FLAG_BITS :]
+        narrow, wide = self.shift[-word:], self.shift[-word - INPUT_FLAG_BITS :]
         own = Signal(DATA_BITS)
         m.d.comb += self.counter.eq(index)
         with m.If(index == LinkRegister.FINGERPRINT):
@@ -171,7 +171,7 @@ class Dispatcher(wiring.Component):
         m.d.comb += self.fingerprint.eq(fingerprint)
         write = kind == Kind.WRITE
         m.d.comb += [
-            self.x.payload.eq(Mux(kind == Kind.X, Cat(narrow, head[:FLAG_BITS]), wide)),
+            self.x.payload.eq(Mux(kind == Kind.X, Cat(narrow, head[:INPUT_FLAG_BITS]), wide)),
             self.y.payload.eq(narrow),
             self.access.payload.eq(Cat(write, region, unit, index, self.shift)),
             self.echo.payload.eq(self.shift[-8:]),

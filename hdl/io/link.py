@@ -19,7 +19,7 @@ from antevolt.hdl.io.ring import POINTER_BITS, Ring
 from antevolt.hdl.io.sender import Sender
 from antevolt.hdl.io.tally import Tally
 from antevolt.hdl.io.uart import UartReceiver, UartTransmitter
-from antevolt.hdl.spec.flags import FLAG_BITS
+from antevolt.hdl.spec.flags import FLAG_BITS, INPUT_FLAG_BITS
 from antevolt.hdl.spec.link import ENTRY_BYTES, AckFlag, Code, Kind, LinkParameters, describe
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS
@@ -57,7 +57,7 @@ class Link(wiring.Component):
             {
                 "rx": In(1, init=1),
                 "tx": Out(1, init=1),
-                "x": Out(stream.Signature(word + FLAG_BITS)),
+                "x": Out(stream.Signature(word + INPUT_FLAG_BITS)),
                 "y": Out(stream.Signature(word)),
                 "out": In(stream.Signature(word + FLAG_BITS)),
                 "access": Out(stream.Signature(ACCESS_BITS)),
@@ -80,7 +80,8 @@ class Link(wiring.Component):
         self.reader, self.tally, self.encoder = Reader(), Tally(), CobsEncoder()
         self.dispatcher, self.outbox = Dispatcher(machine), Outbox(machine)
         self.sender = Sender(describe(machine, link), link.send_bytes // ENTRY_BYTES)
-        self.inputs = SyncFIFOBuffered(width=machine.formats.word + FLAG_BITS, depth=link.x_words)
+        width = machine.formats.word + INPUT_FLAG_BITS
+        self.inputs = SyncFIFOBuffered(width=width, depth=link.x_words)
         for name in ("inbox", "outgoing", "reader", "tally", "encoder"):
             m.submodules[name] = reset(getattr(self, name))
         for name in ("dispatcher", "outbox", "sender", "inputs"):

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from antevolt.hdl.spec.description import FIELDS, WORDS, described, machine_of
 from antevolt.hdl.spec.errors import WrongCore
-from antevolt.hdl.spec.flags import FLAG_BITS
+from antevolt.hdl.spec.flags import INPUT_FLAG_BITS
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, Region, size
 
@@ -143,9 +143,9 @@ class Frame(NamedTuple):
 
     def width(self, word: int) -> int:
         """Bits of a packed word, 0 where there are none."""
-        return {"": 0, "W": word, "W + 5": word + FLAG_BITS, "36": DATA_BITS, "8": 8}.get(
-            self.packed, 0
-        )
+        flagged = f"W + {INPUT_FLAG_BITS}"
+        widths = {"W": word, flagged: word + INPUT_FLAG_BITS, "36": DATA_BITS, "8": 8}
+        return widths.get(self.packed, 0)
 
 
 PLACE = (
@@ -175,8 +175,14 @@ TABLE: tuple[Frame, ...] = (
         Kind.X, "host", "own", (Field("flags", 1, "`hdl/spec/flags.py`, of all words"),), "W",
         "inputs, in the order of the core's port `x`",
     ),
-    Frame(Kind.X_FLAGS, "host", "own", (), "W + 5", "inputs, each with its flags above it"),
-    Frame(Kind.Y, "host", "own", (), "W", "targets, in the order of the core's port `y`"),
+    Frame(
+        Kind.X_FLAGS, "host", "own", (), f"W + {INPUT_FLAG_BITS}",
+        "inputs, each with its flags above it",
+    ),
+    Frame(
+        Kind.Y, "host", "own", (), "W",
+        "targets that are not held, in the order of the core's port `y`",
+    ),
     Frame(
         Kind.WRITE, "host", "own", PLACE, "36",
         "words of one unit; after all steps before it are done",

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from antevolt.hdl.spec.errors import AntevoltError, BadInput, Closed, LinkError
-from antevolt.hdl.spec.flags import FLAG_BITS, Flag
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.link import (
     LINK_REGION,
@@ -25,10 +24,11 @@ from antevolt.hdl.spec.memory_map import DATA_BITS, Region
 from antevolt.host.link import codec
 from antevolt.host.link.heartbeat import Heartbeat
 from antevolt.host.link.session import Session
+from antevolt.host.link.steps import step_frames
+from antevolt.host.targets import Targets
 
 __all__ = ["LinkBackend"]
 
-TARGETED = int(Flag.VALID | Flag.TARGET_VALID)
 PLACE_BYTES = 4
 READ_WORDS = 512  # asked for at a time
 
@@ -45,6 +45,7 @@ class LinkBackend:
         self._session: Session | None = session
         self.machine = session.hello.description.machine
         self._well = True  # no call has failed: the two ends' counts must agree at the end
+        self.targets, self._number = Targets(self.machine), session.number
         self._outputs: list[Raw] = []
         self._answers: list[Raw] = []
         if machine is not None and machine != self.machine:
@@ -67,6 +68,7 @@ class LinkBackend:
         words = np.atleast_1d(np.asarray(data)).astype(np.int64).ravel()
         with self._watched():
             self._write(int(region), unit, index, words)
+        self.targets.wrote(region)
 
     def read(self, region: Region, unit: int, index: int, count: int) -> Raw:
         with self._watched():
@@ -80,23 +82,16 @@ class LinkBackend:
         outputs: int,
         words: int | None = None,
     ) -> Raw:
-        x = np.asarray(x_words, dtype=np.int64).reshape(steps, self.machine.total_streams, -1)
-        y = np.asarray(y_words, dtype=np.int64).ravel()
-        word, session = self.machine.formats.word, self.session
-        flags = x[:, :, 0] >> word
-        targeted = np.count_nonzero(flags & TARGETED == TARGETED, axis=1)
-        per_stream = y.size // targeted.sum() if y.size else 0
-        ends = np.cumsum(targeted) * per_stream
-        x = x & (1 << word) - 1 | flags[:, :, None] << word  # all words of a stream, so they pack
-        group = max(1, session.hello.description.link.x_words // (x[0].size))
-        # a group's inputs have a place at the core before its targets come
-        done = 0
+        session = self.session
+        if self._number != session.number:  # a reset may have ended a step amid a target
+            self.targets.forget()
+            self._number = session.number
+        x, y = self.targets.hold(x_words, y_words, steps)
+        x = x.reshape(steps, self.machine.total_streams, -1)
+        places = session.hello.description.link.x_words
         with self._watched():
-            for start in range(0, steps, group):
-                stop = min(start + group, steps)
-                self._inputs(x[start:stop].ravel())
-                self._frames(Kind.Y, b"", y[done : ends[stop - 1]], word)
-                done = int(ends[stop - 1])
+            for kind, payload in step_frames(x, y, self.machine.formats.word, places):
+                session.send(kind, payload)
                 self._sort()
             wanted = steps * outputs if words is None else words
             found = self._await(self._outputs, wanted, "outputs")
@@ -144,6 +139,7 @@ class LinkBackend:
             yield
         except BaseException:
             self._well = False
+            self.targets.forget()
             raise
 
     def _write(self, region: int, unit: int, index: int, words: Raw) -> None:
@@ -164,24 +160,6 @@ class LinkBackend:
             if self._outputs:
                 raise AntevoltError("the core gave more outputs than its program asks for")
         return np.concatenate(parts)
-
-    def _inputs(self, words: Raw) -> None:
-        """Frames with one set of flags for all, or, where that costs more, with flags per word."""
-        word = self.machine.formats.word
-        flags = words >> word
-        starts = np.concatenate([[0], np.flatnonzero(np.diff(flags)) + 1, [words.size]])
-        shared = 10 * (len(starts) - 1) + words.size * word / 8
-        if shared > words.size * (word + FLAG_BITS) / 8:
-            self._frames(Kind.X_FLAGS, b"", words, word + FLAG_BITS)
-            return
-        for a, b in zip(starts[:-1], starts[1:], strict=True):
-            self._frames(Kind.X, bytes((int(flags[a]),)), words[a:b], word)
-
-    def _frames(self, kind: Kind, head: bytes, words: Raw, width: int) -> None:
-        per_frame = (PAYLOAD_BYTES - len(head)) * 8 // width
-        for start in range(0, words.size, per_frame):
-            part = words[start : start + per_frame]
-            self.session.send(kind, head + codec.pack(part, width))
 
     def _sort(self) -> None:
         """What came, by kind."""

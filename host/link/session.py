@@ -84,6 +84,11 @@ class Session:
         return self._hello
 
     @property
+    def number(self) -> int:
+        """Of the session, drawn anew in each reset; 0 before the first."""
+        return self._session
+
+    @property
     def window(self) -> int:
         """Bytes of the board's receive buffer that may be in use."""
         return self.hello.description.link.receive_bytes - SLACK_BYTES

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from antevolt.hdl.spec.flags import Flag
+from antevolt.hdl.spec.flags import target_follows
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, INDEX_BITS, KINDS, UNIT_BITS, Region, Register
@@ -138,7 +138,7 @@ class CoreBench(MemoryBench):
         ):
             mask = (1 << word) - 1
             self.x.send((value & mask) | own << word for value in inputs)
-            if own & Flag.VALID and own & Flag.TARGET_VALID:
+            if target_follows(own):
                 self.y.send(targets)
 
     def outputs(self, count: int) -> tuple[Raw, Raw]:

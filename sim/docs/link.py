@@ -3,7 +3,10 @@
 
 from typing import Any
 
+import numpy as np
+
 from antevolt.hdl.spec.errors import BadFile
+from antevolt.hdl.spec.flags import TARGETED, Flag
 from antevolt.hdl.spec.link import (
     HEAD,
     LINK_REGION,
@@ -13,12 +16,16 @@ from antevolt.hdl.spec.link import (
     TABLE,
     VERSION,
     Code,
+    Kind,
     LinkParameters,
 )
-from antevolt.host.link.codec import LONGEST
+from antevolt.hdl.spec.machine import Machine
+from antevolt.host.link.codec import LONGEST, encode
+from antevolt.host.link.steps import step_frames
+from antevolt.host.targets import Targets
 from antevolt.sim.docs.mutants import record
 
-__all__ = ["codes", "description", "faults", "frames", "limits", "soak"]
+__all__ = ["codes", "description", "faults", "frames", "limits", "soak", "targets"]
 
 MEANS = {
     Code.CRC: "the CRC or the COBS code is wrong, or a stop bit was low",
@@ -86,6 +93,33 @@ def limits() -> str:
     }
     lines = ["| | |", "|---|---|"]
     return "\n".join([*lines, *(f"| {name} | {value} |" for name, value in rows.items())])
+
+
+def targets() -> str:
+    """Bytes to the board of a sequence whose targets last, sent with every step and once."""
+    streams, classes, steps, baud = 22, 10, 72, LinkParameters().fastest_baud
+    machine = Machine(streams=streams)
+    word, places, rng = machine.formats.word, LinkParameters().x_words, np.random.default_rng(0)
+    flags = np.full((steps, streams), TARGETED | int(Flag.LEARN))
+    flags[0] |= int(Flag.FIRST)
+    flags[-1] |= int(Flag.LAST)
+    x = rng.integers(1, 1 << word, (steps, streams, 1)) | flags[:, :, None] << word
+    y = np.tile(rng.integers(1, 1 << word, (1, streams, classes)), (steps, 1, 1)).ravel()
+    known = Targets(machine)
+    known.hold(x, y + 1, steps)  # another label was before
+    rows = []
+    ways = (("with every step", x, y), ("once", *known.hold(x, y, steps)))
+    for name, inputs, own in ways:
+        sizes = dict.fromkeys((Kind.X, Kind.Y), 0)
+        for kind, payload in step_frames(inputs, own, word, places):
+            sizes[kind] += len(encode(kind, 0, payload))
+        rows.append((name, sizes[Kind.X], sizes[Kind.Y], baud / 10 / sum(sizes.values()) * steps))
+    lines = [
+        f"| targets are sent | bytes of inputs | of targets | steps/s at {baud / 1e6:g} Mbaud |",
+        "|---|---|---|---|",
+    ]
+    lines += [f"| {name} | {a:,} | {b:,} | {rate:,.0f} |" for name, a, b, rate in rows]
+    return "\n".join(lines)
 
 
 def description() -> str:

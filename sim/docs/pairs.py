@@ -13,7 +13,7 @@ from antevolt.hdl.spec.errors import BadFile
 from antevolt.sim.docs.results import Record, records
 from antevolt.sim.tasks.mnist1d import Settings
 
-__all__ = ["Difference", "difference", "pairs", "runs"]
+__all__ = ["Difference", "difference", "figures", "found", "pairs", "runs"]
 
 RECORDS = "pairs-mnist1d-*.json"
 SETS = {"valid": "2000, looked at on the way", "test": "1000 of the package",
@@ -36,21 +36,21 @@ def difference(one: Sequence[float], other: Sequence[float]) -> Difference:
     return Difference(fmean(gaps), t * stdev(gaps) / sqrt(len(gaps)))
 
 
-def _found() -> tuple[Record, Record]:
+def found() -> tuple[Record, Record]:
     """The records of the core and of the float model; raises BadFile where they are no pair."""
-    settings, found = [], {}
+    settings, taken = [], {}
     for name, record in records(RECORDS):
         if not record["finished"]:
             raise BadFile(f"{name} is not finished")
         own: dict[str, Any] = {**Settings().to_dict(), **record["settings"]}
-        found["float" if own.pop("device") == "float" else "core"] = record
+        taken["float" if own.pop("device") == "float" else "core"] = record
         settings.append((own, record["seeds"]))
-    if set(found) != {"core", "float"} or len(settings) != 2 or settings[0] != settings[1]:
+    if set(taken) != {"core", "float"} or len(settings) != 2 or settings[0] != settings[1]:
         raise BadFile(f"{RECORDS} are not two records that differ in the device alone")
-    return found["core"], found["float"]
+    return taken["core"], taken["float"]
 
 
-def _figures(record: Record, name: str) -> list[float]:
+def figures(record: Record, name: str) -> list[float]:
     """In per cent, by seed."""
     return [
         100 * (run["epochs"][-1][name] if name == "valid" else run[name]) for run in record["runs"]
@@ -59,13 +59,13 @@ def _figures(record: Record, name: str) -> list[float]:
 
 def pairs() -> str:
     """Means, and mean differences with their intervals."""
-    core, exact = _found()
+    core, exact = found()
     lines = [
         "| curves | pairs | epochs | core | float64 | core - float64 | 95 % interval |",
         "|---" * 7 + "|",
     ]
     for name, what in SETS.items():
-        one, other = _figures(core, name), _figures(exact, name)
+        one, other = figures(core, name), figures(exact, name)
         gap = difference(one, other)
         lines.append(
             f"| {what} | {len(one)} | {core['settings']['epochs']} | {fmean(one):.2f} % "
@@ -77,9 +77,9 @@ def pairs() -> str:
 
 def runs() -> str:
     """Both runs of each pair on the fresh curves, and what saturated."""
-    core, exact = _found()
+    core, exact = found()
     lines = ["| seed | core | float64 | core - float64 | saturated |", "|---" * 5 + "|"]
-    values = zip(core["runs"], _figures(core, "fresh"), _figures(exact, "fresh"), strict=True)
+    values = zip(core["runs"], figures(core, "fresh"), figures(exact, "fresh"), strict=True)
     for run, one, other in values:
         counted = sum(sum(e["counters"]["saturated"].values()) for e in run["epochs"])
         lines.append(

@@ -11,6 +11,7 @@ from antevolt.sim.docs.ablations import ablations
 from antevolt.sim.docs.design import design
 from antevolt.sim.docs.files import files
 from antevolt.sim.docs.fuzz import fuzz
+from antevolt.sim.docs.headline import headline
 from antevolt.sim.docs.mechanisms import mechanisms
 from antevolt.sim.docs.numbers import (
     coefficients,
@@ -43,6 +44,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "fit_small": fit.small,
     "formats": formats,
     "fuzz": fuzz,
+    "headline": headline,
     "learning_rates": learning_rates,
     "lengths": lengths,
     "limits": limits,
@@ -52,6 +54,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "link_soak": link.soak,
     "link_frames": link.frames,
     "link_limits": link.limits,
+    "link_targets": link.targets,
     "mechanisms": mechanisms,
     "mutants_model": mutants.model,
     "mutants_netlist": mutants.netlist,

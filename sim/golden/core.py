@@ -79,8 +79,8 @@ class GoldenCore:
         """Run the program once.
 
         flags  [S T], words of `spec.flags.Flag`
-        x, y   [S T, inputs], [S T, outputs], integers in format r; y of streams without a target
-               is not looked at
+        x, y   [S T, inputs], [S T, outputs], integers in format r; y of streams without a target,
+               or whose target is held, is not looked at
 
         Returns the outputs [S T, outputs], whatever the output mode lets through (`sent`). Stream
         t S + k is that of column k and context t.
@@ -184,7 +184,7 @@ class GoldenCore:
             _copy(self.memories.rates[2 * op.rates + op.n], one, streams.valid)
 
     def _target(self, op: Operation, streams: Streams, y: Raw) -> None:
-        _copy(self.memories.target[op.extra : op.extra + op.n], y.T, streams.targeted)
+        _copy(self.memories.target[op.extra : op.extra + op.n], y.T, streams.sent)
 
     def _output(self, op: Operation, streams: Streams) -> Raw:
         words = self.memories.output[op.extra : op.extra + op.n].T.astype(np.int64)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from antevolt.hdl.spec.flags import Flag
+from antevolt.hdl.spec.flags import FLAG_BITS, Flag
 from antevolt.hdl.spec.formats import QFormat, Raw, saturate
 from antevolt.hdl.spec.memory_map import OUTPUT_SUM_BITS, Register
 from antevolt.hdl.spec.outputs import NEEDS_SUMS, OutputMode
@@ -26,6 +26,7 @@ def send(memories: Memories, outputs: Sequence[Operation], flags: Raw, raw: Raw)
     outputs  the OUTPUT operations of a step;  flags  [N, S T];  raw  [N, S T, n], what they read
     """
     registers, fmt = memories.registers, memories.machine.formats
+    flags = flags & (1 << FLAG_BITS) - 1  # the others are of the inputs alone
     if (
         registers[Register.OUTPUT_MODE] == OutputMode.EVERY
         and registers[Register.OUTPUT_EVERY] <= 1

@@ -21,12 +21,14 @@ class Streams:
 
     valid    whose words are written and whose saturations count
     targeted, learning  of the valid ones; None: all streams
+    sent     targeted ones whose target comes with this step, and is not held; None: all streams
     starting  valid streams that read zero for what came before; None: no stream does
     learns   one of the streams learns
     """
 
     valid: Where
     targeted: Where
+    sent: Where
     learning: Where
     starting: Where
     learns: bool
@@ -35,11 +37,13 @@ class Streams:
     def of(cls, flags: Raw) -> "Streams":
         valid = flags & Flag.VALID != 0
         targeted = valid & (flags & Flag.TARGET_VALID != 0)
+        sent = targeted & (flags & Flag.TARGET_HELD == 0)
         learning = valid & (flags & Flag.LEARN != 0)
         starting = valid & (flags & Flag.FIRST != 0)
         return cls(
             None if valid.all() else valid,
             None if targeted.all() else targeted,
+            None if sent.all() else sent,
             None if learning.all() else learning,
             starting if starting.any() else None,
             bool(learning.any()),

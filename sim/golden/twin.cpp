@@ -26,7 +26,7 @@ enum Cost { HIDDEN, SQUARED, SOFTMAX };
 enum Bias { NONE, LOW, HIGH };
 enum Register { STEP = 0, SEED = 1, APPLY_EVERY = 2, LEARNED = 3, SLOTS = 8, SATURATED = 16 };
 enum Saturation { DRIVE, D, U, P, Q, BETA, DELTA, V, E, W };
-enum Flag { VALID = 1, FIRST = 2, TARGET_VALID = 8, LEARN = 16 };
+enum Flag { VALID = 1, FIRST = 2, TARGET_VALID = 8, LEARN = 16, TARGET_HELD = 32 };
 
 constexpr int PRE = 4;        // see hdl/spec/roundings.py
 constexpr int SUM_BITS = 32;  // of a sum of exponentials
@@ -57,11 +57,12 @@ struct Settings {
 
 // What the flags of one step say about the streams of one context.
 struct Streams {
-    std::vector<int64_t> valid, targeted, starting;  // masks
+    std::vector<int64_t> valid, targeted, sent, starting;  // masks; sent: targets not held
     std::vector<long> learning;                      // numbers of streams
     bool all_valid = false, all_targeted = false, any_starting = false;
 
-    explicit Streams(long count) : valid(count), targeted(count), starting(count) {}
+    explicit Streams(long count)
+        : valid(count), targeted(count), sent(count), starting(count) {}
 
     void set(const int64_t *flags) {
         all_valid = all_targeted = true;
@@ -72,6 +73,7 @@ struct Streams {
             const bool starts = counts && flags[k] & FIRST;
             valid[k] = -int64_t{counts};
             targeted[k] = -int64_t{aims};
+            sent[k] = -int64_t{aims && !(flags[k] & TARGET_HELD)};
             starting[k] = -int64_t{starts};
             all_valid &= counts;
             all_targeted &= aims;
@@ -256,7 +258,7 @@ void Core::target(const Operation &op, const Streams &streams) {
     const int64_t *values = y + op.context * S * s.outputs;
     for (long j = 0; j < op.n; j++)
         for (long k = 0; k < S; k++)
-            if (streams.targeted[k])
+            if (streams.sent[k])
                 s.target[(op.extra + j) * S + k] = static_cast<double>(values[k * s.outputs + j]);
 }
 

@@ -5,7 +5,7 @@ module antevolt_ip_example (
     input  wire        aresetn,        // low for a cycle at least
     // inputs: a word of a stream in the low $WORD bits, its flags in TUSER with the first word
     input  wire [31:0] x_tdata,
-    input  wire [4:0]  x_tuser,
+    input  wire [5:0]  x_tuser,
     input  wire        x_tlast,        // once more the flag LAST
     input  wire        x_tvalid,
     output wire        x_tready,

@@ -8,12 +8,13 @@ from string import Template
 import numpy as np
 
 from antevolt.hdl.spec.axi_map import AxiRegister
-from antevolt.hdl.spec.flags import FLAG_BITS, Flag
+from antevolt.hdl.spec.flags import INPUT_FLAG_BITS, target_follows
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Address, Region, size
 from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.bake import Baked
 from antevolt.host.compile import Image, compile
+from antevolt.host.targets import known_only
 from antevolt.host.words import signed
 from antevolt.sim.golden.core import GoldenCore
 
@@ -28,7 +29,7 @@ NETWORK = Network(
 STEPS = 40
 CYCLES = 200_000  # of waiting, at most, beside those of the steps and the accesses
 LOADS = "loads a small network over AXI4-Lite"
-CHANCES = (0.9, 0.1, 0.1, 0.8, 0.9)  # of the flags
+CHANCES = (0.9, 0.1, 0.1, 0.8, 0.9, 0.3)  # of the flags
 MASK, WORD = (1 << 32) - 1, (1 << 36) - 1
 
 
@@ -51,15 +52,16 @@ def testbench(machine: Machine, baked: Baked | None) -> dict[str, str]:
     shape = (STEPS, machine.total_streams)
     x = fmt.to_raw(rng.normal(0, 1.5, (*shape, network.inputs)))
     y = fmt.to_raw(rng.normal(0, 1.5, (*shape, network.outputs)))
-    flags = (rng.random((*shape, FLAG_BITS)) < CHANCES) @ (1 << np.arange(FLAG_BITS))
+    bits = rng.random((*shape, INPUT_FLAG_BITS)) < CHANCES
+    flags = known_only(bits @ (1 << np.arange(INPUT_FLAG_BITS)))
     core.steps(flags, x, y)
-    targeted = flags & (Flag.VALID | Flag.TARGET_VALID) == Flag.VALID | Flag.TARGET_VALID
+    sent = target_follows(flags)
     inputs = (x & MASK) | (np.arange(network.inputs) == 0) * flags[:, :, None] << 32
     outs = (signed(core.sent, word) & MASK) | core.sent >> word << 32
     files = {
         "writes": (38, writes),
-        "x": (37, inputs.ravel().tolist()),
-        "y": (32, (y[targeted] & MASK).ravel().tolist()),
+        "x": (38, inputs.ravel().tolist()),
+        "y": (32, (y[sent] & MASK).ravel().tolist()),
         "out": (37, outs.tolist()),
         "reads": (68, list(_reads(core))),
     }

@@ -12,7 +12,7 @@ module antevolt_ip_tb;
     integer    seed;
     reg        aclk, aresetn, run, x_taken, y_taken, out_taken;
     reg [37:0] writes [0:WRITES - 1];  // byte address of the register, word
-    reg [36:0] xs [0:X - 1];           // flags, word
+    reg [37:0] xs [0:X - 1];           // flags, word
     reg [31:0] ys [0:Y - 1];
     reg [36:0] outs [0:OUT - 1];       // flags, word
     reg [67:0] reads [0:READS - 1];    // address of a memory word, and the word
@@ -28,7 +28,7 @@ module antevolt_ip_tb;
 
     antevolt_ip_example example (
         .aclk(aclk), .aresetn(aresetn), .busy(busy),
-        .x_tdata(xs[x_at < X ? x_at : 0][31:0]), .x_tuser(xs[x_at < X ? x_at : 0][36:32]),
+        .x_tdata(xs[x_at < X ? x_at : 0][31:0]), .x_tuser(xs[x_at < X ? x_at : 0][37:32]),
         .x_tlast(1'b0), .x_tvalid(x_tvalid), .x_tready(x_tready),
         .y_tdata(ys[y_at < Y ? y_at : 0]), .y_tvalid(y_tvalid), .y_tready(y_tready),
         .out_tdata(out_tdata), .out_tuser(out_tuser), .out_tlast(out_tlast),

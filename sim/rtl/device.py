@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from antevolt.hdl.spec.errors import AntevoltError, BadInput, Closed, DeadlineExceeded
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
+from antevolt.host.targets import Targets
 from antevolt.sim.rtl import library as lib
 from antevolt.sim.rtl.build import build
 
@@ -40,7 +41,7 @@ class RtlBackend:
         trace: bool = False,
         simulator: Path | None = None,
     ):
-        self.machine = machine
+        self.machine, self._targets = machine, Targets(machine)
         self.deadline = deadline
         self._library = lib.load(simulator or build(machine, trace=trace))
         self._handle: int | None = self._library.antevolt_create()
@@ -55,6 +56,7 @@ class RtlBackend:
     def reset(self, cycles: int = RESET_CYCLES) -> None:
         """Hold the reset line for some cycles. Memories keep what they hold."""
         self._library.antevolt_reset(self._open(), cycles)
+        self._targets.forget()  # a step may have ended amid a target
 
     def stall(self, x: int = 0, y: int = 0, out: int = 0, seed: int = 1) -> None:
         """Hold back each stream in so many percent of the cycles, drawn from `seed`."""
@@ -72,6 +74,7 @@ class RtlBackend:
     def write(self, region: Region, unit: int, index: int, data: ArrayLike) -> None:
         words = np.ascontiguousarray(data, dtype=np.int64).ravel().astype(np.uint64)
         self._access(True, region, unit, index, words)
+        self._targets.wrote(region)
 
     def read(self, region: Region, unit: int, index: int, count: int) -> NDArray[np.int64]:
         words = np.zeros(count, dtype=np.uint64)
@@ -86,8 +89,8 @@ class RtlBackend:
         outputs: int,
         words: int | None = None,
     ) -> NDArray[np.int64]:
-        x = np.ascontiguousarray(x_words, dtype=np.uint32).ravel()
-        y = np.ascontiguousarray(y_words, dtype=np.uint32).ravel()
+        words_of = self._targets.hold(x_words, y_words, steps)
+        x, y = (np.ascontiguousarray(w, dtype=np.uint32).ravel() for w in words_of)
         out = np.zeros(steps * outputs if words is None else words, dtype=np.uint32)
         call = lib.Run(_words32(x), x.size, _words32(y), y.size, _words32(out), out.size)
         try:

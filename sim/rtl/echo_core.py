@@ -2,16 +2,17 @@
 """A tiny component with the ports of a core: it doubles its inputs and has one memory.
 
 For testing the simulator's clock loop without a core. A step is one input word; a word whose
-TARGET_VALID flag is set waits for a target, which is added. An input of 99 is never answered.
+TARGET_VALID flag is set waits for a target, which is added; with TARGET_HELD the last one is added.
+An input of 99 is never answered.
 """
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, ResetInserter
+from amaranth.hdl import Module, Mux, ResetInserter, Signal, signed
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
-from antevolt.hdl.spec.flags import FLAG_BITS, Flag
+from antevolt.hdl.spec.flags import FLAG_BITS, INPUT_FLAG_BITS, Flag
 from antevolt.hdl.spec.memory_map import DATA_BITS, INDEX_BITS, UNIT_BITS
 
 WORD = 18
@@ -31,7 +32,7 @@ class EchoCore(wiring.Component):
     def __init__(self) -> None:
         super().__init__(
             {
-                "x": In(stream.Signature(WORD + FLAG_BITS)),
+                "x": In(stream.Signature(WORD + INPUT_FLAG_BITS)),
                 "y": In(stream.Signature(WORD)),
                 "out": Out(stream.Signature(WORD + FLAG_BITS)),
                 "access": In(stream.Signature(1 + 4 + UNIT_BITS + INDEX_BITS + DATA_BITS)),
@@ -51,7 +52,7 @@ class EchoCore(wiring.Component):
         m.d.comb += self.answer.payload.eq(read.data)
 
         word = self.x.payload[:WORD].as_signed()
-        target = self.y.payload.as_signed()
+        last = Signal(signed(WORD))  # target
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.access.valid):
@@ -65,15 +66,19 @@ class EchoCore(wiring.Component):
                 with m.If(self.answer.ready):
                     m.next = "IDLE"
             with m.State("STEP"):
-                needs = (self.x.payload >> WORD)[Flag.TARGET_VALID.bit_length() - 1]
+                own = self.x.payload[WORD:]
+                targeted, held = (own & f != 0 for f in (Flag.TARGET_VALID, Flag.TARGET_HELD))
+                needs = targeted & ~held
+                target = Mux(needs, self.y.payload.as_signed(), last)
                 hangs = word == 99
                 m.d.comb += self.busy.eq(1)
                 m.d.comb += self.x.ready.eq((~needs | self.y.valid) & ~hangs)
                 m.d.comb += self.y.ready.eq(needs & self.x.valid & ~hangs)
                 with m.If(self.x.valid & self.x.ready):
-                    total = Mux(needs, target, 0) + 2 * word
+                    m.d.sync += last.eq(Mux(needs, target, last))
+                    total = Mux(targeted, target, 0) + 2 * word
                     m.d.sync += self.out.payload.eq(total[:WORD])
-                    m.d.sync += self.out.payload[WORD:].eq(self.x.payload[WORD:])
+                    m.d.sync += self.out.payload[WORD:].eq(own[:FLAG_BITS])
                     m.next = "OUT"
             with m.State("OUT"):
                 m.d.comb += [self.busy.eq(1), self.out.valid.eq(1)]

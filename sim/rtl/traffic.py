@@ -10,7 +10,7 @@ from random import Random
 
 import numpy as np
 
-from antevolt.hdl.spec.flags import Flag
+from antevolt.hdl.spec.flags import TARGETED, Flag
 from antevolt.hdl.spec.link import PAYLOAD_BYTES, Kind
 from antevolt.hdl.spec.memory_map import DATA_BITS, Region
 from antevolt.host.link import codec
@@ -20,7 +20,7 @@ from antevolt.sim.rtl.echo_core import DEPTH, WORD
 __all__ = ["Traffic", "Wrong"]
 
 VALID = int(Flag.VALID)
-TARGET = int(Flag.VALID | Flag.TARGET_VALID)
+HELD = TARGETED | int(Flag.TARGET_HELD)
 REGION = Region.COEFFICIENTS
 LONGEST_WRITE = 20  # words
 LONGEST_RUN = (PAYLOAD_BYTES - 1) * 8 // WORD  # words of a frame
@@ -38,6 +38,7 @@ class Traffic:
         self.draw = Random(seed)
         self.rng = np.random.default_rng(self.draw.getrandbits(64))
         self.memory: dict[int, int] = {}
+        self._target: int | None = None  # the last one that went to the core
         self._echoes = bytearray()  # these are to come, in order
         self._answers: deque[int] = deque()
         self._outputs: deque[int] = deque()
@@ -117,12 +118,16 @@ class Traffic:
         session = board.session
         many = min(many, LONGEST_RUN, session.hello.description.link.x_words)
         x = self.rng.integers(-40, 40, many)
-        flags = TARGET if self.draw.random() < 0.3 else VALID
-        y = self.rng.integers(-900, 900, many) * (flags == TARGET)
-        self._outputs.extend(((2 * x + y) & MASK | flags << WORD).tolist())
+        flags = TARGETED if self.draw.random() < 0.3 else VALID
+        y = self.rng.integers(-900, 900, many) * (flags == TARGETED)
+        if flags == TARGETED and self._target is not None and self.draw.random() < 0.4:
+            flags, y = HELD, np.full(many, self._target)
+        self._outputs.extend(((2 * x + y) & MASK | (flags & TARGETED) << WORD).tolist())
         session.send(Kind.X, bytes((flags,)) + codec.pack(x & MASK, WORD))
-        if flags == TARGET:
+        if flags == TARGETED:
             session.send(Kind.Y, codec.pack(y & MASK, WORD))
+            self._target = int(y[-1])
+            board.targets.forget()  # they went past it
 
     def _echo(self, board: LinkBackend) -> bool:
         return board.session.echo(self.draw.randbytes(self.draw.randint(1, 240)))
@@ -146,13 +151,20 @@ class Traffic:
     def _run(self, board: LinkBackend) -> bool:
         steps = self.draw.randint(1, 200)
         x = self.rng.integers(0, 90, steps)
-        flags = np.where(self.rng.random(steps) < 0.3, TARGET, VALID)
+        flags = np.where(self.rng.random(steps) < 0.3, TARGETED, VALID)
         if self.draw.random() < 0.5:
             flags[:] = VALID
-        y = self.rng.integers(0, 1000, np.count_nonzero(flags == TARGET))
+        count = np.count_nonzero(flags == TARGETED)
+        y = self.rng.integers(0, 1000, count)
+        if self._target is not None:  # half of them last, also from the call before
+            y = np.concatenate([[max(self._target, 0)], y])
+            y = y[np.maximum.accumulate(np.arange(count + 1) * (self.rng.random(count + 1) < 0.5))]
+            y = y[1:]
+        if count:
+            self._target = int(y[-1])
         out = board.run(x | flags << WORD, y, steps, 1)
         expected = 2 * x
-        expected[flags == TARGET] += y
+        expected[flags == TARGETED] += y
         self.words += steps
         return np.array_equal(out, expected | flags << WORD)
 

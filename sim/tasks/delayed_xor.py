@@ -20,15 +20,15 @@ the loop learn what back-propagation through time says that is cut off after one
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import click
 import numpy as np
 from numpy.typing import NDArray
 
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Parameters, Population, Projection
 from antevolt.sim.tasks.learner import Learner
-from antevolt.sim.tasks.pieces import NEVER, epochs_option, rule_option
+from antevolt.sim.tasks.pieces import NEVER
 from antevolt.sim.tasks.run_command import command as command_of
+from antevolt.sim.tasks.setting import BETA, RATE, Rule, setting
 from antevolt.sim.tasks.task import Record, Samples, Task
 from antevolt.sim.tasks.task import Settings as TaskSettings
 
@@ -42,33 +42,32 @@ REACTION = 5  # steps after a cue that are not counted
 
 @dataclass(frozen=True)
 class Settings(TaskSettings):
-    """What a run depends on, besides its seed.
+    """What a run depends on, besides its seed."""
 
-    loop     a projection from the first hidden population to itself
-    loop_learns  its weights change
-    loop_errors  it hands errors back; else backward weights of its own, all zero, keep them out
-    hold, reach  its start: `hold` times the identity and a normal matrix of spectral radius `reach`
-    cue      factor of the first weights of the inputs
-    slow     largest tau_m of the first hidden population, steps; 0: all are instantaneous
-    first, second  neurons of the hidden populations
-    eta      of the optimizer `sign`, at the start; it falls to zero by half a cosine
-    """
-
-    epochs: int = 40
-    rule: Literal["trace", "gle", "instantaneous"] = "instantaneous"
-    loop: bool = True
-    loop_learns: bool = True
-    loop_errors: bool = False
-    slow: float = 0.0
-    first: int = 24
-    second: int = 16
-    streams: int = 16
-    apply_every: int = 10
-    eta: float = 5e-4
-    beta: float = 4.0
-    hold: float = 0.9
-    reach: float = 0.05
-    cue: float = 2.0
+    epochs: int = setting(40, least=1)
+    rule: Rule = setting("instantaneous", "Of the first hidden population.")
+    loop: bool = setting(True, "A projection from the first hidden population to itself.")
+    loop_learns: bool = setting(
+        True, "Whether its weights change.", option="--loop-learns/--loop-frozen"
+    )
+    loop_errors: bool = setting(
+        False,
+        "Whether it hands errors back; else backward weights of its own, all zero, keep them out.",
+    )
+    slow: float = setting(
+        0.0, "Largest tau_m there, steps; 0: all neurons are instantaneous.", least=0, most=2000
+    )
+    first: int = setting(24, "Neurons of the first hidden population.", least=1, most=60)
+    second: int = setting(16, "Of the second one.", least=1, most=60)
+    streams: int = setting(16, least=1, most=64)
+    apply_every: int = setting(10, "Steps from one change of the weights to the next.", least=1)
+    eta: float = setting(5e-4, RATE)
+    beta: float = setting(4.0, BETA)
+    hold: float = setting(
+        0.9, "What a neuron of the loop keeps of itself from step to step, at the start."
+    )
+    reach: float = setting(0.05, "Spectral radius of the other weights of the loop, at the start.")
+    cue: float = setting(2.0, "Factor of the first weights of the inputs.")
 
 
 def network(settings: Settings, seed: int) -> Network:
@@ -181,61 +180,6 @@ def _test(core: Learner, settings: Settings, seed: int) -> float:
     return _right(core, settings, np.random.default_rng((seed, 0, 2)), TEST_STEPS)
 
 
-OF = Settings()
-OPTIONS = (
-    epochs_option(OF.epochs),
-    rule_option(OF.rule, help="Of the first hidden population."),
-    click.option("--loop/--no-loop", default=OF.loop, show_default=True, help="From it to itself."),
-    click.option(
-        "--loop-learns/--loop-frozen",
-        default=OF.loop_learns,
-        show_default=True,
-        help="Whether its weights change.",
-    ),
-    click.option(
-        "--loop-errors/--no-loop-errors",
-        default=OF.loop_errors,
-        show_default=True,
-        help="Whether it hands errors back.",
-    ),
-    click.option(
-        "--slow",
-        type=click.FloatRange(0, 2000),
-        default=OF.slow,
-        show_default=True,
-        help="Largest tau_m there, steps; 0: all neurons are instantaneous.",
-    ),
-    click.option("--first", type=click.IntRange(1, 60), default=OF.first, show_default=True),
-    click.option("--second", type=click.IntRange(1, 60), default=OF.second, show_default=True),
-    click.option("--streams", type=click.IntRange(1, 64), default=OF.streams, show_default=True),
-    click.option(
-        "--apply-every", type=click.IntRange(1), default=OF.apply_every, show_default=True
-    ),
-    click.option("--eta", type=float, default=OF.eta, show_default=True, help="At the start."),
-    click.option("--beta", type=float, default=OF.beta, show_default=True),
-    click.option(
-        "--hold",
-        type=float,
-        default=OF.hold,
-        show_default=True,
-        help="What a neuron of the loop keeps of itself from step to step, at the start.",
-    ),
-    click.option(
-        "--reach",
-        type=float,
-        default=OF.reach,
-        show_default=True,
-        help="Spectral radius of the other weights of the loop, at the start.",
-    ),
-    click.option(
-        "--cue",
-        type=float,
-        default=OF.cue,
-        show_default=True,
-        help="Factor of the first weights of the inputs.",
-    ),
-)
-
 DELAYED_XOR = Task(
     name="delayed-xor",
     help="Remember the last cue of each of two kinds, and say if they differ.",
@@ -243,7 +187,6 @@ DELAYED_XOR = Task(
     measure="right signs",
     series=("learning", "valid"),
     settings=Settings,
-    options=OPTIONS,
     network=network,
     machine=machine,
     start=start,

@@ -8,15 +8,14 @@ have ended. Utterances are filled up with steps that have no target.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-import click
 import numpy as np
 from numpy.typing import NDArray
 
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.network import Network, Parameters, Population
+from antevolt.hdl.spec.network import Network, Population
 from antevolt.sim.tasks.japanese_vowels_data import (
     CHANNELS,
     CLASSES,
@@ -28,13 +27,12 @@ from antevolt.sim.tasks.japanese_vowels_data import (
 from antevolt.sim.tasks.learner import Learner
 from antevolt.sim.tasks.pieces import (
     classifier,
-    epochs_option,
     fast_and_leaky,
-    rule_option,
+    started,
     stepwise,
-    uniform_start,
 )
 from antevolt.sim.tasks.run_command import command as command_of
+from antevolt.sim.tasks.setting import BETA, RATE, RULE, STREAMS, Rule, setting
 from antevolt.sim.tasks.task import Record, Samples, Task
 from antevolt.sim.tasks.task import Settings as TaskSettings
 
@@ -47,24 +45,29 @@ PER_SPEAKER = 30
 class Settings(TaskSettings):
     """What a run depends on, besides its seed.
 
-    rule     of the hidden populations; the output's is `instantaneous`
-    hidden   neurons of each of the two hidden populations
-    held     training utterances of each speaker that are not learned but looked at: all settings
-             were chosen on them; none are held back in a run that counts
-    noise    standard deviation of what is added to the inputs, new in each epoch
-    shift    the same of what is added to a channel throughout an utterance
-    streams  utterances at a time
-    eta      of the optimizer `sign`, at the start; it falls to zero by half a cosine
+    All settings were chosen on `held` utterances; none are held back in a run that counts.
     """
 
-    rule: Literal["trace", "gle", "instantaneous"] = "trace"
-    hidden: int = 48
-    held: int = 0
-    noise: float = 0.3
-    shift: float = 0.3
-    streams: int = 9
-    eta: float = 2e-3
-    beta: float = 4.0
+    epochs: int = setting(100, least=1)
+    rule: Rule = setting("trace", RULE)
+    hidden: int = setting(48, "Neurons of each of the two hidden populations.", least=3, most=100)
+    held: int = setting(
+        0,
+        "Of each speaker's 30 training utterances, held back to choose settings on.",
+        least=0,
+        most=PER_SPEAKER - 1,
+    )
+    noise: float = setting(0.3, "Standard deviation of what inputs vary by, step by step.", least=0)
+    shift: float = setting(
+        0.3, "The same of a channel throughout an utterance, new in each epoch.", least=0
+    )
+    streams: int = setting(9, STREAMS, least=1, most=64)
+    eta: float = setting(2e-3, RATE)
+    beta: float = setting(4.0, BETA)
+
+    def __post_init__(self) -> None:
+        if self.hidden < 3:
+            raise BadInput(f"hidden is {self.hidden}; there is one neuron of each kind, 3 or more")
 
 
 def network(settings: Settings, seed: int) -> Network:
@@ -95,11 +98,6 @@ def machine(settings: Settings) -> Machine:
         program_depth=256,
         moments=1,
     )
-
-
-def start(settings: Settings, seed: int) -> Parameters:
-    """Weights in +-1.7 / sqrt(inputs of a neuron), biases in +-1 / sqrt(inputs)."""
-    return uniform_start(network(settings, seed).sizes, seed)
 
 
 def _parts(settings: Settings) -> tuple[Utterances, Utterances]:
@@ -176,44 +174,16 @@ def _test(core: Learner, settings: Settings, seed: int) -> float:
     return _accuracy(core, settings, part)
 
 
-def settings_of(**options: Any) -> Settings:
-    """From the options of the command; raises BadInput."""
-    settings = Settings(**options)
-    if settings.hidden < 3:
-        raise BadInput(f"hidden is {settings.hidden}; there is one neuron of each kind, 3 or more")
-    return settings
-
-
-OF = Settings()
-OPTIONS = (
-    epochs_option(OF.epochs),
-    rule_option(OF.rule, help="Of the hidden populations."),
-    click.option("--hidden", type=click.IntRange(3, 100), default=OF.hidden, show_default=True),
-    click.option(
-        "--held",
-        type=click.IntRange(0, PER_SPEAKER - 1),
-        default=OF.held,
-        show_default=True,
-        help="Of each speaker's 30 training utterances, held back to choose settings on.",
-    ),
-    click.option("--noise", type=click.FloatRange(0), default=OF.noise, show_default=True),
-    click.option("--shift", type=click.FloatRange(0), default=OF.shift, show_default=True),
-    click.option("--streams", type=click.IntRange(1, 64), default=OF.streams, show_default=True),
-    click.option("--eta", type=float, default=OF.eta, show_default=True, help="At the start."),
-    click.option("--beta", type=float, default=OF.beta, show_default=True),
-)
-
 JAPANESE_VOWELS = Task(
     name="japanese-vowels",
     help="Recognise nine speakers by how they say a vowel.",
     title=lambda s: f"JapaneseVowels, rule {s.rule}",
     measure="accuracy",
     series=("train", "valid"),
-    settings=settings_of,
-    options=OPTIONS,
+    settings=Settings,
     network=network,
     machine=machine,
-    start=start,
+    start=started(network),
     samples=samples,
     learned=_learned,
     look=_look,

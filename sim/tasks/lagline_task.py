@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-import click
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,8 +27,8 @@ from antevolt.sim.tasks.lag_chain import (
     teach,
 )
 from antevolt.sim.tasks.learner import Learner
-from antevolt.sim.tasks.pieces import epochs_option, rule_option
 from antevolt.sim.tasks.run_command import command as command_of
+from antevolt.sim.tasks.setting import setting
 from antevolt.sim.tasks.task import Record, Samples, Task, small
 from antevolt.sim.tasks.task import Settings as TaskSettings
 
@@ -40,20 +39,16 @@ SETTLED = 20  # periods after which the teacher's output repeats itself
 
 @dataclass(frozen=True)
 class Settings(TaskSettings):
-    """What a run depends on, besides its seed.
+    """What a run depends on, besides its seed."""
 
-    rule     `gle`: prospective errors; `instantaneous`
-    eta      of the weights, per unit of time;  eta_tau  of tau_m, likewise
-    periods  of the input in an epoch
-    beta     scale of the error, so that it is many LSB; the rates are divided by it
-    """
-
-    epochs: int = 60
-    rule: Literal["gle", "instantaneous"] = "gle"
-    eta: float = ETA
-    eta_tau: float = ETA
-    periods: int = 10
-    beta: float = 4.0
+    epochs: int = setting(60, least=1)
+    periods: int = setting(10, "Of the input in an epoch: 400 steps, 4 units of time.", least=1)
+    rule: Literal["gle", "instantaneous"] = setting("gle", "gle: prospective errors.")
+    eta: float = setting(ETA, "Of weights, per unit of time.")
+    eta_tau: float = setting(ETA, "Of tau_m, per unit of time.")
+    beta: float = setting(
+        4.0, "Scale of the error, so that it is many LSB; the rates are divided by it."
+    )
 
 
 @cache
@@ -127,24 +122,6 @@ def _test(core: Learner, settings: Settings, seed: int) -> float:
     return float(np.mean(np.square(y - core.predict(x))))
 
 
-OF = Settings()
-OPTIONS = (
-    epochs_option(OF.epochs),
-    click.option(
-        "--periods",
-        type=click.IntRange(1),
-        default=OF.periods,
-        show_default=True,
-        help="Of the input in an epoch: 400 steps, 4 units of time.",
-    ),
-    rule_option(OF.rule, ("gle", "instantaneous")),
-    click.option(
-        "--eta", type=float, default=OF.eta, show_default=True, help="Of weights, per unit of time."
-    ),
-    click.option("--eta-tau", type=float, default=OF.eta_tau, show_default=True, help="Of tau_m."),
-    click.option("--beta", type=float, default=OF.beta, show_default=True),
-)
-
 LAGLINE = Task(
     name="lagline",
     help=f"Learn the weights {WEIGHTS} and the lags tau_m = {TAU_M} of a chain of two neurons.",
@@ -152,7 +129,6 @@ LAGLINE = Task(
     measure="loss",
     series=("loss",),
     settings=Settings,
-    options=OPTIONS,
     network=network,
     machine=machine,
     start=start,

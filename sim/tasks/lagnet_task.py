@@ -9,7 +9,6 @@ epoch is 2000 steps. The figure of a run is the largest distance of a weight fro
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import click
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,8 +17,8 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Parameters
 from antevolt.sim.tasks import lagnet
 from antevolt.sim.tasks.learner import Learner
-from antevolt.sim.tasks.pieces import epochs_option, rule_option
 from antevolt.sim.tasks.run_command import command as command_of
+from antevolt.sim.tasks.setting import setting
 from antevolt.sim.tasks.task import Record, Samples, Task, small
 from antevolt.sim.tasks.task import Settings as TaskSettings
 
@@ -31,24 +30,15 @@ SETTLE = 4  # epochs before the first that learns
 
 @dataclass(frozen=True)
 class Settings(TaskSettings):
-    """What a run depends on, besides its seed.
+    """What a run depends on, besides its seed. Raises BadInput where nothing would be learned."""
 
-    epochs  the first four do not learn
-    rule    `gle`: prospective errors; `instantaneous`
-    eta     learning rate, the same to the end
-    """
+    epochs: int = setting(24, f"The first {SETTLE} do not learn.", least=1)
+    rule: Literal["gle", "instantaneous"] = setting("gle", "gle: prospective errors.")
+    eta: float = setting(lagnet.ETA, "Learning rate, the same to the end.")
 
-    epochs: int = 24
-    rule: Literal["gle", "instantaneous"] = "gle"
-    eta: float = lagnet.ETA
-
-
-def settings_of(**options: Any) -> Settings:
-    """From the options of the command; raises BadInput."""
-    settings = Settings(**options)
-    if settings.epochs <= SETTLE:
-        raise BadInput(f"{settings.epochs} epochs; the first {SETTLE} do not learn, give more")
-    return settings
+    def __post_init__(self) -> None:
+        if self.epochs <= SETTLE:
+            raise BadInput(f"{self.epochs} epochs; the first {SETTLE} do not learn, give more")
 
 
 def network(settings: Settings, seed: int) -> Network:
@@ -94,21 +84,13 @@ def _distance(core: Learner) -> float:
     return float(np.abs(weights - lagnet.TEACHER["0.weight"]).max())
 
 
-OF = Settings()
-OPTIONS = (
-    epochs_option(OF.epochs),
-    rule_option(OF.rule, ("gle", "instantaneous")),
-    click.option("--eta", type=float, default=OF.eta, show_default=True, help="Learning rate."),
-)
-
 LAGNET = Task(
     name="lagnet",
     help="Find the weights (-0.5, 1) of a teacher with the same lags.",
     title=lambda s: f"LagNet, rule {s.rule}, eta {s.eta:g}",
     measure="largest distance of a weight",
     series=("loss", "weight error"),
-    settings=settings_of,
-    options=OPTIONS,
+    settings=Settings,
     network=network,
     machine=machine,
     start=start,

@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import click
 import numpy as np
 from numpy.typing import NDArray
 
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Parameters, Population, Projection
 from antevolt.sim.tasks.learner import Learner
-from antevolt.sim.tasks.pieces import NEVER, epochs_option
+from antevolt.sim.tasks.pieces import NEVER
 from antevolt.sim.tasks.run_command import command as command_of
+from antevolt.sim.tasks.setting import BETA, RATE, setting
 from antevolt.sim.tasks.task import Record, Samples, Task
 from antevolt.sim.tasks.task import Settings as TaskSettings
 
@@ -60,23 +60,15 @@ def series(seed: int, count: int) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Settings(TaskSettings):
-    """What a run depends on, besides its seed.
+    """What a run depends on, besides its seed."""
 
-    epochs  of 2000 samples each, all different
-    ahead   steps ahead that are predicted
-    taps    samples that the chain keeps;  features  of their cosine transform that are used
-    hidden  tanh neurons
-    eta     learning rate at the start; it falls to zero by half a cosine
-    beta    scale of the error, so that it is many LSB; the rate is divided by it
-    """
-
-    epochs: int = 60
-    ahead: int = 1
-    taps: int = 24
-    features: int = 12
-    hidden: int = 32
-    eta: float = 0.05
-    beta: float = 8.0
+    epochs: int = setting(60, "Of 2000 samples each, all different.", least=1)
+    ahead: int = setting(1, "Steps ahead that are predicted.", least=1, most=100)
+    taps: int = setting(24, "Samples that the chain keeps.", least=2, most=64)
+    features: int = setting(12, "Of their cosine transform that are used.", least=1, most=64)
+    hidden: int = setting(32, "Neurons of the tanh population.", least=1, most=64)
+    eta: float = setting(0.05, RATE)
+    beta: float = setting(8.0, f"{BETA} The rate is divided by it.")
 
 
 def network(settings: Settings, seed: int) -> Network:
@@ -177,23 +169,6 @@ def persistence(ahead: int) -> float:
     return _nrmse(x[ahead:], x[:-ahead])
 
 
-OF = Settings()
-OPTIONS = (
-    epochs_option(OF.epochs),
-    click.option(
-        "--ahead",
-        type=click.IntRange(1, 100),
-        default=OF.ahead,
-        show_default=True,
-        help="Steps ahead that are predicted.",
-    ),
-    click.option("--taps", type=click.IntRange(2, 64), default=OF.taps, show_default=True),
-    click.option("--features", type=click.IntRange(1, 64), default=OF.features, show_default=True),
-    click.option("--hidden", type=click.IntRange(1, 64), default=OF.hidden, show_default=True),
-    click.option("--eta", type=float, default=OF.eta, show_default=True, help="At the start."),
-    click.option("--beta", type=float, default=OF.beta, show_default=True),
-)
-
 MACKEY_GLASS = Task(
     name="mackey-glass",
     help="Predict the chaotic series of Mackey and Glass, tau = 17, each sample seen once.",
@@ -201,7 +176,6 @@ MACKEY_GLASS = Task(
     measure="NRMSE",
     series=("NRMSE",),
     settings=Settings,
-    options=OPTIONS,
     network=network,
     machine=machine,
     start=start,

@@ -7,7 +7,7 @@ start anew with each sequence, and the weights change at its end.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import click
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.formats import WORDS, Formats
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.network import Network, Parameters, Population
+from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.device import Device
 from antevolt.sim.tasks.learner import Learner
 from antevolt.sim.tasks.mnist1d_cosine import cosines
@@ -31,18 +31,16 @@ from antevolt.sim.tasks.mnist1d_data import (
 )
 from antevolt.sim.tasks.pieces import (
     classifier,
-    epochs_option,
     fast_and_leaky,
-    rule_option,
+    started,
     stepwise,
-    uniform_start,
 )
 from antevolt.sim.tasks.run_command import command as command_of
-from antevolt.sim.tasks.run_command import integers
+from antevolt.sim.tasks.setting import BETA, HIDDEN, RATE, RULE, SLOW, Rule, setting
 from antevolt.sim.tasks.task import Record, Samples, Task
 from antevolt.sim.tasks.task import Settings as TaskSettings
 
-__all__ = ["MNIST1D", "Settings", "command", "machine", "network", "settings_of", "start"]
+__all__ = ["MNIST1D", "Settings", "command", "machine", "network"]
 
 ETA = {"sign": 1e-3, "adam": 2e-3, "sgd": 2.0**-16}
 """Learning rates at the start. That of sgd is a quarter of the largest that was seen to learn."""
@@ -56,57 +54,79 @@ WORDS_OF_CORES = tuple(str(word) for word in reversed(WORDS))
 class Settings(TaskSettings):
     """What a run depends on, besides its seed.
 
-    rule       of the hidden populations; the output's is `instantaneous`
-    eta        at the start; it falls to zero by half a cosine, constant within an epoch
-    hidden     sizes of the hidden populations
-    streams    sequences at a time, whose gradients are summed for one change
-    train, valid, test  sequences used of each split
-    every      epochs from one look at `valid` to the next; the last one is always looked at
-    amplitude, ramp  what varies from epoch to epoch: a factor 1 +- amplitude, and a slope of +-ramp
-               from the middle of a sequence to its ends
-    beta, g    scales of the error at the output and in each hidden population. They keep errors,
-               which shrink on their way down, inside the words; sign and adam see no scale
-    momentum, momentum2  of the optimizer; the latter of adam
-    every_step  the weights change at every step, and not once for a sequence
-    length     steps of a sequence, which is interpolated where there are more than its samples
-    slow  largest tau_m, in steps; half of the slow neurons have half
-    kappa      the most that an error filter of rule `gle` amplifies; None: tau_m/tau_r of each
-    tau_z      of the leaky logits, steps; 0: errors come from the instantaneous logits
-    softmax_gain  of the errors: onehot - softmax(gain z)
-    reset      streams start anew with each sequence
-    dither     targets differ from 0 and 1 by a few LSB of r at random: the error y - softmax is
-               rounded to e, whose LSB is 4 of them, and half up is up on average. This makes the
-               rounding stochastic; words of 12 bits and less need it
-    cosines    compare gradients with the exact ones at each look at `valid`
+    Sequences of an epoch that fill no batch of all streams wait for the next.
     """
 
-    rule: Literal["trace", "gle", "instantaneous"] = "trace"
-    optimizer: Optimizer = "sign"
-    eta: float = ETA["sign"]
-    hidden: tuple[int, ...] = (53,) * 6
-    word: int = 18
-    rows: int = 3
-    streams: int = 16
-    train: int = 4000
-    valid: int = 2000
-    test: int = 1000
-    every: int = 5
-    amplitude: float = 0.15
-    ramp: float = 0.2
-    beta: float = 8.0
-    g: float = 1.0
-    momentum: float = 1 - 2.0**-3
-    slow: float = 4.0
-    kappa: float | None = None
-    tau_z: float = 8.0
-    softmax_gain: float = 4.0
-    reset: bool = True
-    dither: bool = False
-    schedule: Literal["sequential", "parallel"] = "sequential"
-    momentum2: float = 1 - 2.0**-7
-    every_step: bool = False
-    length: int = LENGTH
-    cosines: bool = False
+    epochs: int = setting(100, least=1)
+    rule: Rule = setting("trace", RULE)
+    optimizer: Optimizer = setting("sign")
+    eta: float = setting(
+        ETA["sign"], RATE, shown=", ".join(f"{v:.3g} ({k})" for k, v in ETA.items())
+    )
+    momentum: float = setting(1 - 2.0**-3)
+    momentum2: float = setting(1 - 2.0**-7, "Of adam.")
+    every_step: bool = setting(
+        False, "The weights change at every step, and not once for a sequence."
+    )
+    schedule: Literal["sequential", "parallel"] = setting("sequential")
+    length: int = setting(
+        LENGTH, "Steps of a sequence; its samples are interpolated.", least=LENGTH
+    )
+    word: int = setting(18, kind=click.Choice(WORDS_OF_CORES))
+    hidden: tuple[int, ...] = setting((53,) * 6, HIDDEN, least=1)
+    slow: float = setting(4.0, SLOW)
+    streams: int = setting(
+        16, "Sequences at a time, whose gradients are summed for one change.", least=1, most=128
+    )
+    rows: int = setting(3, "Of the core's array.", least=1)
+    train: int = setting(4000, "Training sequences.", least=1, most=4000)
+    valid: int = setting(2000, "Fresh sequences, looked at on the way.", least=1, most=2000)
+    test: int = setting(1000, "Test sequences, read once, at the end.", least=1, most=1000)
+    every: int = setting(5, "Epochs from one look at the fresh sequences to the next.", least=1)
+    amplitude: float = setting(
+        0.15, "A sequence is multiplied by 1 +- this at random, anew in each epoch."
+    )
+    ramp: float = setting(0.2, "Largest slope added to it, from its middle to its ends.")
+    beta: float = setting(8.0, BETA)
+    g: float = setting(
+        1.0, "Scale of the error in each hidden population; keeps it many LSB.", option="--gain"
+    )
+    kappa: float | None = setting(
+        None, "The most that an error filter of rule gle amplifies.", least=0, shown="tau_m / tau_r"
+    )
+    tau_z: float = setting(
+        8.0, "Of the leaky logits, steps; 0: errors from the instantaneous ones.", least=0
+    )
+    softmax_gain: float = setting(
+        4.0, "Of the errors: target - softmax(gain z).", least=0, above=True
+    )
+    reset: bool = setting(True, "Streams start anew with each sequence.")
+    dither: bool = setting(
+        False,
+        "Targets vary by LSBs, so that errors are rounded stochastically; for short words.",
+    )
+    cosines: bool = setting(
+        False, "At each look: cosine of the core's gradient with the exact one, by projection."
+    )
+
+    @classmethod
+    def of(cls, **options: Any) -> Self:
+        """From options; without `eta`, that of the optimizer. Raises BadInput."""
+        rate = options.pop("eta", None)
+        rate = ETA[options.get("optimizer", cls.optimizer)] if rate is None else rate
+        return cls(eta=rate, word=int(options.pop("word", cls.word)), **options)
+
+    def __post_init__(self) -> None:
+        if self.train < self.streams:
+            raise BadInput(f"{self.train} sequences do not fill {self.streams} streams once")
+        if self.kappa is not None and self.rule != "gle":
+            raise BadInput(f"kappa is for rule gle; errors of rule {self.rule} have none")
+        if self.cosines and self.length != LENGTH:
+            raise BadInput(f"cosines are of sequences of {LENGTH} steps")
+        if self.cosines and self.device == "float":
+            raise BadInput(
+                "cosines are of a core's gradients; the float model has none of its words"
+            )
 
     @property
     def batches(self) -> int:
@@ -181,11 +201,6 @@ def machine(settings: Settings) -> Machine:
     )
 
 
-def start(settings: Settings, seed: int) -> Parameters:
-    """Weights in +-1.7 / sqrt(inputs of a neuron), biases in +-1 / sqrt(inputs)."""
-    return uniform_start(network(settings, seed).sizes, seed)
-
-
 def _varied(
     settings: Settings, seed: int, epoch: int, train: Split
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -254,146 +269,6 @@ def _sums(outputs: NDArray[Any], settings: Settings) -> NDArray[Any]:
     return total
 
 
-def settings_of(
-    *,
-    eta: float | None = None,
-    optimizer: Optimizer = "sign",
-    word: str | int = 18,
-    **options: Any,
-) -> Settings:
-    """From the options of the command; raises BadInput."""
-    rate = ETA[optimizer] if eta is None else eta
-    settings = Settings(optimizer=optimizer, eta=rate, word=int(word), **options)
-    if settings.train < settings.streams:
-        raise BadInput(f"{settings.train} sequences do not fill {settings.streams} streams once")
-    if settings.kappa is not None and settings.rule != "gle":
-        raise BadInput(f"kappa is for rule gle; errors of rule {settings.rule} have none")
-    if settings.cosines and settings.length != LENGTH:
-        raise BadInput(f"cosines are of sequences of {LENGTH} steps")
-    if settings.cosines and settings.device == "float":
-        raise BadInput("cosines are of a core's gradients; the float model has none of its words")
-    return settings
-
-
-OF = Settings()
-"""Defaults of the options."""
-OPTIONS = (
-    epochs_option(OF.epochs),
-    rule_option(OF.rule, help="Of the hidden populations."),
-    click.option("--optimizer", type=click.Choice(list(ETA)), default="sign", show_default=True),
-    click.option(
-        "--eta",
-        type=float,
-        help=f"At the start. [default: {', '.join(f'{v:.3g} ({k})' for k, v in ETA.items())}]",
-    ),
-    click.option("--momentum", type=float, default=OF.momentum, show_default=True),
-    click.option("--momentum2", type=float, default=OF.momentum2, help="Of adam."),
-    click.option(
-        "--every-step",
-        is_flag=True,
-        help="The weights change at every step, and not once for a sequence.",
-    ),
-    click.option(
-        "--schedule",
-        type=click.Choice(["sequential", "parallel"]),
-        default=OF.schedule,
-        show_default=True,
-    ),
-    click.option(
-        "--length",
-        type=click.IntRange(LENGTH),
-        default=OF.length,
-        show_default=True,
-        help="Steps of a sequence; its samples are interpolated.",
-    ),
-    click.option("--word", type=click.Choice(WORDS_OF_CORES), default="18", show_default=True),
-    click.option(
-        "--hidden",
-        callback=integers(1),
-        default=",".join(map(str, OF.hidden)),
-        show_default=True,
-        help="Sizes of the hidden populations.",
-    ),
-    click.option(
-        "--slow",
-        type=float,
-        default=OF.slow,
-        show_default=True,
-        help="Largest tau_m, steps; that of the other slow neurons is half of it.",
-    ),
-    click.option("--streams", type=click.IntRange(1, 128), default=OF.streams, show_default=True),
-    click.option("--rows", type=click.IntRange(1), default=OF.rows, show_default=True),
-    click.option(
-        "--train",
-        type=click.IntRange(1, 4000),
-        default=OF.train,
-        show_default=True,
-        help="Training sequences.",
-    ),
-    click.option(
-        "--valid",
-        type=click.IntRange(1, 2000),
-        default=OF.valid,
-        show_default=True,
-        help="Fresh sequences, looked at on the way.",
-    ),
-    click.option(
-        "--test",
-        type=click.IntRange(1, 1000),
-        default=OF.test,
-        show_default=True,
-        help="Test sequences, read once, at the end.",
-    ),
-    click.option(
-        "--every",
-        type=click.IntRange(1),
-        default=OF.every,
-        show_default=True,
-        help="Epochs from one look at the fresh sequences to the next.",
-    ),
-    click.option("--amplitude", type=float, default=OF.amplitude, show_default=True),
-    click.option("--ramp", type=float, default=OF.ramp, show_default=True),
-    click.option("--beta", type=float, default=OF.beta, show_default=True),
-    click.option(
-        "--gain", "g", type=float, default=OF.g, show_default=True, help="g of each layer."
-    ),
-    click.option(
-        "--kappa",
-        type=click.FloatRange(0),
-        help="The most that an error filter of rule gle amplifies. [default: tau_m / tau_r]",
-    ),
-    click.option(
-        "--tau-z",
-        type=click.FloatRange(0),
-        default=OF.tau_z,
-        show_default=True,
-        help="Of the leaky logits, steps; 0: errors from the instantaneous ones.",
-    ),
-    click.option(
-        "--softmax-gain",
-        type=click.FloatRange(0, min_open=True),
-        default=OF.softmax_gain,
-        show_default=True,
-    ),
-    click.option(
-        "--reset/--no-reset",
-        default=OF.reset,
-        show_default=True,
-        help="Streams start anew with each sequence.",
-    ),
-    click.option(
-        "--dither/--no-dither",
-        default=OF.dither,
-        show_default=True,
-        help="Targets vary by LSBs, so that errors are rounded stochastically; for short words.",
-    ),
-    click.option(
-        "--cosines",
-        is_flag=True,
-        help="At each look: cosine of the core's gradient with the exact one, by projection.",
-    ),
-)
-
 MNIST1D = Task(
     name="mnist1d",
     help="Classify sequences of 72 samples, learned inside the core by a local rule.",
@@ -401,11 +276,10 @@ MNIST1D = Task(
     measure="accuracy",
     series=("train", "valid"),
     profile="cosine",
-    settings=settings_of,
-    options=OPTIONS,
+    settings=Settings,
     network=network,
     machine=machine,
-    start=start,
+    start=started(network),
     samples=samples,
     learned=_learned,
     look=_look,

@@ -21,7 +21,7 @@ from rich.table import Table
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.host.files import write_whole
 from antevolt.host.version import version
-from antevolt.sim.tasks.mnist1d import MNIST1D, Settings, settings_of
+from antevolt.sim.tasks.mnist1d import MNIST1D, Settings
 from antevolt.sim.tasks.run import commit, learn
 from antevolt.sim.tasks.task import Record, per_cent
 
@@ -62,7 +62,7 @@ class Variant:
     def settings(self, epochs: int) -> Settings:
         """Of a run; looked at four times, the last one after its last epoch."""
         given = {"epochs": epochs, "every": max(1, epochs // 4), **self.changes}
-        return settings_of(**given)
+        return Settings.of(**given)
 
 
 VARIANTS = (

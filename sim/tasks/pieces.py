@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import click
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,9 +13,8 @@ from antevolt.hdl.spec.network import Network, Parameters, Population
 __all__ = [
     "NEVER",
     "classifier",
-    "epochs_option",
     "fast_and_leaky",
-    "rule_option",
+    "started",
     "stepwise",
     "uniform_start",
 ]
@@ -25,9 +23,6 @@ NEVER = 1e17
 """tau_m = tau_r of instantaneous neurons, steps. They are instantaneous at any tau_m = tau_r, since
 p = u + (s - u); but s - u is one word long (+-8). With a membrane that never moves from 0 it is s,
 which fits; with one that follows at once it is the step from one s to the next, which need not."""
-
-Option = Callable[[Any], Any]
-RULES = ("trace", "gle", "instantaneous")
 
 
 def fast_and_leaky(size: int, slow: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -66,23 +61,13 @@ def uniform_start(sizes: Sequence[int], seed: int) -> Parameters:
     return drawn
 
 
+def started(network: Callable[[Any, int], Network]) -> Callable[[Any, int], Parameters]:
+    """`uniform_start` of the chain that a task's `network` makes of settings and seed."""
+    return lambda settings, seed: uniform_start(network(settings, seed).sizes, seed)
+
+
 def stepwise(sequences: NDArray[Any], streams: int) -> NDArray[Any]:
     """Sequences [n, length, units] as steps [n length / streams, streams, units]."""
     _, length, units = sequences.shape
     batches = sequences.reshape(-1, streams, length, units)
     return batches.swapaxes(1, 2).reshape(-1, streams, units)
-
-
-def shown_option(name: str, default: object, **more: Any) -> Option:
-    """An option that shows its default."""
-    return click.option(name, default=default, show_default=True, **more)
-
-
-def epochs_option(default: int) -> Option:
-    """`--epochs`."""
-    return shown_option("--epochs", default, type=click.IntRange(1))
-
-
-def rule_option(default: str, names: Sequence[str] = RULES, **more: Any) -> Option:
-    """`--rule`, one of `names`."""
-    return shown_option("--rule", default, type=click.Choice(list(names)), **more)

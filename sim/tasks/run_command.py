@@ -32,9 +32,10 @@ from rich.text import Text
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.host.version import version
 from antevolt.sim.tasks.run import commit, compare, learn
+from antevolt.sim.tasks.setting import integers, options_of
 from antevolt.sim.tasks.task import Record, Settings, Task
 
-__all__ = ["TaskCommand", "command", "integers", "summary"]
+__all__ = ["TaskCommand", "command", "summary"]
 
 ELSEWHERE = ("jobs", "deadline", "steps", "out", "as_json")
 """Parameters of every task's command that say how and where it runs."""
@@ -51,21 +52,6 @@ class _Rate(ProgressColumn):
 
     def render(self, task: Row) -> Text:
         return Text(f"{(task.speed or 0) * self.steps:.0f} steps/s")
-
-
-def integers(least: int) -> Callable[[click.Context, click.Parameter, str], tuple[int, ...]]:
-    """For whole numbers from `least` on, with commas between them."""
-
-    def parse(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
-        try:
-            numbers = tuple(int(part) for part in value.split(","))
-        except ValueError:
-            raise click.BadParameter(f"{value!r} is no list of whole numbers, as 0,1,2") from None
-        if min(numbers) < least:
-            raise click.BadParameter(f"{min(numbers)} is below {least}")
-        return numbers
-
-    return parse
 
 
 def summary(task: Task, settings: Settings, runs: Sequence[Record]) -> Record:
@@ -210,7 +196,7 @@ def _options(task: Task) -> list[Callable[[Any], Any]]:
             show_default=True,
             help="float: float64 in place of the core's words, by the core's learning rates.",
         ),
-        *task.options,
+        *options_of(task.settings),
         *more,
         click.option(
             "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Seeds at once."
@@ -252,7 +238,7 @@ class TaskCommand(click.Command):
         seeds: tuple[int, ...] = values.pop("seeds")
         for name in (*ELSEWHERE, *self.task.more):
             del values[name]
-        return self.task.settings(**values), seeds
+        return self.task.settings.of(**values), seeds
 
 
 def command(task: Task) -> TaskCommand:
@@ -274,7 +260,7 @@ def command(task: Task) -> TaskCommand:
         more = [name for name in task.more if options.pop(name)]
         if len(set(seeds)) != len(seeds):
             raise BadInput(f"seeds {seeds} has one twice")
-        settings: Settings = task.settings(**options)
+        settings: Settings = task.settings.of(**options)
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:

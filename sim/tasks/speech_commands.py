@@ -9,7 +9,7 @@ anew.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 import numpy as np
@@ -17,18 +17,16 @@ from numpy.typing import NDArray
 
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.network import Network, Parameters, Population
+from antevolt.hdl.spec.network import Network, Population
 from antevolt.sim.tasks.learner import Learner
 from antevolt.sim.tasks.pieces import (
     classifier,
-    epochs_option,
     fast_and_leaky,
-    rule_option,
+    started,
     stepwise,
-    uniform_start,
 )
 from antevolt.sim.tasks.run_command import command as command_of
-from antevolt.sim.tasks.run_command import integers
+from antevolt.sim.tasks.setting import BETA, HIDDEN, RATE, RULE, SLOW, STREAMS, Rule, setting
 from antevolt.sim.tasks.speech_commands_data import BANDS, CLASSES, FRAMES, Part, opened
 from antevolt.sim.tasks.task import Record, Samples, Task
 from antevolt.sim.tasks.task import Settings as TaskSettings
@@ -40,28 +38,39 @@ DRAWN = {"valid": 1, "test": 2}  # seeds of what is looked at, the same in every
 
 @dataclass(frozen=True)
 class Settings(TaskSettings):
-    """What a run depends on, besides its seed.
+    """What a run depends on, besides its seed."""
 
-    data     folder of the files
-    rule     of the hidden populations; the output's is `instantaneous`
-    hidden   sizes of the hidden populations;  slow  largest tau_m, in steps
-    spacing  steps from one frame to the next, interpolated; 40 frames are an utterance
-    train, valid, test  utterances of an epoch, of a look, of the end
-    streams  utterances at a time
-    eta      of the optimizer `sign`, at the start; it falls to zero by half a cosine
-    """
+    data: str = setting(
+        "speech_commands",
+        "Folder of Google Speech Commands, as unpacked.",
+        kind=click.Path(exists=True, file_okay=False),
+        required=True,
+    )
+    epochs: int = setting(100, least=1)
+    rule: Rule = setting("trace", RULE)
+    hidden: tuple[int, ...] = setting((60, 60, 60), HIDDEN, least=3)
+    slow: float = setting(8.0, SLOW)
+    spacing: int = setting(
+        1,
+        "Steps from one frame to the next, interpolated; 40 frames are an utterance.",
+        option="--interpolate",
+        least=1,
+        most=40,
+    )
+    train: int = setting(3600, "Utterances of an epoch.", least=1)
+    valid: int = setting(600, "Looked at after it.", least=1)
+    test: int = setting(2400, "At the end.", least=1)
+    streams: int = setting(12, STREAMS, least=1, most=64)
+    eta: float = setting(1e-3, RATE)
+    beta: float = setting(4.0, BETA)
 
-    data: str = "speech_commands"
-    rule: Literal["trace", "gle", "instantaneous"] = "trace"
-    hidden: tuple[int, ...] = (60, 60, 60)
-    slow: float = 8.0
-    spacing: int = 1
-    train: int = 3600
-    valid: int = 600
-    test: int = 2400
-    streams: int = 12
-    eta: float = 1e-3
-    beta: float = 4.0
+    def __post_init__(self) -> None:
+        for name in ("train", "valid", "test"):
+            if count := getattr(self, name) % self.streams:
+                raise BadInput(
+                    f"{name} is {getattr(self, name)}, {count} more than a multiple of the "
+                    f"{self.streams} streams"
+                )
 
     @property
     def length(self) -> int:
@@ -99,11 +108,6 @@ def machine(settings: Settings) -> Machine:
         program_depth=512,
         moments=1,
     )
-
-
-def start(settings: Settings, seed: int) -> Parameters:
-    """Weights in +-1.7 / sqrt(inputs of a neuron), biases in +-1 / sqrt(inputs)."""
-    return uniform_start(network(settings, seed).sizes, seed)
 
 
 def _drawn(
@@ -150,70 +154,16 @@ def _accuracy(core: Learner, settings: Settings, part: Part, count: int) -> floa
     return _right(settings, core.predict(given.x, first=given.first), labels)
 
 
-def settings_of(**options: Any) -> Settings:
-    """From the options of the command; raises BadInput."""
-    settings = Settings(**options)
-    for name in ("train", "valid", "test"):
-        count = getattr(settings, name)
-        if count % settings.streams:
-            raise BadInput(f"{name} is {count}; it is a multiple of the {settings.streams} streams")
-    return settings
-
-
-OF = Settings()
-COUNTS = (("train", "Utterances of an epoch."), ("valid", "Looked at after it."),
-          ("test", "At the end."))  # fmt: skip
-OPTIONS = (
-    click.option(
-        "--data",
-        required=True,
-        type=click.Path(exists=True, file_okay=False),
-        help="Folder of Google Speech Commands, as unpacked.",
-    ),
-    epochs_option(OF.epochs),
-    rule_option(OF.rule, help="Of the hidden populations."),
-    click.option(
-        "--hidden",
-        callback=integers(3),
-        default=",".join(map(str, OF.hidden)),
-        show_default=True,
-        help="Sizes of the hidden populations.",
-    ),
-    click.option("--slow", type=float, default=OF.slow, show_default=True, help="Largest tau_m."),
-    click.option(
-        "--interpolate",
-        "spacing",
-        type=click.IntRange(1, 40),
-        default=OF.spacing,
-        show_default=True,
-        help="Steps from one frame to the next.",
-    ),
-    *(
-        click.option(
-            f"--{name}",
-            type=click.IntRange(1),
-            default=getattr(OF, name),
-            show_default=True,
-            help=words,
-        )
-        for name, words in COUNTS
-    ),
-    click.option("--streams", type=click.IntRange(1, 64), default=OF.streams, show_default=True),
-    click.option("--eta", type=float, default=OF.eta, show_default=True, help="At the start."),
-    click.option("--beta", type=float, default=OF.beta, show_default=True),
-)
-
 SPEECH_COMMANDS = Task(
     name="speech-commands",
     help="Recognise ten spoken words in files that you have.",
     title=lambda s: f"Speech Commands, rule {s.rule}",
     measure="accuracy",
     series=("train", "valid"),
-    settings=settings_of,
-    options=OPTIONS,
+    settings=Settings,
     network=network,
     machine=machine,
-    start=start,
+    start=started(network),
     samples=samples,
     learned=_learned,
     look=lambda core, settings, seed, epoch: {

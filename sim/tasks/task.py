@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from numpy.typing import ArrayLike, NDArray
 
@@ -33,6 +33,11 @@ class Settings:
 
     device: str = "model"
     epochs: int = 100
+
+    @classmethod
+    def of(cls, **options: Any) -> Self:
+        """From the options of a task's command. Raises BadInput."""
+        return cls(**options)
 
     def cosine(self, epoch: int) -> float:
         """Half a cosine from 1 to 0 over all epochs, constant within one; counted from 0."""
@@ -83,7 +88,7 @@ class Task:
     """A task; functions take its settings, and a seed where they depend on one.
 
     name      of the command and its files;  title  in words, for a picture
-    settings  from options;  options  of the command, besides those of all tasks (`click.option`)
+    settings  the class of its settings, whose fields are options of its command
     network, machine, start  what is loaded, on what core, from which parameters
     samples   of an epoch (settings, seed, epoch from 0)
     learned   figures of an epoch (settings, seed, epoch, samples, outputs [T, S, n])
@@ -101,8 +106,7 @@ class Task:
     measure: str
     series: Sequence[str]
     title: Callable[[Any], str]
-    settings: Callable[..., Any]
-    options: Sequence[Callable[[Any], Any]]
+    settings: type[Any]
     network: Callable[[Any, int], Network]
     machine: Callable[[Any], Machine]
     start: Callable[[Any, int], Parameters]

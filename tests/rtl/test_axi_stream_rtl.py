@@ -9,7 +9,7 @@ import pytest
 from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
 
 from antevolt.hdl.io.axi_stream import AxiIn, AxiOut
-from antevolt.hdl.spec.flags import FLAG_BITS, Flag
+from antevolt.hdl.spec.flags import FLAG_BITS, INPUT_FLAG_BITS, Flag
 from antevolt.sim.bench.simulator import values
 from antevolt.sim.bench.streams import STALLS, Cycles, Sink, Source, stalls
 
@@ -33,7 +33,7 @@ async def to_the_core(dut):
         expected = []
         while len(expected) < WORDS:
             data = [draw.getrandbits(32) for _ in range(draw.randrange(1, 9))]
-            user = [draw.getrandbits(FLAG_BITS) for _ in data]
+            user = [draw.getrandbits(INPUT_FLAG_BITS) for _ in data]
             last = [0] * (len(data) - 1) + [int(Flag.LAST)]  # cocotbext ends a frame with TLAST
             for own, bits, ends in zip(data, user, last, strict=True):
                 above = (bits | ends) << word if flags else 0

@@ -7,12 +7,13 @@ import pytest
 
 from antevolt.hdl.core.core import Core
 from antevolt.hdl.core.ports import answer_latency
-from antevolt.hdl.spec.flags import Flag
+from antevolt.hdl.spec.flags import FLAG_BITS, Flag, target_follows
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
 from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.compile import compile
+from antevolt.host.targets import known_only
 from antevolt.sim.bench.core import CoreBench, load_model
 from antevolt.sim.bench.simulator import values
 from antevolt.sim.bench.streams import STALLS
@@ -80,7 +81,9 @@ class Case:
         self.y = fmt.to_raw(draw.normal(0, 1, (steps, total, OUTPUTS)))
         bits = draw.random((steps, total, 5)) < (0.85, 0.2, 0.3, 0.8, 0.8)
         bits[-1, 0, 0] = False  # what is not valid changes nothing, to the end
-        self.flags = bits @ (1 << np.arange(5)) if flags is None else np.full((steps, total), flags)
+        held = (draw.random((steps, total)) < 0.4) * int(Flag.TARGET_HELD)
+        drawn = known_only(bits @ (1 << np.arange(5)) | held)
+        self.flags = drawn if flags is None else np.full((steps, total), flags)
         self.model = load_model(self.image, self.weights)
 
     async def load(self):
@@ -97,7 +100,8 @@ class Case:
         got, flags = self.bench.outputs(OUTPUTS)
         expected = [self.model.step(self.flags[n], self.x[n], self.y[n]) for n in steps]
         assert got.tolist() == np.array(expected).tolist()
-        assert flags.tolist() == np.repeat(self.flags[steps, :, None], OUTPUTS, axis=2).tolist()
+        wanted = self.flags[steps, :, None] & (1 << FLAG_BITS) - 1
+        assert flags.tolist() == np.repeat(wanted, OUTPUTS, axis=2).tolist()
 
     async def check(self, steps=None):
         """All outputs and all memories."""
@@ -142,6 +146,7 @@ async def everything_saturates_alike(dut):
     case = Case(dut, steps=6)
     r = case.image.machine.formats.r
     case.x, case.y = (np.where(n > 0, r.raw_max, r.raw_min) for n in (case.x, case.y))
+    case.flags &= ~int(Flag.TARGET_HELD)  # every target is used
     case.weights = {name: np.sign(w) * 4.0 for name, w in case.weights.items()}
     case.model = load_model(case.image, case.weights)
     await case.load()
@@ -244,7 +249,7 @@ async def cycles_of_a_step(dut):
         await bench.write(Region.REGISTERS, 0, Register.BUSY, [0])
         learned = case.model.read(Region.REGISTERS, 0, Register.LEARNED, 1)[0]
         learns = (case.flags[n] & Flag.VALID != 0) & (case.flags[n] & Flag.LEARN != 0)
-        targets = (case.flags[n] & Flag.VALID != 0) & (case.flags[n] & Flag.TARGET_VALID != 0)
+        targets = target_follows(case.flags[n])
         applies = bool(learned + learns.any() >= 2)
         applied.add(applies)
         words, busy = case.send(range(n, n + 1)), 0

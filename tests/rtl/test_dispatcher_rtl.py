@@ -65,8 +65,8 @@ async def words_to_the_ports(dut, stall):
     word, x, y, echo, accesses, answers = bench.word, [], [], [], [], []
     for _ in range(12):
         kind = draw.choice([Kind.X, Kind.X_FLAGS, Kind.Y, Kind.WRITE, Kind.READ, Kind.ECHO])
-        count, flags = draw.randint(1, 12), draw.randrange(32)
-        width = {Kind.X_FLAGS: word + 5, Kind.WRITE: DATA_BITS, Kind.ECHO: 8}.get(kind, word)
+        count, flags = draw.randint(1, 12), draw.randrange(64)
+        width = {Kind.X_FLAGS: word + 6, Kind.WRITE: DATA_BITS, Kind.ECHO: 8}.get(kind, word)
         words = [draw.getrandbits(width) for _ in range(count)]
         place = draw.randrange(14), draw.randrange(256), draw.randrange(60000)
         head = bytes(place[:2]) + place[2].to_bytes(2, "little")

@@ -21,11 +21,12 @@ from cocotbext.axi import (
 from antevolt.hdl.ip import Ip
 from antevolt.hdl.spec.axi_map import AxiRegister, Status
 from antevolt.hdl.spec.description import described
-from antevolt.hdl.spec.flags import FLAG_BITS, Flag
+from antevolt.hdl.spec.flags import INPUT_FLAG_BITS, Flag, target_follows
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import READ_ONLY, Address, Region, Register, size
 from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.compile import compile
+from antevolt.host.targets import known_only
 from antevolt.host.words import signed, word_bits
 from antevolt.sim.bench.core import COMPARED, load_model
 from antevolt.sim.bench.simulator import inputs
@@ -117,10 +118,10 @@ class Bench:
         """Send steps [T, S, ...]; user bits of words that are no first ones are noise."""
         for own, values, targets in zip(flags.tolist(), x.tolist(), y.tolist(), strict=True):
             for flag, some, wanted in zip(own, values, targets, strict=True):
-                user = [flag, *(noise.getrandbits(FLAG_BITS) for _ in some[1:])]
+                user = [flag, *(noise.getrandbits(INPUT_FLAG_BITS) for _ in some[1:])]
                 data = [value & MASK for value in some]
                 await self.x.send(AxiStreamFrame(data, tuser=user))
-                if flag & Flag.VALID and flag & Flag.TARGET_VALID:
+                if target_follows(flag):
                     await self.y.send(AxiStreamFrame([value & MASK for value in wanted]))
 
     async def outputs(self, packets):
@@ -137,8 +138,8 @@ def samples(steps, seed):
     rng, fmt = np.random.default_rng(seed), MACHINE.formats.r
     shape = (steps, MACHINE.total_streams)
     x, y = (fmt.to_raw(rng.normal(0, 1.5, (*shape, n))) for n in (2, 3))
-    flags = (rng.random((*shape, 5)) < (0.9, 0.1, 0.1, 0.8, 0.8)) @ (1 << np.arange(5))
-    return flags, x, y
+    flags = (rng.random((*shape, 6)) < (0.9, 0.1, 0.1, 0.8, 0.8, 0.3)) @ (1 << np.arange(6))
+    return known_only(flags), x, y
 
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")

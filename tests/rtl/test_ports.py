@@ -18,7 +18,7 @@ SMALL = {"w_depth": 16, "r_depth": 16, "state_depth": 16, "q_depth": 16, "phi_lo
 
 
 def table(word):
-    widths = {"W": word, "W + 5": word + 5}
+    widths = {"W": word, "W + 5": word + 5, "W + 6": word + 6}
     return {p.name: (p.direction, widths.get(p.width) or int(p.width)) for p in PORTS}
 
 

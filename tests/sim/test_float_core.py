@@ -114,7 +114,7 @@ def test_what_it_is_not_for(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no bits in common"):
         compare(MNIST1D, FLOAT, 0, 10)
     with pytest.raises(BadInput, match="cosines"):
-        mnist1d.settings_of(device="float", cosines=True)
+        mnist1d.Settings.of(device="float", cosines=True)
     help_text = CliRunner().invoke(mnist1d.command, ["--help"]).output
     assert "float64" in help_text
 

@@ -23,8 +23,6 @@ from antevolt.sim.tasks.mnist1d import (
     command,
     machine,
     network,
-    settings_of,
-    start,
 )
 from antevolt.sim.tasks.mnist1d_cosine import cosines
 from antevolt.sim.tasks.mnist1d_data import (
@@ -69,7 +67,7 @@ def test_cosines_of_the_gradients() -> None:
     """1 where the rule is exact; what is measured leaves the core as it was."""
     settings = replace(SHORT, streams=16)
     with open_device("model", machine=machine(settings)) as core:
-        core.load(network(settings, 0), start(settings, 0))
+        core.load(network(settings, 0), MNIST1D.start(settings, 0))
         before = core.state_dict()
         found = cosines(core, valid_split())
         after = core.state_dict()
@@ -92,15 +90,15 @@ def test_network() -> None:
     assert net.weight_count == 14_956
     assert net.sizes == (1, 53, 53, 53, 53, 53, 53, 10)
     assert net.populations[0].time_constants == ((2.0, 1.0), (4.0, 1.0), (NEVER, NEVER))
-    assert np.abs(start(Settings(), 0)["3.weight"]).max() == pytest.approx(
+    assert np.abs(MNIST1D.start(Settings(), 0)["3.weight"]).max() == pytest.approx(
         1.7 / np.sqrt(53), rel=1e-2
     )
     assert machine(replace(Settings(), optimizer="adam")).moments == 2
-    limited = network(settings_of(rule="gle", kappa=1.1), 0).populations[3]
+    limited = network(Settings.of(rule="gle", kappa=1.1), 0).populations[3]
     assert limited.kappa == (1.1,) * 36 + (1.0,) * 17  # instantaneous neurons stay so
-    assert network(settings_of(tau_z=0.0), 0).tau_z is None
+    assert network(Settings.of(tau_z=0.0), 0).tau_z is None
     with pytest.raises(BadInput, match="kappa is for rule gle"):
-        settings_of(kappa=1.1)
+        Settings.of(kappa=1.1)
     assert Settings().first(3).nonzero()[0].tolist() == [0, LENGTH, 2 * LENGTH]
     assert replace(Settings(), reset=False).first(3).nonzero()[0].tolist() == [0]
     rates = [Settings().eta_of(epoch) for epoch in range(100)]
@@ -217,7 +215,7 @@ def test_wrong_seeds(seeds: str) -> None:
 
 def test_too_few_sequences() -> None:
     with pytest.raises(BadInput, match="do not fill"):
-        settings_of(train=5)
+        Settings.of(train=5)
 
 
 def test_longer_sequences() -> None:
@@ -232,7 +230,7 @@ def test_longer_sequences() -> None:
     assert samples.x.shape == (4 * 360, 100, 1)
     assert long.first(2).nonzero()[0].tolist() == [0, 360]
     with pytest.raises(BadInput, match="72 steps"):
-        settings_of(length=360, cosines=True)
+        Settings.of(length=360, cosines=True)
 
 
 def test_older_records_go_on(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_lagnet_learns_after_it_has_settled(tmp_path: Path) -> None:
     assert len(set(distances[:4])) == 1
     assert record["test"] == distances[-1] < 0.01 < distances[0]
     with pytest.raises(BadInput, match="do not learn"):
-        lagnet_task.settings_of(epochs=4)
+        lagnet_task.Settings.of(epochs=4)
 
 
 def test_cues() -> None:
@@ -227,7 +227,7 @@ def test_speakers_are_learned(utterances: Path, tmp_path: Path) -> None:
     assert record["epochs"][-1]["valid"] == record["test"] > 0.6
     assert record["epochs"][0]["counters"]["steps"] == 20 * 29
     with pytest.raises(BadInput, match="3 or more"):
-        japanese_vowels.settings_of(hidden=2)
+        japanese_vowels.Settings.of(hidden=2)
 
 
 @pytest.mark.parametrize(
