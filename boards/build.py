@@ -35,6 +35,7 @@ __all__ = [
 SOURCES = Path(__file__).resolve().parents[1]
 WRAPPING = ("clock", "floorplan", "parts", "place", "pll", "shell", "synthesis")
 RESOURCES = {"luts": "LUTs", "ffs": "flip-flops", "multipliers": "multipliers", "rams": "RAMs"}
+RESOURCES |= {"slots": "logic cells"}
 
 DOUBT = 0.25
 """Share of an estimate's LUTs and flip-flops that a synthesis may save."""
@@ -252,6 +253,7 @@ def foresee(board: Board) -> None:
         round(needs.ffs * (1 - DOUBT)),
         needs.multipliers,
         needs.rams,
+        round(needs.slots * (1 - DOUBT)),
     )
     check(board, sure, "by the estimate; `--anyway` synthesises it all the same; ")
 

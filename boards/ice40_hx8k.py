@@ -16,5 +16,6 @@ BOARD = Board(
     hz=36e6,
     baud=1_000_000,
     loader="ice40_generic",
-    lacks="everything that may be left out, and words of 18 bits; even so it does not fit",
+    lacks="everything that may be left out, counters of saturations, and words of more than 12 "
+    "bits; even so it does not fit",
 )

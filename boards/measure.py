@@ -43,6 +43,9 @@ OTHERS: tuple[dict[str, Any], ...] = (
     {"multipliers": 3},
     {"contexts": 2},
     {"formats": Formats(word=16)},
+    {"formats": Formats(word=12)},
+    {"saturations": False},
+    {"spacing": 16},
     {"w_depth": 4096, "state_depth": 2048, "q_depth": 2048, "program_depth": 1024},
 )
 LARGE = ((6, 1), (1, 4), (3, 4))
@@ -72,6 +75,8 @@ def campaign(architecture: Architecture) -> Iterator[tuple[Machine, bool]]:
     """
     if architecture != "ecp5":
         yield (PLAIN if architecture == "xilinx" else SMALLEST), False
+        if architecture in ("gowin", "ice40"):
+            yield SMALLEST, True
         return
     yield from ((replace(PLAIN, rows=r, streams=s), False) for r, s in SMALL)
     yield PLAIN, True

@@ -32,7 +32,7 @@ BITS = {"ecp5": SHAPES, "gowin": SHAPES, "xilinx": ((512, 36), (1024, 18), (2048
 
 TERMS = (
     "base", "rows", "streams", "elements", "filters", "multipliers", "contexts", "tiles", "traces",
-    "softmax", "times", "one moment", "two moments", "carry", "sums", "depth",
+    "softmax", "times", "one moment", "two moments", "carry", "sums", "depth", "uncounted", "pace",
 )  # fmt: skip
 """What the sum is over; `_terms` says how often a machine has each."""
 
@@ -57,6 +57,8 @@ def _terms(machine: Machine) -> list[float]:
         m.carry * m.rows,
         m.sums,
         depth,
+        not m.saturations,
+        m.streams * m.filters * (1 - replace(m, spacing=1).interval / m.interval),
     ]
 
 
@@ -129,11 +131,16 @@ def predict(machine: Machine, architecture: Architecture, linked: bool = True) -
         luts += _luts(width, depth)
         ffs += width + log2(depth)  # of the word and of its address
     blocks = 0 if architecture == "ice40hx" else multipliers(machine)
+    tables, registers = round(luts) + around.luts, round(ffs) + around.ffs
+    own = 0.0  # share of the flip-flops that take a logic cell
+    if measured and measured[0].usage.slots:
+        own = sum((u.slots - u.luts) / u.ffs for u in (r.usage for r in measured)) / len(measured)
     return Usage(
-        round(luts) + around.luts,
-        round(ffs) + around.ffs,
+        tables,
+        registers,
         blocks,
         rams(machine, architecture) + around.rams,
+        round(tables + own * registers) if own else 0,
     )
 
 

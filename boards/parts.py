@@ -32,10 +32,12 @@ PARTS = {
         Part("LFE5U-25F", "ecp5", Usage(24288, 24288, 28, 56), ("--25k",)),
         Part("LFE5U-85F", "ecp5", Usage(83640, 83640, 156, 208), ("--85k",)),
         Part("LFE5UM5G-85F", "ecp5", Usage(83640, 83640, 156, 208), ("--um5g-85k",)),
-        Part("iCE40UP5K", "ice40", Usage(5280, 5280, 8, 30), ("--up5k",)),
-        Part("iCE40HX8K", "ice40hx", Usage(7680, 7680, 0, 32), ("--hx8k",)),
-        Part("GW1NR-9C", "gowin", Usage(8640, 6480, 20, 26), ("--vopt", "family=GW1N-9C")),
-        Part("GW2AR-18C", "gowin", Usage(20736, 15552, 48, 46), ("--vopt", "family=GW2A-18C")),
+        Part("iCE40UP5K", "ice40", Usage(5280, 5280, 8, 30, 5280), ("--up5k",)),
+        Part("iCE40HX8K", "ice40hx", Usage(7680, 7680, 0, 32, 7680), ("--hx8k",)),
+        Part("GW1NR-9C", "gowin", Usage(8640, 6480, 20, 26, 8640), ("--vopt", "family=GW1N-9C")),
+        Part(
+            "GW2AR-18C", "gowin", Usage(20736, 15552, 48, 46, 20736), ("--vopt", "family=GW2A-18C")
+        ),
         Part("XC7A35T", "xilinx", Usage(20800, 41600, 90, 100)),
     )
 }

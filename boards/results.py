@@ -6,7 +6,7 @@ from pathlib import Path
 
 from antevolt.boards.board import Board
 from antevolt.boards.build import Build
-from antevolt.boards.measure import DATA
+from antevolt.boards.measure import DATA, machine_of
 from antevolt.hdl.spec.errors import BadFile
 
 __all__ = ["keep", "path", "stored"]
@@ -33,6 +33,7 @@ def stored(board: Board) -> Build | None:
         return None
     try:
         found = Build.from_dict(json.loads(file.read_text()))
+        own = machine_of(found.machine)
     except (ValueError, KeyError, TypeError) as error:
         raise BadFile(f"{file} is no record of a build: {error}") from error
-    return found if found.machine == json.loads(board.machine.to_json()) else None
+    return found if own == board.machine else None

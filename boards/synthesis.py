@@ -2,6 +2,7 @@
 """Synthesis with yosys, and what the netlist takes of a part, by kind of resource."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,12 +28,14 @@ SYNTHESIS: dict[Architecture, str] = {
 }
 ARCHITECTURES = tuple(SYNTHESIS)
 
-# `dup` marks registers that must not be shared: they keep wires short. The build checks that it
-# found some, since a selection that matches nothing says nothing.
+# `dup` marks registers that must not be shared: they keep wires short, on parts that are large
+# (`SPREAD`). The build checks that it found some, since a selection that matches nothing says
+# nothing.
 APART = (
     "select -set apart a:dup=1 %ci2 t:$dff* %i; select -assert-min 1 @apart; "
     "setattr -set keep 1 @apart; select -clear"
 )
+SPREAD = ("ecp5", "xilinx")
 # A word is never read in the cycle that writes it (`hdl.lib.ram`): no logic for that case. Queues
 # between two clocks have no such cycle.
 NO_COLLISION = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i *.crossing.*/* %d"
@@ -51,6 +54,7 @@ CELLS: dict[str, dict[str, tuple[str, float]]] = {
         "SB_DFF": ("ffs", 1),
         "SB_MAC16": ("multipliers", 1),
         "SB_RAM40_4K": ("rams", 1),
+        "slots": ("slots", 1),
     },
     "gowin": {
         "LUT": ("luts", 1),
@@ -62,6 +66,7 @@ CELLS: dict[str, dict[str, tuple[str, float]]] = {
         "DPX9B": ("rams", 1),
         "SDPB": ("rams", 1),
         "DPB": ("rams", 1),
+        "slots": ("slots", 1),
     },
     "xilinx": {
         "LUT": ("luts", 1),
@@ -77,22 +82,27 @@ CELLS: dict[str, dict[str, tuple[str, float]]] = {
 }
 """What a cell counts as; a name stands for all cells whose names begin with it."""
 
+FEEDS = {"ice40": ("SB_LUT4",), "gowin": ("LUT", "ALU")}
+"""Families in which a flip-flop shares a logic cell only with the table or adder that feeds it."""
+
 
 @dataclass(frozen=True)
 class Usage:
     """Cells: 4-input tables (on Xilinx up to 6), flip-flops, multipliers, block RAMs (on Xilinx
-    of 18 kbit)."""
+    of 18 kbit); logic cells, where a flip-flop that no table of its own feeds takes one (`FEEDS`;
+    of other families 0)."""
 
     luts: int
     ffs: int
     multipliers: int
     rams: int
+    slots: int = 0
 
     def __sub__(self, other: "Usage") -> "Usage":
         return Usage(*(a - b for a, b in zip(self.values(), other.values(), strict=True)))
 
-    def values(self) -> tuple[int, int, int, int]:
-        return self.luts, self.ffs, self.multipliers, self.rams
+    def values(self) -> tuple[int, int, int, int, int]:
+        return self.luts, self.ffs, self.multipliers, self.rams, self.slots
 
     def to_dict(self) -> dict[str, int]:
         return asdict(self)
@@ -131,7 +141,7 @@ def cells(
     apart: bool = True,
 ) -> dict[str, int]:
     """Synthesise `folder`/top.il into top.json; returns the cells by type."""
-    kept = APART if apart else "select -clear"
+    kept = APART if apart and architecture in SPREAD else "select -clear"
     write = "" if architecture == "xilinx" else " -json top.json"
     script = (
         f"read_rtlil top.il; hierarchy -top top; {NO_COLLISION}; flatten; {kept}; "
@@ -145,13 +155,39 @@ def cells(
     found: dict[str, int] = json.loads((folder / "stat.json").read_text())["design"][
         "num_cells_by_type"
     ]
-    return {name: n for name, n in found.items() if not name.startswith("$")}
+    own = {name: n for name, n in found.items() if not name.startswith("$")}
+    feeds = FEEDS.get("ice40" if architecture == "ice40hx" else architecture)
+    return own if feeds is None else own | {"slots": slots(folder / "top.json", feeds)}
+
+
+def slots(netlist: Path, feeds: tuple[str, ...]) -> int:
+    """Logic cells of a netlist: tables and adders, and flip-flops that share one with none.
+
+    A table can share its cell with one flip-flop that it feeds, on iCE40 only if it feeds nothing
+    else: the cell has one output.
+    """
+    top = json.loads(netlist.read_text())["modules"]["top"]
+    drivers: dict[Any, str] = {}
+    readers: Counter[Any] = Counter(b for port in top["ports"].values() for b in port["bits"])
+    registers, total = [], 0
+    for name, cell in top["cells"].items():
+        total += cell["type"].startswith(feeds)
+        if "DFF" in cell["type"]:
+            registers.append(cell["connections"]["D"][0])
+        for port, bits in cell["connections"].items():
+            if cell["port_directions"].get(port) != "output":
+                readers.update(bits)
+            elif cell["type"].startswith(feeds):
+                drivers |= dict.fromkeys(bits, name)
+    only = feeds == FEEDS["ice40"]
+    shared = {drivers[d] for d in registers if d in drivers and (readers[d] == 1 or not only)}
+    return total + len(registers) - len(shared)
 
 
 def usage(architecture: Architecture, cells: dict[str, int]) -> Usage:
     """What these cells take."""
     kinds = CELLS["ice40" if architecture == "ice40hx" else architecture]
-    total: dict[str, float] = dict.fromkeys(("luts", "ffs", "multipliers", "rams"), 0)
+    total: dict[str, float] = dict.fromkeys(asdict(Usage(0, 0, 0, 0)), 0)
     for cell, number in cells.items():
         known = [prefix for prefix in kinds if cell.startswith(prefix)]
         if known:

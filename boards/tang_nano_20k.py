@@ -12,7 +12,7 @@ BOARD = Board(
     part_name="GW2AR-18C",
     platform="antevolt.boards.tang_nano_20k_platform:TangNano20kPlatform",
     crystal=27e6,
-    machine=Machine(rows=2, sums=False),
+    machine=Machine(rows=2, sums=False, spacing=8),
     hz=54e6,
     baud=2_000_000,
     loader="tangnano20k",

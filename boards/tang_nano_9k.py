@@ -16,5 +16,6 @@ BOARD = Board(
     hz=27e6,
     baud=1_000_000,
     loader="tangnano9k",
-    lacks="everything that may be left out, and words of 18 bits; even so it does not fit",
+    lacks="everything that may be left out, counters of saturations, and words of more than 12 "
+    "bits; even so it does not fit",
 )

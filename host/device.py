@@ -463,8 +463,10 @@ class Device:
                              to be taken (the numpy model never waits)
         steps                steps done
         slots                array slots issued by FORWARD and BACK
-        saturated            by kind (`hdl/spec/roundings.py`), in the core
-        saturated_sums       sums beyond their 32 bits, or beyond a word when they were put out
+        saturated            by kind (`hdl/spec/roundings.py`), in the core; empty where
+                             `Machine.saturations` is False: such a core does not count them
+        saturated_sums       sums beyond their 32 bits, or beyond a word when they were put out;
+                             None in such a core
         saturated_on_host    inputs, targets and weights beyond their formats
         """
         running = self._ready()

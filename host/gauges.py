@@ -60,6 +60,6 @@ class Gauges:
     def _counted(self) -> dict[str, int]:
         found = self._device.counters()
         host = found["saturated_on_host"]
-        counts = {name: int(found[name]) for name in COUNTED}
+        counts = {name: int(found[name]) for name in COUNTED if found[name] is not None}
         counts |= {name: int(count) for name, count in found["saturated"].items()}
         return counts | {name: int(host[name]) for name in ("inputs", "targets")}

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
+from antevolt.hdl.spec.memory_map import Region, size
 from antevolt.host.compile import compile
 from antevolt.host.random_samples import LONG_ENOUGH
 from antevolt.host.state import Memory
@@ -42,7 +42,7 @@ def rehearse(case: Case, first: int = 120) -> bool:
     def run(part: slice) -> float:
         """The share of the computed words that saturated so far."""
         core.steps(batch.flags[part], batch.x[part], batch.y[part])
-        counted = core.read(Region.REGISTERS, 0, int(Register.SATURATED), len(KINDS)).sum()
+        counted = sum(core.memories.saturations.values())
         steps = min(part.stop, batch.steps)
         return float(counted / words_computed(case, batch) * batch.steps / steps)
 

@@ -82,6 +82,8 @@ class Running:
         """As `Device.counters`."""
         words = self._backend.read(Region.REGISTERS, 0, 0, Register.SATURATED + len(KINDS))
         values = [int(w) for w in words]
+        counts = self._backend.machine.saturations
+        kinds = KINDS if counts else ()
         return {
             "cycles": values[Register.CYCLES],
             "busy": values[Register.BUSY],
@@ -89,8 +91,8 @@ class Running:
             "stalled_output": values[Register.STALLED_OUTPUT],
             "steps": values[Register.STEP],
             "slots": values[Register.SLOTS],
-            "saturated": dict(zip(KINDS, values[Register.SATURATED :], strict=True)),
-            "saturated_sums": values[Register.SATURATED_SUMS],
+            "saturated": dict(zip(kinds, values[Register.SATURATED :], strict=counts)),
+            "saturated_sums": values[Register.SATURATED_SUMS] if counts else None,
             "saturated_on_host": dict(self.saturated),
         }
 

@@ -27,6 +27,7 @@ from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
 from antevolt.hdl.spec.network import Network, Parameters
 from antevolt.host.backend import Backend
 from antevolt.host.device import open as open_device
+from antevolt.host.model import ModelBackend
 from antevolt.host.outputs import OutputSetting, Sent
 from antevolt.host.samples import Batch
 from antevolt.host.words import word_bits
@@ -101,7 +102,7 @@ class Result:
                  idle cycle before each step
     digests      SHA-256 of all memories, by checkpoint and region
     dumps        memories by step; the last step is always there
-    saturations  by kind
+    saturations  by kind; the model's also where the machine does not count them
     """
 
     out: NDArray[np.int64]
@@ -192,7 +193,7 @@ def run(job: Job, batch: Batch, parameters: Parameters, progress: Path | None = 
                     dumps[end] = found
             if progress is not None:
                 progress.write_text(str(end))
-        saturated = backend.read(Region.REGISTERS, 0, Register.SATURATED, len(KINDS))
+        saturations = _saturations(backend)
     return Result(
         np.concatenate(out) if out else np.zeros((0, outputs), dtype=np.int64),
         np.array(ends),
@@ -200,7 +201,7 @@ def run(job: Job, batch: Batch, parameters: Parameters, progress: Path | None = 
         kept,
         dumps,
         first,
-        dict(zip(KINDS, map(int, saturated), strict=True)),
+        saturations,
     )
 
 
@@ -218,6 +219,13 @@ def _outputs(backend: Backend, part: Batch, outputs: int) -> NDArray[np.int64]:
 def _busy(backend: Backend) -> int:
     busy, *waits = (int(backend.read(Region.REGISTERS, 0, r, 1)[0]) for r in COUNTED)
     return busy - sum(waits)
+
+
+def _saturations(backend: Backend) -> dict[str, int]:
+    if isinstance(backend, ModelBackend):
+        return backend.core.memories.saturations
+    words = backend.read(Region.REGISTERS, 0, Register.SATURATED, len(KINDS))
+    return dict(zip(KINDS, map(int, words), strict=True))
 
 
 def _flip(backend: Backend, fault: Fault) -> None:

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from antevolt.hdl.core.bundles import Access, FilterCommand, Reply, bits, coefficient
 from antevolt.hdl.core.sequencer import operation
 from antevolt.hdl.core.tap import Tap
-from antevolt.hdl.core.walker import NeuronWalker
+from antevolt.hdl.core.walker import NeuronWalker, count_bits, pace_bits
 from antevolt.hdl.lib.ram import memory
 from antevolt.hdl.lib.registers import delay
 from antevolt.hdl.spec.contents import Contents
@@ -78,7 +78,9 @@ class Neurons(wiring.Component):
         m = Module()
         machine, op = self.machine, self.op
         spacing = machine.interval
-        m.submodules.walker = walker = NeuronWalker(machine.rows, spacing)
+        m.submodules.walker = walker = NeuronWalker(
+            machine.rows, spacing, count_bits(machine.state_depth), pace_bits(machine)
+        )
         own, is_error, drawn, exp, norm = (Signal(operation), *(Signal() for _ in range(4)))
         anew = Signal()
         starts = self.membrane | self.error | self.trace | self.exp | self.norm

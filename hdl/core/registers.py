@@ -33,7 +33,8 @@ class Registers(wiring.Component):
     output_mode, output_shift : of the outputs;  output_due : this step completes `output_every`
     ended : the step ends
     busy, stalled_input, stalled_output, slot : counted per cycle
-    saturated[kind], saturated_sums : how many saturations this cycle
+    saturated[kind], saturated_sums : how many saturations this cycle; read as 0 in a machine
+        that does not count them
     access, reply : the registers on the access bus
     """
 
@@ -110,9 +111,10 @@ class Registers(wiring.Component):
             Register.STALLED_INPUT: self.stalled_input,
             Register.STALLED_OUTPUT: self.stalled_output,
             Register.SLOTS: self.slot,
-            Register.SATURATED_SUMS: self.saturated_sums,
         }
-        events |= {Register.SATURATED + n: self.saturated[n] for n in range(len(KINDS))}
+        if self.machine.saturations:
+            events[Register.SATURATED_SUMS] = self.saturated_sums
+            events |= {Register.SATURATED + n: self.saturated[n] for n in range(len(KINDS))}
         for number, event in events.items():
             words[number] = counter = Signal(DATA_BITS, name=f"counter{number}")
             late = not isinstance(event, int)  # from anywhere in the core: a register on its way

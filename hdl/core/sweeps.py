@@ -9,8 +9,8 @@ from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import ApplySlot, Push, Slot
 from antevolt.hdl.core.sequencer import operation
-from antevolt.hdl.core.walker import Walker
-from antevolt.hdl.lib.registers import delay
+from antevolt.hdl.core.walker import GROUPS, Walker, count_bits, pace_bits
+from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.program import Bias
 from antevolt.hdl.spec.timing import (
@@ -91,13 +91,17 @@ class Sweeps(wiring.Component):
         m.d.comb += main.part.eq(op.n)
         self._slot(m, main, applying, backing, fresh)
         pushes = self._walk(m, "pushes", self.back, 0, 2 * rows - 1, op.interval)
-        numbers_lead = KEY - WALKER + self.timing.gradient
         gradients = self._walk(m, "gradients", self.apply, KEY - WALKER, every, every)
-        numbers = self._walk(m, "numbers", self.apply, numbers_lead + later, every, every)
         self._push(m, pushes)
         self._gradients(m, gradients, applying)
-        m.d.comb += Cat(self.lane.j, self.lane.i).eq(self._numbers(m, numbers, "weight"))
-        if self.machine.moments:
+        if not self.machine.moments:
+            numbers = self._later(m, gradients, self.timing.gradient)
+            m.d.comb += Cat(self.lane.j, self.lane.i).eq(self._numbers(m, *numbers, "weight"))
+        else:
+            numbers_lead = KEY - WALKER + self.timing.gradient
+            walker = self._walk(m, "numbers", self.apply, numbers_lead + later, every, every)
+            numbers = walker.last, walker.index
+            m.d.comb += Cat(self.lane.j, self.lane.i).eq(self._numbers(m, *numbers, "weight"))
             moments_lead = numbers_lead + MOMENT_NUMBERS - NUMBERS
             start = self.apply & self.moving
             self._moments(m, self._walk(m, "moments", start, moments_lead, every, every))
@@ -106,7 +110,10 @@ class Sweeps(wiring.Component):
     def _walk(
         self, m: Module, name: str, start: Any, lead: Any, count: Any, interval: Any
     ) -> Walker:
-        m.submodules[name] = walker = Walker()
+        own = self.machine
+        m.submodules[name] = walker = Walker(
+            pace_bits(own), min(GROUPS, count_bits(own.state_depth))
+        )
         m.d.comb += [
             *(walker.start.eq(start), walker.lead.eq(lead), walker.count.eq(count)),
             *(walker.groups.eq(self.op.groups), walker.interval.eq(interval)),
@@ -153,6 +160,14 @@ class Sweeps(wiring.Component):
         m.d.sync += visit.eq(walker.en & applying)
         return visit
 
+    def _later(self, m: Module, walker: Walker, cycles: int) -> tuple[Any, Any]:
+        """`last` and `index` of a walker's visits, that many cycles later."""
+        index = Signal(len(walker.index), name="later_index")
+        en, last = delay(m, Cat(walker.en, walker.last), cycles, "later", init=True)
+        with m.If(en):
+            m.d.sync += index.eq(Mux(last, 0, index + 1))
+        return last, index
+
     def _push(self, m: Module, walker: Walker) -> None:
         neuron = Signal(len(self.push.neuron))
         push = walker.en & ~walker.index[0]
@@ -187,7 +202,8 @@ class Sweeps(wiring.Component):
     def _moments(self, m: Module, walker: Walker) -> None:
         """Numbers of the weights whose moments change, and where they belong."""
         lane, live = self.lane, Signal()
-        numbers, place = self._numbers(m, walker, "moment"), self._places(m, walker, "moment")
+        numbers = self._numbers(m, walker.last, walker.index, "moment")
+        place = self._places(m, walker, "moment")
         m.d.sync += live.eq(walker.en)
         written = delay(m, Cat(place, live), NORMAL + AVERAGE - MOMENT_NUMBERS, "moment_written")
         m.d.comb += Cat(lane.moment_j, lane.moment_i, lane.moment, lane.moment_live).eq(
@@ -204,13 +220,18 @@ class Sweeps(wiring.Component):
         m.d.sync += out.eq(place)
         return out
 
-    def _numbers(self, m: Module, walker: Walker, name: str) -> Any:
+    def _numbers(self, m: Module, last: Any, index: Any, name: str) -> Any:
         """Column, and above it the neuron of row 0, in a slot's time."""
-        neuron = Signal(len(self.lane.i), name=f"{name}_neuron")
+        machine, j, i = self.machine, len(self.lane.j), len(self.lane.i)
+        # a group's rows may reach beyond the last neuron
+        neuron = Signal(
+            min(i, count_bits(machine.state_depth + machine.rows)), name=f"{name}_neuron"
+        )
         with m.If(self.apply):
             m.d.sync += neuron.eq(0)
-        with m.Elif(walker.last):
-            m.d.sync += neuron.eq(neuron + self.machine.rows)
-        numbers = Signal(len(self.lane.j) + len(neuron), name=f"{name}_numbers")
-        m.d.sync += numbers.eq(Cat(walker.index[: len(self.lane.j)], neuron))
-        return numbers
+        with m.Elif(last):
+            m.d.sync += neuron.eq(neuron + machine.rows)
+        column = register(f"{name}_column", min(j, len(index)))
+        group = register(f"{name}_group", len(neuron))
+        m.d.sync += [column.eq(index), group.eq(neuron)]
+        return Cat(column, Const(0, j - len(column)), group)

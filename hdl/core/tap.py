@@ -54,17 +54,20 @@ class Tap:
         """Share `ram` between its own ports, given, and the bus.
 
         `way` = (bits, n): the region interleaves 2^bits memories, this is number n of them. A read
-        of another region disturbs only memories that are idle then: all but the program.
+        of another region disturbs only memories that are idle then: all but the program. Where
+        `wen` is 0, the bus alone writes, and nothing has to choose.
         """
         access, low, selects = self.access, way[0], self.selects(region, way)
         write = access.write & selects
         reads = access.read & selects if region == Region.PROGRAM else access.read
         index = access.index[low : low + len(ram.raddr)]
+        data = access.data[: ram.width]
+        alone = isinstance(wen, int) and not wen
         self.m.d.comb += [
             ram.raddr.eq(Mux(reads, index, raddr)),
-            ram.waddr.eq(Mux(write, index, waddr)),
-            ram.wdata.eq(Mux(write, access.data[: ram.width], wdata)),
-            ram.wen.eq(write | wen),
+            ram.waddr.eq(index if alone else Mux(write, index, waddr)),
+            ram.wdata.eq(data if alone else Mux(write, data, wdata)),
+            ram.wen.eq(write if alone else write | wen),
         ]
         if self.contents is not None:
             ram.fill(self.contents.words(region, self.unit or 0, way))

@@ -7,9 +7,24 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["NeuronWalker", "Walker"]
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.timing import MIN_DELAY, RMW
+
+__all__ = ["NeuronWalker", "Walker", "count_bits", "pace_bits"]
 
 COUNT, GROUPS, LEAD_BITS = 14, 10, 8
+
+
+def count_bits(most: int) -> int:
+    """Bits of a count of up to `most`, a program's fields hold no more than COUNT."""
+    return min(COUNT, most.bit_length())
+
+
+def pace_bits(machine: Machine) -> int:
+    """Bits of the cycles from group to group: columns of a row, or all rows' neurons and a drain
+    (`host.schedule.forward_interval`)."""
+    drain = (machine.rows + 2) * machine.interval + 2 * MIN_DELAY
+    return count_bits(max(2 * machine.w_depth, drain, 2 * machine.rows, RMW))
 
 
 class Walker(wiring.Component):
@@ -22,6 +37,8 @@ class Walker(wiring.Component):
     en : at work; first, last : of the group; index : within the group
     inside : the index is less than `part`
     group_first, group_last : this is the first, the last group
+
+    `counts` and `groups` are the bits of what is counted.
     """
 
     start: Any
@@ -38,19 +55,19 @@ class Walker(wiring.Component):
     group_first: Any
     group_last: Any
 
-    def __init__(self) -> None:
+    def __init__(self, counts: int = COUNT, groups: int = GROUPS) -> None:
         super().__init__(
             {
                 "start": In(1),
                 "lead": In(LEAD_BITS),
-                "count": In(COUNT),
-                "groups": In(GROUPS),
-                "interval": In(COUNT),
-                "part": In(COUNT),
+                "count": In(counts),
+                "groups": In(groups),
+                "interval": In(counts),
+                "part": In(counts),
                 "en": Out(1),
                 "first": Out(1),
                 "last": Out(1),
-                "index": Out(COUNT),
+                "index": Out(counts),
                 "inside": Out(1),
                 "group_first": Out(1),
                 "group_last": Out(1),
@@ -60,17 +77,18 @@ class Walker(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         # counters count down, and what is asked of them stands in a register beside
+        counts, size = len(self.count), len(self.groups)
         lead, led, running, live = Signal(LEAD_BITS), Signal(), Signal(), Signal()
         first, ends, inside, wraps = Signal(), Signal(), Signal(), Signal()
-        more, within, wait, groups = (Signal(n) for n in (COUNT, COUNT, COUNT, GROUPS))
-        kept = Signal(3 * COUNT)  # what a group begins with
+        more, within, wait, groups = (Signal(n) for n in (counts, counts, counts, size))
+        kept = Signal(3 * counts)  # what a group begins with
         flags = Signal(3)
         given = Cat(self.count, self.part, self.interval)
         begins = Cat(self.count == 1, self.part.any(), self.interval == 1)
 
-        def begin(counts: Any, known: Any) -> None:
+        def begin(values: Any, known: Any) -> None:
             m.d.sync += [
-                *(Cat(more, within, wait).eq(counts), Cat(ends, inside, wraps).eq(known)),
+                *(Cat(more, within, wait).eq(values), Cat(ends, inside, wraps).eq(known)),
                 *(live.eq(1), first.eq(1), self.index.eq(0)),
             ]
 
@@ -108,6 +126,8 @@ class NeuronWalker(wiring.Component):
     -------
     start : takes the operands; the first neuron comes 1 cycle later
     en : a neuron starts;  number : which;  last : the operation's last
+
+    `counts` are the bits of `n`, `paces` those of `interval`.
     """
 
     start: Any
@@ -117,23 +137,24 @@ class NeuronWalker(wiring.Component):
     number: Any
     last: Any
 
-    def __init__(self, rows: int, spacing: int):
+    def __init__(self, rows: int, spacing: int, counts: int = COUNT, paces: int = COUNT):
         self.rows, self.spacing = rows, spacing
         super().__init__(
             {
                 "start": In(1),
-                "n": In(COUNT),
-                "interval": In(COUNT),
+                "n": In(counts),
+                "interval": In(paces),
                 "en": Out(1),
-                "number": Out(COUNT),
+                "number": Out(counts),
                 "last": Out(1),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        running, left, row = Signal(), Signal(COUNT), Signal(range(self.rows + 1))
-        interval, wait, wraps, single = Signal(COUNT), Signal(COUNT), Signal(), Signal()
+        running, left, row = Signal(), Signal(len(self.n)), Signal(range(self.rows + 1))
+        interval, wait = Signal(len(self.interval)), Signal(len(self.interval))
+        wraps, single = Signal(), Signal()
         # the beat of the neurons; rows of the group that are to come
         phase, beat, there = Signal(range(self.spacing)), Signal(), Signal()
         m.d.comb += self.en.eq(running & beat & there)

@@ -20,7 +20,7 @@ from antevolt.hdl.io.sender import Sender
 from antevolt.hdl.io.tally import Tally
 from antevolt.hdl.io.uart import UartReceiver, UartTransmitter
 from antevolt.hdl.spec.flags import FLAG_BITS, INPUT_FLAG_BITS
-from antevolt.hdl.spec.link import AckFlag, Code, Kind, LinkParameters, describe
+from antevolt.hdl.spec.link import ENTRY_BYTES, AckFlag, Code, Kind, LinkParameters, describe
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS
 
@@ -79,7 +79,7 @@ class Link(wiring.Component):
         self.inbox, self.outgoing = Ring(link.receive_bytes), Ring(link.send_bytes)
         self.reader, self.tally, self.encoder = Reader(), Tally(), CobsEncoder()
         self.dispatcher, self.outbox = Dispatcher(machine), Outbox(machine)
-        self.sender = Sender(describe(machine, link))
+        self.sender = Sender(describe(machine, link), link.send_bytes // ENTRY_BYTES)
         width = machine.formats.word + INPUT_FLAG_BITS
         self.inputs = SyncFIFOBuffered(width=width, depth=link.x_words)
         for name in ("inbox", "outgoing", "reader", "tally", "encoder"):

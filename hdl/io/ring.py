@@ -68,7 +68,8 @@ class Ring(wiring.Component):
         m.submodules.memory = memory = Memory(shape=8, depth=self.depth, init=[])
         write, read = memory.write_port(), memory.read_port()
         low = len(read.addr)
-        place, used = Signal(POINTER_BITS, init=ENTRY_BYTES), Signal(POINTER_BITS)
+        own = 1 + low  # bits that tell a full ring from an empty one
+        place, used = Signal(own, init=ENTRY_BYTES), Signal(own)
         m.d.comb += read.addr.eq(self.address[:low])
         m.d.sync += [self.data.eq(read.data), used.eq(place - self.base)]
         m.d.sync += self.room.eq(used <= self.depth - 8 - ENTRY_BYTES)

@@ -25,7 +25,7 @@ class Sender(wiring.Component):
     -------
     valid, kind, sequence, fields, size, text, taken : the reply to send, see `replies`
     end, base, address, data : of the ring; data comes two cycles after its address
-    made : a frame was committed
+    made : a frame was committed, two cycles after a reset at the earliest
     session : sequence number of the first frame
     acknowledged : all frames before `up_to` arrived;  resend : go on from there
     wrong : that frame was never made, two cycles later
@@ -33,6 +33,8 @@ class Sender(wiring.Component):
     mute : start nothing;  hold : start replies only
     idle : between frames, and nothing to send
     o : bytes
+
+    The ring holds `frames` at most; whatever is counted of them is counted back from `upcoming`.
     """
 
     valid: Any
@@ -58,8 +60,8 @@ class Sender(wiring.Component):
     idle: Any
     o: Any
 
-    def __init__(self, description: bytes):
-        self.description = description
+    def __init__(self, description: bytes, frames: int = 1 << POINTER_BITS - 1):
+        self.description, self.count_bits = description, frames.bit_length()
         pointer = POINTER_BITS
         super().__init__(
             {
@@ -90,20 +92,29 @@ class Sender(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        # frames since the reset: made, sent, acknowledged; and the place of the next to send
-        self.count, self.sent, self.old = (Signal(POINTER_BITS, name=n) for n in ("made", "s", "o"))
-        self.target, self.place, self.again = Signal(POINTER_BITS), Signal(POINTER_BITS), Signal()
+        # frames not yet sent, still in the ring, not yet acknowledged; where the next to send is
+        self.unsent, self.kept, self.pending = (
+            Signal(self.count_bits, name=n) for n in ("unsent", "kept", "pending")
+        )
+        self.place, self.again = Signal(POINTER_BITS), Signal()
+        self.goes_on, self.walked = Signal(), Signal()
         self.own, self.number = Signal(8), Signal(POINTER_BITS)
         self.words, self.left = Signal(8 * FIELD_BYTES), Signal(8)
         self.texts, self.rest, self.is_data = Signal(), Signal(3), Signal()
-        m.d.comb += [self.address.eq(self.place), self.upcoming.eq(self.session + self.count)]
-        with m.If(self.made):
-            m.d.sync += self.count.eq(self.count + 1)
+        m.d.comb += self.address.eq(self.place)
+        m.d.sync += [
+            self.upcoming.eq(self.upcoming + self.made),
+            self.unsent.eq(self.unsent + self.made - self.goes_on),
+            self.kept.eq(self.kept + self.made - self.walked),
+        ]
         self._acknowledge(m)
-        more = self.sent != self.count
-        walks = self.old != self.target
+        more = self.unsent != 0
+        walks = self.kept != self.pending
         m.submodules.crc = self.crc = Crc()
         with m.FSM():
+            with m.State("BEGUN"):  # after a reset
+                m.d.sync += self.upcoming.eq(self.session)
+                m.next = "IDLE"
             with m.State("IDLE"):
                 m.d.comb += [
                     self.crc.start.eq(1),
@@ -119,16 +130,20 @@ class Sender(wiring.Component):
                     m.d.comb += self.address.eq(self.base)
                     m.next = "STEP"
                 with m.Elif(self.again):
-                    m.d.sync += [self.again.eq(0), self.sent.eq(self.old), self.place.eq(self.base)]
+                    m.d.sync += self.place.eq(self.base)
+                    with m.If(~self.made):  # which counts first
+                        m.d.sync += [self.again.eq(0), self.unsent.eq(self.kept)]
                 with m.Elif(more & ~self.mute & ~self.hold):
                     m.next = "BEGIN"
             with m.State("STEP"):
                 m.next = "WALK"
             with m.State("WALK"):
                 base = self.base + self.data + ENTRY_BYTES
-                m.d.sync += [self.base.eq(base), self.old.eq(self.old + 1)]
-                with m.If(self.old == self.sent):  # it need not be sent again
-                    m.d.sync += [self.sent.eq(self.sent + 1), self.place.eq(base)]
+                m.d.comb += self.walked.eq(1)
+                m.d.sync += self.base.eq(base)
+                with m.If(self.kept == self.unsent):  # it need not be sent again
+                    m.d.comb += self.goes_on.eq(1)
+                    m.d.sync += self.place.eq(base)
                 m.next = "IDLE"
             with m.State("BEGIN"):
                 m.next = "LENGTH"
@@ -142,21 +157,22 @@ class Sender(wiring.Component):
                 m.next = "FOUND"
             with m.State("FOUND"):
                 m.d.sync += [self.own.eq(self.data), self.place.eq(self.place + 1)]
-                m.d.sync += self.number.eq(self.session + self.sent)
+                m.d.sync += self.number.eq(self.upcoming - self.unsent)
                 m.next = "KIND"
             self._frame(m)
         return m
 
     def _acknowledge(self, m: Module) -> None:
         """How many frames are acknowledged, if that can be."""
-        looks, ahead, resend = Signal(), Signal(POINTER_BITS), Signal()
-        m.d.sync += [looks.eq(self.acknowledged), resend.eq(self.resend)]
-        m.d.sync += ahead.eq(self.up_to - self.session - self.target)
-        possible = Signal()
-        m.d.comb += possible.eq(ahead <= (self.count - self.target)[:POINTER_BITS])
-        m.d.sync += self.wrong.eq(looks & ~possible)
-        with m.If(looks & possible):
-            m.d.sync += self.target.eq(self.target + ahead)
+        looks, up_to, resend = Signal(), Signal(POINTER_BITS), Signal()
+        m.d.sync += [self.pending.eq(self.pending + self.made), looks.eq(looks & self.made)]
+        with m.If(self.acknowledged):
+            m.d.sync += [looks.eq(1), up_to.eq(self.up_to), resend.eq(self.resend)]
+        rest, possible = Signal(POINTER_BITS), Signal()
+        m.d.comb += [rest.eq(self.upcoming - up_to), possible.eq(rest <= self.pending)]
+        m.d.sync += self.wrong.eq(looks & ~self.made & ~possible)
+        with m.If(looks & ~self.made & possible):
+            m.d.sync += self.pending.eq(rest)
             with m.If(resend):
                 m.d.sync += self.again.eq(1)
 
@@ -201,15 +217,15 @@ class Sender(wiring.Component):
                 with puts(self.words[:8]):
                     m.d.sync += [self.words.eq(self.words >> 8), self.rest.eq(self.rest - 1)]
             with m.Elif(~self.crc.busy):
-                m.d.sync += [self.words.eq(self.crc.crc), self.rest.eq(CRC_BYTES)]
+                m.d.sync += self.rest.eq(CRC_BYTES)
                 m.next = "CRC"
         with m.State("CRC"):
             m.d.comb += counts.eq(0)
             with m.If(self.rest != 0):
-                with puts(self.words[:8]):
-                    m.d.sync += [self.words.eq(self.words >> 8), self.rest.eq(self.rest - 1)]
+                with puts(self.crc.crc.word_select((CRC_BYTES - self.rest)[:2], 8)):
+                    m.d.sync += self.rest.eq(self.rest - 1)
             with m.Else():
                 m.d.comb += end.eq(1)
                 with puts(0):
-                    m.d.sync += self.sent.eq(self.sent + self.is_data)
+                    m.d.comb += self.goes_on.eq(self.is_data)
                     m.next = "IDLE"

@@ -15,6 +15,9 @@ from antevolt.hdl.spec.machine import Machine
 
 __all__ = ["Ram", "memory"]
 
+PLAIN_OUTPUT = ("ice40", "gowin")
+"""Families whose blocks have no register at their output that the tools would find."""
+
 SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 """Depth and width of one DP16KD; a deep memory is cut into slices of its width, which needs no
 multiplexer behind the blocks."""
@@ -30,7 +33,9 @@ class Ram(wiring.Component):
     waddr, wdata, wen : write
 
     All words are zero at power-up but those of `fill`; a reset changes none.
-    A word must not be read in the cycle in which it is written: the result is undefined on ECP5.
+    A word must not be read in the cycle in which it is written, nor in the one before: the result
+    is undefined on ECP5, or on families whose blocks have no register at their output, where the
+    second register is that of the address (it has fewer bits).
     """
 
     latency = 2
@@ -70,17 +75,18 @@ class Ram(wiring.Component):
                 m.submodules[f"block{n}"] = self._ecp5(n)
             return m
         luts = family(platform) == "ecp5"
+        early = luts or family(platform) in PLAIN_OUTPUT
         style = {"ram_style": "distributed"} if luts else {}
         m.submodules.memory = memory = Memory(self.data, attrs=style)
         write = memory.write_port()
         # LUTs are read at once: the register stands before them, not in them
         read = memory.read_port(domain="comb" if luts else "sync")
         m.d.comb += [
-            read.addr.eq(delay(m, self.raddr, int(luts), "address")),
+            read.addr.eq(delay(m, self.raddr, int(early), "address")),
             write.addr.eq(self.waddr),
             write.data.eq(self.wdata),
             write.en.eq(self.wen),
-            self.rdata.eq(delay(m, read.data, 1, "output")),
+            self.rdata.eq(delay(m, read.data, int(luts or not early), "output")),
         ]
         return m
 

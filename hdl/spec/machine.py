@@ -12,6 +12,7 @@ LIMITS = {"rows": 256, "streams": 256, "tile_rows": 256, "tile_streams": 256} | 
     "contexts": 255,
     "filters": 255,
     "tables": 255,
+    "spacing": 63,
 }
 """What the access port can address, and the core's description hold."""
 SHORTEST_TIMES = 16  # words of time constants that learn: their ratios are large coefficients
@@ -42,6 +43,9 @@ class Machine:
     moments       per weight: 0 (plain SGD only), 1 (also momentum and sign), 2 (also Adam)
     sums          of outputs over a sequence: output modes sum and argmax
     carry         an APPLY may carry gradient sums on: momentum_sum and sign_sum, without moments
+    saturations   are counted; without, `Device.counters` names none
+    spacing       cycles from one neuron to the next in a filter at least: 1 for as few as its
+                  multipliers allow; with more, fewer registers hold what several neurons need
     lut_depth     memories of at most so many words are made of LUTs where a family can (ECP5), to
                   save block RAMs; 0: none
     """
@@ -67,6 +71,8 @@ class Machine:
     moments: int = 0
     sums: bool = True
     carry: bool = False
+    saturations: bool = True
+    spacing: int = 1
     lut_depth: int = 0
     formats: Formats = field(default_factory=Formats)
 
@@ -121,7 +127,7 @@ class Machine:
     def interval(self) -> int:
         """D: cycles from one neuron to the next in a filter; the drain shifts every 2 at most."""
         per_unit = -(-PRODUCTS // self.multipliers)
-        return max(2, -(-per_unit // self.filters))
+        return max(2, -(-per_unit // self.filters), self.spacing)
 
     @property
     def name(self) -> str:

@@ -12,8 +12,10 @@ class Counts:
 
     sent, accepted       sequenced frames to the board, each once; acknowledged ones
     received             sequenced frames from the board, each once
-    resent               frames sent again
-    repeated, early      frames from the board that had come before, or came after a gap
+    resends              times the host went back; resent, resent_bytes: what it sent again then;
+                         missing_bytes: of the first frames alone, which were missing for sure
+    repeated             frames from the board that had come before
+    early, early_bytes   those that came after a gap, and so will come again; gaps: their number
     bad                  frames from the board that were damaged
     errors               by code: frames that the board dropped, as far as it was heard
     polls, renewals      questions into silence; times the link was made anew
@@ -24,8 +26,13 @@ class Counts:
     accepted: int = 0
     received: int = 0
     resent: int = 0
+    resent_bytes: int = 0
+    resends: int = 0
+    missing_bytes: int = 0
     repeated: int = 0
     early: int = 0
+    early_bytes: int = 0
+    gaps: int = 0
     bad: int = 0
     errors: dict[str, int] = field(default_factory=dict)
     polls: int = 0

@@ -44,8 +44,8 @@ IDLE = 0.5  # times its silence: without a word that long, the board is asked be
 TRIES = 8
 REPLIES = 16  # that are kept: who asks looks for one of its own
 ECHO_BYTES, ECHOES = 200, 4  # that prove a new rate
-AGAIN = (Code.CRC, Code.SHORT, Code.OVERSIZE, Code.SEQUENCE, Code.CREDIT)
 HALF = WHOLE // 2
+AGAIN = (Code.CRC, Code.SHORT, Code.OVERSIZE, Code.SEQUENCE, Code.CREDIT)
 
 
 class Session:
@@ -67,10 +67,12 @@ class Session:
         self._hello: Hello | None = None
         self._replies: deque[Message] = deque(maxlen=REPLIES)
         self._expected = self._session = 0
+        self._gap = -1  # the frame from the board that was missing last
         self._sent = Window()
         self._owed = 0  # bytes that came and are not acknowledged
         self._resent_at = self._asked_at = self._heard_at = self._moved_at = -1e9
         self._spoke_at = 0.0
+        self._polled: int | None = None  # the next frame when the board was asked into silence
         self._patience = 1.0  # grows with every question into silence: a board may be slow
         self._end = float("inf")
         self._alone = threading.RLock()  # of a call, or of a heartbeat
@@ -196,6 +198,7 @@ class Session:
             raise LinkLost(f"{self.transport.name} does not answer a reset; switch it off and on")
         self._session = self._expected = session
         self._sent.start(session)
+        self._gap, self._polled = -1, None
         self.inbox.clear()
         self._owed = 0
         self.counts.sent = self.counts.accepted = 0
@@ -243,7 +246,7 @@ class Session:
                 self._asked_at = now
                 self._patience = min(64.0, 2 * self._patience)
                 self.counts.polls += 1
-                self._acknowledge(AckFlag.RESEND | AckFlag.REQUEST)
+                self._poll()
             silent = SILENT * self.transport.silence
             if min(now - self._heard_at, now - self._moved_at) > silent:
                 self._renew()
@@ -269,36 +272,44 @@ class Session:
     def _handle(self, message: Message) -> None:
         kind, sequence, payload = message
         if kind.sequenced:
-            ahead = (sequence - self._expected) % WHOLE
-            if ahead == 0:
-                self._expected = (sequence + 1) % WHOLE
-                self._owed += len(payload) + ENTRY_BYTES
-                self.counts.received += 1
-                self.inbox.append(message)
-            elif ahead < HALF:
-                self.counts.early += 1
-                self._ask_again()
-            else:
-                self.counts.repeated += 1
-                self._owed += 1
+            self._arrived(message)
         elif kind is Kind.ACK:
             self._acknowledged(sequence)
             self._sent.free(int.from_bytes(payload[:2], "little"))
-            asked = self._asked_at > self._resent_at
-            if self._sent and asked and not self.transport.waiting():
+            asked, self._polled = self._polled, None
+            lost = asked is not None and 0 < (asked - sequence) % WHOLE < HALF
+            if lost and not self.transport.waiting():
                 self._resend(sequence)
         elif kind is Kind.ERROR:
             self._error(payload[0], payload[1], sequence)
         else:
             self._replies.append(message)
 
+    def _arrived(self, message: Message) -> None:
+        """A frame of the board's order: the next one, one behind a gap, or one that came again."""
+        ahead = (message.sequence - self._expected) % WHOLE
+        size, counts = len(message.payload) + ENTRY_BYTES, self.counts
+        if ahead == 0:
+            self._expected = (message.sequence + 1) % WHOLE
+            self._owed += size
+            counts.received += 1
+            self.inbox.append(message)
+        elif ahead < HALF:
+            counts.gaps += self._gap != self._expected
+            self._gap = self._expected
+            counts.early += 1
+            counts.early_bytes += size
+            self._ask_again()
+        else:
+            counts.repeated += 1
+            self._owed += 1
+
     def _error(self, number: int, about: int, expected: int) -> None:
         name = Code(number).name if number in set(Code) else f"code {number}"
         self.counts.errors[name] = self.counts.errors.get(name, 0) + 1
         self._acknowledged(expected)
         if number in AGAIN:
-            if self._sent:
-                self._resend(expected)
+            self._resend(expected)
             return
         if number == Code.ACKNOWLEDGED:  # an ACK that was late
             return
@@ -316,11 +327,15 @@ class Session:
     def _resend(self, expected: int) -> None:
         """All frames from `expected` on, once in a pause."""
         now = self.transport.clock()
-        if expected != self._sent.first or now - self._resent_at < self._pause:
+        known = self._sent and expected == self._sent.first
+        if not known or now - self._resent_at < self._pause:
             return
         self._resent_at = now
+        self.counts.resends += 1
+        self.counts.missing_bytes += len(next(iter(self._sent)))
         for data in self._sent:
             self.counts.resent += 1
+            self.counts.resent_bytes += len(data)
             self._write(data)
 
     def _ask_again(self) -> None:
@@ -329,6 +344,11 @@ class Session:
         if now - self._asked_at >= self._pause:
             self._asked_at = now
             self._acknowledge(AckFlag.RESEND | AckFlag.REQUEST)
+
+    def _poll(self) -> None:
+        """Ask, after a silence: nothing is under way, and what did not arrive until now is lost."""
+        self._polled = self._sent.next
+        self._acknowledge(AckFlag.RESEND | AckFlag.REQUEST)
 
     def _acknowledge(self, flags: int) -> None:
         self._owed = 0
@@ -422,4 +442,4 @@ class Session:
         if self._question(frame, Kind.BAUD, nonce) is not None:
             self._rate(baud)
         self._asked_at = self.transport.clock()
-        self._acknowledge(AckFlag.RESEND | AckFlag.REQUEST)
+        self._poll()

@@ -4,6 +4,7 @@
 from dataclasses import replace
 from statistics import fmean
 
+from antevolt.boards import components as own_components
 from antevolt.boards import deep as core_of_deep
 from antevolt.boards.catalogue import BOARDS
 from antevolt.boards.measure import MECHANISMS, PLAIN, records
@@ -18,7 +19,7 @@ from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.compile import compile
 from antevolt.host.layout import place
 
-__all__ = ["boards", "deep", "mechanisms", "model", "placed"]
+__all__ = ["boards", "components", "deep", "mechanisms", "model", "placed", "small"]
 
 LARGE = Network(
     1,
@@ -32,13 +33,14 @@ LARGE = Network(
 def boards() -> str:
     """The presets: what they need of their parts, and in which state they are."""
     lines = [
-        "| board | part | core | clock | LUTs | flip-flops | multipliers | RAMs | state |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| board | part | core | clock | LUTs | flip-flops | multipliers | RAMs | cells | state |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     notes = []
     for board in BOARDS.values():
         needs, holds = predict(board.machine, board.part.architecture), board.part.holds
         cells = [_share(a, b) for a, b in zip(needs.values(), holds.values(), strict=True)]
+        cells[-1] = cells[-1] if needs.slots else ""
         result, over = stored(board), _over(needs, holds)
         state = "estimated"
         if board.vendor:
@@ -80,6 +82,44 @@ def placed() -> str:
     return "\n".join(lines)
 
 
+LEAST = 90
+"""LUTs below which a component of the smallest core has no line of its own."""
+
+
+def components() -> str:
+    """What the smallest core takes on iCE40, by component, beside what two parts have."""
+    found = own_components.stored()
+    if found is None:
+        return "None yet: run `python -m antevolt.boards.components`."
+    lines = ["| component | LUTs | flip-flops | multipliers | RAMs |", "|---|---|---|---|---|"]
+    for name in ("iCE40UP5K", "iCE40HX8K"):
+        holds = PARTS[name].holds
+        cells = " | ".join(f"{n:,}" for n in holds.values()[:4])
+        lines.append(f"| {name} has (a logic cell is one LUT and one flip-flop) | {cells} |")
+    for name, each in sorted(found.items(), key=lambda item: (item[0] != "", item[0])):
+        if each.luts >= LEAST:
+            cells = " | ".join(f"{n:,}" for n in each.values()[:4])
+            lines.append(f"| {f'`{name}`' if name else '**all**'} | {cells} |")
+    return "\n".join(lines)
+
+
+def small() -> str:
+    """Netlists of the smallest core beside the parts that it should fit."""
+    lines = [
+        "| part | core | LUTs | flip-flops | multipliers | RAMs | cells |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    parts = {"gowin": "GW1NR-9C", "ice40": "iCE40UP5K", "ice40hx": "iCE40HX8K"}
+    for architecture, name in parts.items():
+        holds = PARTS[name].holds.values()
+        for record in records(architecture):  # type: ignore[arg-type]
+            pairs = zip(record.usage.values(), holds, strict=True)
+            cells = " | ".join(_share(need, has) for need, has in pairs)
+            core = f"{record.machine.name}{', with the link' if record.link else ''}"
+            lines.append(f"| {name} | {core} | {cells} |")
+    return "\n".join(lines)
+
+
 def mechanisms() -> str:
     """What each mechanism adds on ECP5, from two syntheses: of the smallest core, or of the
     component that it is in (without its memories)."""
@@ -97,11 +137,11 @@ def mechanisms() -> str:
         "words of 16 bits instead of 18": replace(PLAIN, formats=Formats(word=16)),
     }
     lines = ["| | LUTs | flip-flops | multipliers | block RAMs |", "|---|---|---|---|---|"]
-    lines.append(f"| **the smallest core** | {' | '.join(f'{n:,}' for n in base.values())} |")
+    lines.append(f"| **the smallest core** | {' | '.join(f'{n:,}' for n in base.values()[:4])} |")
     for name, machine in changes.items():
         if machine in found:
             more = found[machine] - base
-            lines.append(f"| {name} | {' | '.join(f'{n:+,}' for n in more.values())} |")
+            lines.append(f"| {name} | {' | '.join(f'{n:+,}' for n in more.values()[:4])} |")
     for term, name in {
         "one moment": "one moment per weight, by its component, per row",
         "two moments": "two moments per weight, by its component, per row",
@@ -112,10 +152,10 @@ def mechanisms() -> str:
     }.items():
         known = added(term)
         if known is not None:
-            lines.append(f"| {name} | {' | '.join(f'{n:+,}' for n in known.values())} |")
+            lines.append(f"| {name} | {' | '.join(f'{n:+,}' for n in known.values()[:4])} |")
     around = link("ecp5")
     if around.luts:
-        lines.append(f"| the serial link | {' | '.join(f'{n:+,}' for n in around.values())} |")
+        lines.append(f"| the serial link | {' | '.join(f'{n:+,}' for n in around.values()[:4])} |")
     return "\n".join(lines)
 
 
@@ -169,12 +209,12 @@ def _synthesised(holds: Usage) -> list[str]:
         "",
         f"| {machine.name}, with the link | LUTs | flip-flops | multipliers | block RAMs |",
         "|---|---|---|---|---|",
-        f"| the part has | {' | '.join(f'{n:,}' for n in holds.values())} |",
-        f"| estimate | {' | '.join(f'{n:,}' for n in needs.values())} |",
+        f"| the part has | {' | '.join(f'{n:,}' for n in holds.values()[:4])} |",
+        f"| estimate | {' | '.join(f'{n:,}' for n in needs.values()[:4])} |",
     ]
     if record is not None:
-        found = record.usage.values()
-        off = (a / b - 1 for a, b in zip(needs.values(), found, strict=True))
+        found = record.usage.values()[:4]
+        off = (a / b - 1 for a, b in zip(needs.values()[:4], found, strict=True))
         lines.append(f"| synthesis | {' | '.join(f'{n:,}' for n in found)} |")
         lines.append(f"| the estimate is off by | {' | '.join(f'{n:+.1%}' for n in off)} |")
     return lines

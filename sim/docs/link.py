@@ -25,7 +25,7 @@ from antevolt.host.link.steps import step_frames
 from antevolt.host.targets import Targets
 from antevolt.sim.docs.mutants import record
 
-__all__ = ["codes", "description", "faults", "frames", "limits", "soak", "targets"]
+__all__ = ["codes", "description", "faults", "frames", "limits", "resends", "soak", "targets"]
 
 MEANS = {
     Code.CRC: "the CRC or the COBS code is wrong, or a stop bit was low",
@@ -177,6 +177,24 @@ def faults() -> str:
     )
     said = "".join(f"* {message}\n" for message in found["messages"])
     return f"{_when(found)}:\n\n{_table(rows)}\n\n{said and said + chr(10)}{after}"
+
+
+def resends() -> str:
+    """What going back costs per loss, beside the frame that was lost."""
+    found, baud = record("faults-sparse.json"), LinkParameters().fastest_baud
+    losses = {"to the board": found["resends"], "from it": found["gaps"]}
+    spared = (found["resent_bytes"] - found["missing_bytes"], found["early_bytes"])
+    lines = ["| | " + " | ".join(losses) + " |", "|---|---|---|"]
+    each = [size / max(1, times) for size, times in zip(spared, losses.values(), strict=True)]
+    rows = {
+        "times that frames were sent again from a lost one on": [
+            f"{times:,}" for times in losses.values()
+        ],
+        "bytes behind the lost frame, each time": [f"{size:,.0f}" for size in each],
+        f"their time at {baud / 1e6:g} Mbaud, ms": [f"{1e4 * size / baud:.1f}" for size in each],
+    }
+    lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items()]
+    return f"{_when(found)}, {found['injected']:,} faults:\n\n" + "\n".join(lines)
 
 
 def soak() -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from antevolt.hdl.core import ports
 from antevolt.hdl.spec import axi_map, description, program, roundings
 from antevolt.hdl.spec.formats import Formats
-from antevolt.sim.docs import fit, link, mutants, pairs, results, task_results
+from antevolt.sim.docs import fit, link, mutants, pairs, results, task_results, tries
 from antevolt.sim.docs.ablations import ablations
 from antevolt.sim.docs.design import design
 from antevolt.sim.docs.files import files
@@ -23,7 +23,6 @@ from antevolt.sim.docs.numbers import (
 )
 from antevolt.sim.docs.slots import slots
 from antevolt.sim.docs.timing import neurons, steps
-from antevolt.sim.docs.tries import stopped, tries
 from antevolt.sim.docs.verified import campaign, netlists
 
 __all__ = ["SECTIONS"]
@@ -37,10 +36,12 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "design": design,
     "files": files,
     "fit_boards": fit.boards,
+    "fit_components": fit.components,
     "fit_deep": fit.deep,
     "fit_mechanisms": fit.mechanisms,
     "fit_model": fit.model,
     "fit_placed": fit.placed,
+    "fit_small": fit.small,
     "formats": formats,
     "fuzz": fuzz,
     "headline": headline,
@@ -53,6 +54,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "link_soak": link.soak,
     "link_frames": link.frames,
     "link_limits": link.limits,
+    "link_resends": link.resends,
     "link_targets": link.targets,
     "mechanisms": mechanisms,
     "mutants_model": mutants.model,
@@ -64,8 +66,9 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "program": program.markdown,
     "results_compared": results.compared,
     "results_ablations": ablations,
-    "results_tries": tries,
-    "results_stopped": stopped,
+    "results_stopped": tries.stopped,
+    "results_tries": tries.tries,
+    "results_tries_gle": tries.gle,
     "results_cosines": results.cosines,
     "results_delayed_xor": task_results.delayed_xor,
     "results_japanese_vowels": task_results.japanese_vowels,

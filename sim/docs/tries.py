@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables of what was tried about the rounding at the output, from a record in `docs/results`."""
+"""Tables of what was tried before settings were chosen, from records in `docs/results`."""
 
-from antevolt.sim.docs.results import records
+from antevolt.sim.docs.results import Record, records
 
-__all__ = ["stopped", "tries"]
+__all__ = ["gle", "stopped", "tries"]
 
-RECORD = "tries-rounding.json"
+RECORD, GLE = "tries-rounding.json", "tries-gle.json"
 
 
 def tries() -> str:
@@ -31,7 +31,7 @@ def stopped() -> str:
         "|---" * 9 + "|",
     ]
     for run in record["stopped"]["runs"]:
-        looks = ", ".join(f"{100 * value:.1f} % ({at})" for at, value in run["looks"].items())
+        looks = _looks(run)
         shares = " | ".join(
             "" if run[name] is None else f"{100 * run[name]:.1f} %" for name in ("test", "fresh")
         )
@@ -40,3 +40,27 @@ def stopped() -> str:
             f"| {run['epochs']} of {run['asked']} | {looks} | {shares} | {run['commit'][:7]} |"
         )
     return "\n".join(lines)
+
+
+def gle() -> str:
+    """Runs of rule gle."""
+    ((_, record),) = records(GLE)
+    lines = [
+        (
+            "| rounding of y - softmax | hidden | streams | rate | seed | epochs "
+            "| valid, at epoch | test | largest weight |"
+        ),
+        "|---" * 9 + "|",
+    ]
+    for run in record["rows"]:
+        test = "" if run["test"] is None else f"{100 * run['test']:.1f} %"
+        lines.append(
+            f"| {run['core']} | {len(run['hidden'])} x {run['hidden'][0]} | {run['streams']} "
+            f"| {run['eta']} | {run['seed']} | {run['finished']} of {run['epochs']} "
+            f"| {_looks(run)} | {test} | {run['largest_weight']:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def _looks(run: Record) -> str:
+    return ", ".join(f"{100 * value:.1f} % ({at})" for at, value in run["looks"].items())

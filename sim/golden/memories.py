@@ -41,6 +41,8 @@ WRITABLE: dict[int, int] = {
 }
 """Bits of registers that a write does not clear."""
 REGISTERS = frozenset(Register) - READ_ONLY | {Register.SATURATED + n for n in range(len(KINDS))}
+SATURATIONS = (Register.SATURATED_SUMS, *(Register.SATURATED + n for n in range(len(KINDS))))
+"""Those that a core without `Machine.saturations` reads as 0."""
 
 
 def _signed(words: Raw, bits: int) -> Raw:
@@ -68,7 +70,7 @@ class Memories:
     phi                 [2 tables, 2^phi_log2], words
     d                   [state_depth, streams], of the last MEMBRANE; not seen
     times               [4, coefficient_depth], integers: tau_m, tau_r, the sums that move them
-    registers           by number, unsigned
+    registers           by number, unsigned; saturations in any case
     loaded              changes of program, coefficients and tables; weighed: of the weights;
                         tuned: of coefficients, by TIMES
     """
@@ -185,7 +187,10 @@ class Memories:
             memory = self.q if region == Region.Q else self.output
             return _masked(memory[places, unit], f.word)
         if region == Region.REGISTERS:
-            return np.array(self.registers[places], dtype=np.int64)
+            words = np.array(self.registers, dtype=np.int64)
+            if not self.machine.saturations:
+                words[list(SATURATIONS)] = 0
+            return words[places]
         if region == Region.PROGRAM:
             return self.program[places].copy()
         if region == Region.PHI:
@@ -193,6 +198,11 @@ class Memories:
         words = np.zeros((*self.shift.shape[:2], 4), dtype=np.int64)
         words[:, :, :COEFFICIENTS] = self.shift << f.word | _masked(self.mantissa, f.word)
         return words.reshape(-1)[places]
+
+    @property
+    def saturations(self) -> dict[str, int]:
+        """By kind, also those that the core does not count."""
+        return {kind: self.registers[Register.SATURATED + n] for n, kind in enumerate(KINDS)}
 
     def _check(self, region: Region, unit: int, index: int, count: int) -> None:
         units, words = size(self.machine, region)

@@ -36,6 +36,11 @@ STEPS = 50  # calls and flights of a session
 FRAMES = 40  # of a flight; then it goes on until a fault comes, for as many at most
 LONGEST = 60  # bytes of an echo, words of a read or a run in a flight
 MEANS = (0.5, 1.0, 2.0)  # times the mean: one is drawn for each session
+COUNTED = (
+    *("resent", "resends", "resent_bytes", "missing_bytes", "gaps", "early_bytes"),
+    *("repeated", "bad", "renewals"),
+)
+"""Of `host.link.counts.Counts`, summed over the sessions under the same names."""
 REPLIES = 0.02  # seconds of the line in which a board has answered
 
 
@@ -66,6 +71,7 @@ class Result:
     again       most frames that the host sent again in one, and frames that were then under way
     recovered   seconds of the line's time in which all of a recovery was done, at most
     slowest     longest call, in seconds of the line's time
+    others      `COUNTED`
     """
 
     seed: int
@@ -92,6 +98,11 @@ class Result:
     slowest: float = 0.0
     line_bytes: int = 0
     resent: int = 0
+    resends: int = 0
+    resent_bytes: int = 0
+    missing_bytes: int = 0
+    gaps: int = 0
+    early_bytes: int = 0
     repeated: int = 0
     bad: int = 0
     renewals: int = 0
@@ -267,10 +278,8 @@ class _Session:
         result.means[mean] = result.means.get(mean, 0) + injected.total()
         result.words += self.traffic.words
         result.line_bytes += counts.bytes_in + counts.bytes_out
-        result.resent += counts.resent
-        result.repeated += counts.repeated
-        result.bad += counts.bad
-        result.renewals += counts.renewals
+        for name in COUNTED:
+            setattr(result, name, getattr(result, name) + getattr(counts, name))
         result.dropped = dict(Counter(result.dropped) + Counter(counts.errors))
 
 

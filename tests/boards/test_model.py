@@ -10,7 +10,7 @@ from amaranth.hdl import Fragment
 
 from antevolt.boards.measure import PLAIN, campaign, records
 from antevolt.boards.model import errors, link, multipliers, predict, rams
-from antevolt.boards.synthesis import Usage, usage
+from antevolt.boards.synthesis import Architecture, Usage, usage
 from antevolt.hdl.core.core import Core
 from antevolt.hdl.lib.family import Ecp5
 from antevolt.hdl.lib.multiplier import Multiplier
@@ -68,6 +68,16 @@ def test_tables_and_flip_flops_are_predicted_from_the_other_cores() -> None:
     for name, luts, ffs in found:
         assert abs(luts) < WITHIN, name
         assert abs(ffs) < WITHIN, name
+
+
+@pytest.mark.parametrize("architecture", ["gowin", "ice40"])
+def test_logic_cells_are_those_of_the_netlists(architecture: Architecture) -> None:
+    """Tables and flip-flops do not share as they like: both may fit where together they do not."""
+    for record in records(architecture):
+        needs = predict(record.machine, architecture, record.link)
+        assert needs.slots > max(needs.luts, needs.ffs)
+        assert abs(needs.slots / record.usage.slots - 1) < WITHIN
+    assert predict(PLAIN, "ecp5").slots == 0
 
 
 def test_the_link_is_added_once() -> None:

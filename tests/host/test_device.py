@@ -9,6 +9,7 @@ import pytest
 
 from antevolt.hdl.spec.errors import BadInput, BadNetwork, Closed, DoesNotFit
 from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.memory_map import KINDS, Region, Register
 from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.device import Device, Sample, open
 from small import NETWORK, SMALL, everything, same, signals
@@ -25,6 +26,26 @@ def test_model_and_netlist_agree_bit_for_bit() -> None:
             found.append((outputs, everything(device), device.counters()["slots"]))
     assert np.array_equal(found[0][0], found[1][0])
     assert same(found[0][1], found[1][1])
+
+
+def test_a_core_that_counts_no_saturations_says_so() -> None:
+    machine = Machine(saturations=False, spacing=9)
+    network = NETWORK.with_(beta=200.0)
+    with open("model", machine=machine) as device:
+        device.load(network)
+        list(device.stream(X, Y, learn=True))
+        counters = device.counters()
+        words = device.backend.read(Region.REGISTERS, 0, Register.SATURATED, len(KINDS))
+    assert counters["saturated"] == {}
+    assert counters["saturated_sums"] is None
+    assert not words.any()
+    with open("model", machine=Machine(spacing=9)) as device:
+        device.load(network)
+        list(device.stream(X, Y, learn=True))
+        others = device.counters()
+    assert sum(others["saturated"].values()) > 0
+    for name in ("cycles", "busy", "steps", "slots"):
+        assert others[name] == counters[name]
 
 
 def test_outputs_come_one_step_at_a_time_and_do_not_depend_on_the_chunk(device: Device) -> None:

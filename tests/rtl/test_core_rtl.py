@@ -22,7 +22,7 @@ SMALL = {"w_depth": 32, "r_depth": 32, "state_depth": 32, "q_depth": 16, "io_dep
 SMALL |= {"program_depth": 64, "tables": 1, "phi_log2": 4}
 MACHINES = {
     "1x1": Machine(**SMALL),
-    "1x2, words of 12 bits": Machine(streams=2, formats=Formats(word=12), **SMALL),
+    "1x2, words of 12 bits": Machine(streams=2, spacing=7, formats=Formats(word=12), **SMALL),
     "2x3": Machine(rows=2, streams=3, multipliers=2, **SMALL),
     "2x2x2": Machine(rows=2, streams=2, contexts=2, tile_rows=2, multipliers=5, **SMALL),
     "3x2, carries sums on": Machine(rows=3, streams=2, tile_rows=2, carry=True, **SMALL),

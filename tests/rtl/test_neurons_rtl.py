@@ -33,7 +33,7 @@ OPERATIONS = 60, 120  # with pauses and without
 DEPTH = 32
 SIZES = {"state_depth": DEPTH, "r_depth": 32, "io_depth": 32, "tables": 3}
 MACHINES = {
-    "1x1": Machine(multipliers=2, formats=Formats(word=16), **SIZES),
+    "1x1": Machine(multipliers=2, spacing=4, formats=Formats(word=16), **SIZES),
     "3x2": Machine(rows=3, streams=2, filters=3, contexts=2, **SIZES),
 }
 

@@ -8,6 +8,7 @@ anything but an access where there is none.
 from random import Random
 
 import cocotb
+import pytest
 
 from antevolt.hdl.core.bundles import Access
 from antevolt.hdl.core.registers import EVENT_BITS, Registers
@@ -16,6 +17,7 @@ from antevolt.hdl.spec.description import described
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, KINDS, READ_ONLY, Region, Register
 from antevolt.hdl.spec.outputs import MODE_BITS, SHIFT_BITS
+from antevolt.sim.bench.simulator import values
 from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.bench.timeline import packed
 from flow import gaps
@@ -27,6 +29,7 @@ COUNTED = {
     Register.SLOTS: "slot",
 } | {Register.SATURATED + n: f"saturated__{n}" for n in range(len(KINDS))}
 COUNTED[Register.SATURATED_SUMS] = "saturated_sums"
+SATURATIONS = (Register.SATURATED_SUMS, *(n for n in COUNTED if n >= Register.SATURATED))
 WRITABLE = {
     Register.STEP: 32,
     Register.SEED: 32,
@@ -39,6 +42,7 @@ WRITABLE = {
 }
 """Bits of each; what counts steps counts them in `step`."""
 MACHINE = Machine(rows=3, streams=2, contexts=2, moments=1, sums=False)
+SMALL = Machine(saturations=False, spacing=9)
 SIZE = Register.CORE_KIND + len(READ_ONLY)
 ACTS = 3  # cycles from a write on the bus to when it acts; a read finds what was a cycle before
 LATE = 1  # cycles that an event takes to its counter; the count of cycles has none
@@ -52,16 +56,18 @@ class Bench:
     def __init__(self, dut, idle="none"):
         self.waits, self.access = gaps(idle), 0
         self.dut, self.cycles, self.draw = dut, Cycles(dut), Random(7)
+        self.machine = Machine.from_json(values()["machine"])
         self.events = []  # [cycle since the reset]{number: how many}
         self.cycles.drivers.append(self)
         self.fresh_start()
 
     def fresh_start(self):
         self.events.clear()
-        self.cleared = dict.fromkeys((*COUNTED, Register.CYCLES), 0)  # first cycle that counts
+        counted = [n for n in COUNTED if self.machine.saturations or n not in SATURATIONS]
+        self.cleared = dict.fromkeys((*counted, Register.CYCLES), 0)  # first cycle that counts
         self.words = dict.fromkeys(WRITABLE, 0)
         self.words |= {Register.APPLY_EVERY: 1, Register.OUTPUT_EVERY: 1}
-        self.words |= dict(zip(sorted(READ_ONLY), described(MACHINE), strict=True))
+        self.words |= dict(zip(sorted(READ_ONLY), described(self.machine), strict=True))
 
     def drive(self):
         passing = self.draw.getrandbits(Access().size) & ~SILENT
@@ -191,5 +197,6 @@ async def a_reset_clears_all(dut):
             await bench.check(number)
 
 
-def test_registers(bench):
-    bench(Registers(MACHINE))
+@pytest.mark.parametrize("machine", [MACHINE, SMALL], ids=["all", "no saturations"])
+def test_registers(bench, machine):
+    bench(Registers(machine), machine=machine.to_json())

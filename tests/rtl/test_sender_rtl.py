@@ -42,6 +42,10 @@ class Bench:
         if int(self.dut.taken.value):
             self.replies.pop(0)
 
+    async def begin(self):
+        await self.cycles.reset()
+        await self.cycles.step()  # before a ring can have made a frame
+
     async def pulse(self, **inputs):
         for name, value in inputs.items():
             getattr(self.dut, name).value = value
@@ -94,7 +98,7 @@ class Bench:
 @cocotb.parametrize(pressure=["none", "random"])
 async def sends_and_sends_again(dut, pressure):
     bench, draw = Bench(dut, pressure), Random(pressure)
-    await bench.cycles.reset()
+    await bench.begin()
     for length in (1, 0, 17, 40, 3):
         await bench.make(draw.randbytes(length))
     await bench.settle()
@@ -119,7 +123,7 @@ async def sends_and_sends_again(dut, pressure):
 @cocotb.test()
 async def impossible_acknowledgements_change_nothing(dut):
     bench = Bench(dut)
-    await bench.cycles.reset()
+    await bench.begin()
     for text in (b"one", b"two"):
         await bench.make(text)
     await bench.settle()
@@ -137,7 +141,7 @@ async def impossible_acknowledgements_change_nothing(dut):
 async def acknowledged_while_it_waits_to_be_sent_again(dut):
     """What was to be sent again is not, when it arrives meanwhile."""
     bench = Bench(dut)
-    await bench.cycles.reset()
+    await bench.begin()
     for text in (b"one", b"two", b"three"):
         await bench.make(text)
     await bench.settle()
@@ -152,7 +156,7 @@ async def acknowledged_while_it_waits_to_be_sent_again(dut):
 @cocotb.test()
 async def replies_come_first(dut):
     bench = Bench(dut)
-    await bench.cycles.reset()
+    await bench.begin()
     dut.mute.value = 1
     await bench.make(b"data")
     bench.replies = [
