@@ -5,7 +5,6 @@ The tensors are those of `Device.state_dict`; the metadata hold the network's JS
 fingerprint and the word length of the core, without which raw integers mean nothing.
 """
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from safetensors.numpy import save as to_bytes
 from antevolt.hdl.spec.errors import BadFile, BadNetwork
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.network import Network
+from antevolt.host.files import write_whole
 
 __all__ = ["State", "read", "read_network", "write"]
 
@@ -35,13 +35,7 @@ def write(path: str | Path, network: Network, formats: Formats, state: State) ->
         "word": str(formats.word),
     }
     data = to_bytes({k: np.ascontiguousarray(v) for k, v in state.items()}, metadata=metadata)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_bytes(data)
-        aside.replace(path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise BadFile(f"cannot write {path}: {error}") from error
+    write_whole(path, data)
 
 
 def read(path: str | Path, network: Network, formats: Formats | None) -> State:

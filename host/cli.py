@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command `antevolt`. Commands are imported when they are called.
 
-An AntevoltError ends with one message on stderr and exit code 2, as wrong usage does.
+An AntevoltError, and a file or folder that cannot be used, end with one message on stderr and exit
+code 2, as wrong usage does.
 """
 
 import io
@@ -156,4 +157,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         antevolt.main(args=arguments, prog_name="antevolt", standalone_mode=True)
     except AntevoltError as error:
         click.echo(f"antevolt: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:  # a name that the system does not take, a folder that is no folder
+        if error.filename is None:
+            raise
+        click.echo(f"antevolt: {error.strerror}: {error.filename}", err=True)
         sys.exit(2)

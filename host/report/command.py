@@ -30,8 +30,5 @@ def command(run: Path, out: Path | None, data: Path | None) -> None:
         raise BadFile(f"{data} is not the data of {run}")
     target = run / "report.html" if out is None else out
     text = page(recorded, run.resolve().name, samples)
-    try:
-        write_whole(target, text)
-    except OSError as error:
-        raise BadFile(f"cannot write {target}: {error}") from error
+    write_whole(target, text)
     click.echo(str(target))

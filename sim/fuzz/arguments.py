@@ -170,6 +170,8 @@ def _parse(group: click.Group, words: list[str]) -> None:
     context = group.make_context("antevolt", list(words))
     while isinstance(command, click.Group):
         rest = [*context._protected_args, *context.args]
+        if not rest:  # `--` alone; `invoke` says that a command is missing
+            raise Usage
         name, found, rest = command.resolve_command(context, rest)
         if found is None:
             raise Wrong(f"{name} is no command, and nobody said so")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from antevolt.hdl.spec.network import Network, Population, write
@@ -64,6 +65,36 @@ def test_an_error_is_one_message_and_code_2(
     assert (code, out) == (2, "")
     assert err.startswith("antevolt: not a network description")
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("report", "run", "--out", ""),
+        ("run", "net.json", "--data", "data.npz", "--out", "9" * 300),
+        ("run", "net.json", "--data", "data.npz", "--out", "net.json"),
+        ("report", "run", "--out", "9" * 300),
+        ("report", "run", "--out", "nowhere/page.html"),
+        ("--",),
+    ],
+)
+def test_a_name_of_no_file_is_one_message(
+    words: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And exit code 2; nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    write("net.json", Network(2, (Population(1, "linear"),)))
+    np.savez("data.npz", x=np.zeros((2, 2)), y=np.zeros((2, 1)))
+    assert run(capsys, "run", "net.json", "--data", "data.npz", "--out", "run")[0] == 0
+    before = sorted(tmp_path.iterdir())
+    code, out, err = run(capsys, *words)
+    assert (code, out) == (2, "")
+    assert "Traceback" not in err
+    assert err.strip()
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_verify_wants_one_thing_to_verify(capsys: pytest.CaptureFixture[str]) -> None:
