@@ -27,9 +27,11 @@ class Wire(wiring.Component):
 
     rx: Any
     tx: Any
+    restart: Any
 
-    def __init__(self, *_: Any):
-        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1)})
+    def __init__(self, machine: Any, link: Any, bels: Any, apart: bool):
+        line = {"rx": In(1, init=1), "tx": Out(1, init=1)}
+        super().__init__({**line, **({"restart": Out(1)} if apart else {})})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

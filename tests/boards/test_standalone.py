@@ -31,7 +31,7 @@ from antevolt.host.cli import antevolt, main
 
 SMALL = Machine(w_depth=64, r_depth=32, state_depth=32, q_depth=16, io_depth=16, program_depth=64,
                 tables=1, phi_log2=5, traces=False, softmax=False, sums=False)  # fmt: skip
-BOARD = replace(BOARDS["ulx3s-12f"], machine=SMALL, hz=75e6)
+BOARD = replace(BOARDS["ulx3s-12f"], machine=SMALL, hz=75e6, divide=1)
 NETWORK = Network(1, (Population(6, "tanh", 3.0), Population(1, "linear")), eta=2.0**-3, seed=1)
 TEACHER = "antevolt.hdl.lagged:Lagged"
 LARGE = Network(1, (Population(4000, "tanh"), Population(1, "linear")))
