@@ -12,9 +12,12 @@ BOARD = Board(
     part_name="GW2AR-18C",
     platform="antevolt.boards.tang_nano_20k_platform:TangNano20kPlatform",
     crystal=27e6,
-    machine=Machine(rows=2, sums=False, spacing=8),
+    machine=Machine(rows=2, sums=False, spacing=8, saturations=False),
     hz=54e6,
     baud=2_000_000,
     loader="tangnano20k",
-    lacks="moments (plain gradient descent only), sums of outputs, learned time constants",
+    lacks=(
+        "moments (plain gradient descent only), sums of outputs, learned time constants, "
+        "counters of saturations"
+    ),
 )
