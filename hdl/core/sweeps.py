@@ -234,4 +234,4 @@ class Sweeps(wiring.Component):
         column = register(f"{name}_column", min(j, len(index)))
         group = register(f"{name}_group", len(neuron))
         m.d.sync += [column.eq(index), group.eq(neuron)]
-        return Cat(column, Const(0, j - len(column)), group)
+        return Cat(column, Const(0, j - len(column)), group, Const(0, i - len(group)))
