@@ -13,6 +13,7 @@ import pytest
 
 from antevolt.hdl.core.bundles import Access
 from antevolt.hdl.core.sequencer import operation
+from antevolt.hdl.core.tap import REPLY_LATENCY
 from antevolt.hdl.core.time_constants import Times
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
@@ -46,7 +47,7 @@ async def write(cycles, memories):
         cycles.dut.access.value = packed(Access(), **given)
         await cycles.step()
     cycles.dut.access.value = 0
-    await cycles.run(4)
+    await cycles.run(REPLY_LATENCY)
 
 
 async def read(cycles):
@@ -55,9 +56,9 @@ async def read(cycles):
     for index in range(64):
         given = {"region": Region.TIMES, "index": index, "read": 1}
         play.set(index, "access", packed(Access(), **given))
-        play.look(index + 4, "reply")
+        play.look(index + REPLY_LATENCY, "reply")
     await play.play()
-    words = [play.seen["reply", index + 4] for index in range(64)]
+    words = [play.seen["reply", index + REPLY_LATENCY] for index in range(64)]
     numbers = np.array(words).reshape(16, 4).T
     return (numbers ^ 1 << BITS - 1) - (1 << BITS - 1)
 
