@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import Access
 from antevolt.hdl.core.moments import Moments
-from antevolt.hdl.core.tap import Tap
+from antevolt.hdl.core.tap import REPLY_LATENCY, Tap
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, Region
 from antevolt.hdl.spec.timing import LEAD
@@ -20,6 +20,7 @@ from antevolt.sim.bench.timeline import Timeline, packed
 from flow import gaps
 
 DEPTH = 16
+ANSWERS = REPLY_LATENCY - 1  # cycles from an access to its word, before that of the reply
 
 
 class Tapped(wiring.Component):
@@ -58,7 +59,7 @@ async def words_come_back(dut, idle):
         else:
             given = {"region": Region.MOMENTS, "unit": 3, "index": address, "write": 1}
             play.set(now, "access", packed(Access(), **given, data=words[address]))
-        # the bus acts a cycle later than the lane, and both write at one port
+        # the bus acts cycles later than the lane, and both write at one port
         now += 3 + next(waits)
     now += 4
     for address in sorted(words):
@@ -68,7 +69,7 @@ async def words_come_back(dut, idle):
     for address in sorted(words):
         given = {"region": Region.MOMENTS, "unit": 3, "index": address, "read": 1}
         play.set(now + 3, "access", packed(Access(), **given))
-        play.look(now + 6, "answer")
+        play.look(now + 3 + ANSWERS, "answer")
         now += 1 + next(waits)
     await play.play()
     seen = [value for _, value in sorted((at, value) for (_, at), value in play.seen.items())]
