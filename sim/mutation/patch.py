@@ -105,7 +105,7 @@ MUTANTS = (
             "every context starts the sums anew",
         ),
         (
-            "_copy(self.memories.target[op.extra : op.extra + op.n], y.T, streams.targeted)",
+            "_copy(self.memories.target[op.extra : op.extra + op.n], y.T, streams.sent)",
             "_copy(self.memories.target[op.extra : op.extra + op.n], y.T, streams.valid)",
             "targets are written for streams without one",
         ),
@@ -223,7 +223,7 @@ MUTANTS = (
         ),
         ("    s -= u\n", "    s += u\n", "sign of the leak"),
         ("e = _word(product(delta, kappa, v)", "e = _word(product(delta, a_r, v)", "e by a_r"),
-        ("half_up(y - r,", "half_up(r - y,", "sign of the output's error"),
+        ("q = y - r\n", "q = r - y\n", "sign of the output's error"),
         ("q[~target_valid] = 0", "pass", "streams without a target have an error"),
         ("product(slope, scaled, -v)", "product(slope, scaled, v)", "sign of v in delta"),
         (
