@@ -144,8 +144,9 @@ def _coefficients(layout: Layout) -> Iterator[Words]:
     network, f = layout.network, layout.machine.formats
     general, of_gamma, of_beta = shifts(f)
     for l, population in enumerate(network.populations, 1):
+        g = population.g
         output = l == len(network.populations)
-        scale = ("beta g", network.beta, of_beta) if output else ("g", 1.0, general)
+        scale = ("beta g", network.beta * g, of_beta) if output else ("g", g, general)
         words = np.zeros((population.size, 2, 4), dtype=np.int64)
         taus = list(zip(_each(population.tau_m), _each(population.tau_r), strict=True))
         for i, (tau_m, tau_r) in enumerate(taus):
@@ -154,8 +155,7 @@ def _coefficients(layout: Layout) -> Iterator[Words]:
             values = [
                 (("gamma", population.gamma, of_gamma), ("a_m", dt / tau_m, general),
                  ("rho", tau_r / tau_m, general)),
-                ((scale[0], scale[1] * population.g, scale[2]), ("a_r", dt / tau_v, general),
-                 ("kappa", kappa, general)),
+                (scale, ("a_r", dt / tau_v, general), ("kappa", kappa, general)),
             ]  # fmt: skip
             if not population.prospective_errors:  # v and e follow eps at once
                 values[1] = (values[1][0], ("a_r", 1.0, general), ("kappa", 1.0, general))

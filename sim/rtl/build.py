@@ -23,6 +23,7 @@ from typing import Any
 
 from antevolt.hdl.spec.errors import BuildFailed
 from antevolt.hdl.spec.machine import Machine
+from antevolt.host.files import write_whole
 from antevolt.sim.cache import BUILD_SECONDS, digest, folder_of, locked, said
 
 __all__ = [
@@ -136,7 +137,7 @@ def build_component(
                 with said(f"building the simulator of core {name}{kind}, about {seconds} s, once"):
                     _compile(verilog, library, trace, front, options)
     if known is not None:
-        _write_whole(known, library.name)
+        write_whole(known, library.name)
     return library
 
 
@@ -186,12 +187,6 @@ def _verilog(component: Any) -> str:
 
     # without places in the sources: they would make every checkout and comment a core of its own
     return str(verilog.convert(component, name="core", emit_src=False, strip_internal_attrs=True))
-
-
-def _write_whole(path: Path, text: str) -> None:
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_text(text)
-    aside.replace(path)
 
 
 def environment(folder: Path) -> dict[str, str]:

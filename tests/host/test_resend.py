@@ -10,38 +10,25 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.host.link.codec import encode
 from antevolt.host.link.hello import Hello
 from antevolt.host.link.session import Session
+from antevolt.sim.fuzz.session import Silent
 
 LATER = 0.1  # seconds, longer than any pause
 FRAMES = 4
 
 
-class Script:
-    """A line whose board says what it is told to; what the host writes is gone at once."""
-
-    name, power_up_baud, latency, silence = "script", 1_000_000, 0.0, 2.0
+class Script(Silent):
+    """A line whose board says what it is told to, at times that reads alone take."""
 
     def __init__(self) -> None:
-        self.now, self.written = 0.0, 0
+        super().__init__()
         self.comes: deque[bytes] = deque()
 
     def clock(self) -> float:
         return self.now
 
-    def write(self, data: bytes) -> None:
-        self.written += len(data)
-
-    def waiting(self) -> int:
-        return 0
-
     def read(self, seconds: float) -> bytes:
         self.now += seconds
         return self.comes.popleft() if self.comes else b""
-
-    def set_baud(self, baud: int) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 class Host:
