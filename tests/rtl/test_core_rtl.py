@@ -11,6 +11,7 @@ from antevolt.hdl.spec.flags import FLAG_BITS, Flag, target_follows
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
+from antevolt.hdl.spec.moments import Rule, knows
 from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.compile import compile
 from antevolt.host.targets import known_only
@@ -26,6 +27,8 @@ MACHINES = {
     "2x3": Machine(rows=2, streams=3, multipliers=2, **SMALL),
     "2x2x2": Machine(rows=2, streams=2, contexts=2, tile_rows=2, multipliers=5, **SMALL),
     "3x2, carries sums on": Machine(rows=3, streams=2, tile_rows=2, carry=True, **SMALL),
+    "2x1, a moment": Machine(rows=2, moments=1, formats=Formats(word=12), **SMALL),
+    "1x2x2, two moments": Machine(streams=2, contexts=2, multipliers=3, moments=2, **SMALL),
 }
 SCHEDULES = {
     "1x1": "sequential",
@@ -33,6 +36,8 @@ SCHEDULES = {
     "2x3": "parallel",
     "2x2x2": "sequential",
     "3x2, carries sums on": "parallel",
+    "2x1, a moment": "sequential",
+    "1x2x2, two moments": "parallel",
 }
 STEPS, INPUTS, OUTPUTS = 12, 2, 5
 ONE = "equals_the_model/idle=3/pressure=2$"
@@ -139,6 +144,19 @@ async def sums_are_carried_on(dut, optimizer, apply_every):
     await case.check(range(STEPS - STEPS % apply_every))
     left = case.model.memories.gradients  # no sum is 0 behind an APPLY but those without a weight
     assert np.count_nonzero(left) > case.net.weight_count / 2
+
+
+@cocotb.test()
+@cocotb.parametrize(optimizer=["momentum", "sign", "adam"], apply_every=[1, 3])
+async def moments_are_kept(dut, optimizer, apply_every):
+    """Their random bits are drawn for numbers of weights, which are narrow in a core as small."""
+    machine = Machine.from_json(values()["machine"])
+    if not knows(machine.moments, machine.carry, Rule[optimizer.upper()]):
+        return
+    case = Case(dut, "random", "random", apply_every, flags=EVERYTHING, optimizer=optimizer)
+    await case.load()
+    await case.check(range(STEPS - STEPS % apply_every))
+    assert np.count_nonzero(case.model.memories.moments) > case.net.weight_count / 2
 
 
 @cocotb.test()
