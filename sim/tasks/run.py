@@ -18,7 +18,7 @@ from antevolt.hdl.spec.errors import BadFile, BadInput
 from antevolt.host import campaign
 from antevolt.host.device import Device
 from antevolt.host.device import open as open_device
-from antevolt.host.files import write_whole
+from antevolt.host.files import write_record
 from antevolt.host.version import version
 from antevolt.sim.tasks.float_core import CALL, open_core
 from antevolt.sim.tasks.learner import Learner
@@ -135,7 +135,7 @@ def _keep(core: Learner, record: Record, folder: Path) -> None:
 
 
 def _write(record: Record, folder: Path) -> None:
-    write_whole(folder / f"seed-{record['seed']}.json", json.dumps(record, indent=1) + "\n")
+    write_record(folder / f"seed-{record['seed']}.json", record)
 
 
 def _epoch(
