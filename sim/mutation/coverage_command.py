@@ -14,7 +14,7 @@ from antevolt.host.campaign import commit
 from antevolt.host.files import write_record
 from antevolt.host.version import version
 from antevolt.sim.mutation.coverage import Point, by_file, measure, missed
-from antevolt.sim.mutation.short import MACHINE
+from antevolt.sim.mutation.machines import MACHINE
 
 __all__ = ["command"]
 

@@ -30,9 +30,9 @@ from antevolt.sim.mutation.cases import Case, cases, full, graph, learned, netwo
 from antevolt.sim.mutation.coverage import Point, by_file, missed, places, points
 from antevolt.sim.mutation.drawn import coefficients, fill, moments, times
 from antevolt.sim.mutation.kept import Kept, Verdict
+from antevolt.sim.mutation.machines import MACHINE
 from antevolt.sim.mutation.netlist import MODES, mutated, place
 from antevolt.sim.mutation.placed import Offsets, load, slow
-from antevolt.sim.mutation.short import MACHINE
 
 MISTAKES = [
     next(n for n, m in enumerate(patch.MUTANTS, 1) if m.means == means)
