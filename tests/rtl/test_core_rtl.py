@@ -42,6 +42,9 @@ SCHEDULES = {
 STEPS, INPUTS, OUTPUTS = 12, 2, 5
 ONE = "equals_the_model/idle=3/pressure=2$"
 EVERYTHING = Flag.VALID | Flag.TARGET_VALID | Flag.LEARN
+LONG = 100  # cycles in which a step would begin
+BEGUN = 2  # cycles from an answer taken to the step that waited for it
+NO_INPUT, NO_TARGET = 300, 900  # cycles that the core is left waiting
 
 
 def network(schedule="sequential", apply_every=1, optimizer="sgd"):
@@ -246,11 +249,11 @@ async def latencies_of_the_ports(dut):
     bench.answer.open = False
     bench.request(Region.RATES, 0, 7)
     case.send(range(1))
-    await cycles.run(100)
+    await cycles.run(LONG)
     assert not int(dut.busy.value)  # an answer that is not taken keeps the step waiting
     bench.answer.open = True
     await cycles.until(lambda: len(bench.answer.words) == 2)
-    await cycles.run(2)
+    await cycles.run(BEGUN)
     assert int(dut.busy.value)
     await cycles.reset(1)
     assert not int(dut.busy.value)
@@ -293,14 +296,14 @@ async def an_input_that_does_not_come(dut):
     words = case.send(range(1))
     kept, held = bench.x.words.pop(), bench.y.words.pop()
     await cycles.until(lambda: not bench.x.words)
-    await cycles.run(300)
+    await cycles.run(NO_INPUT)
     assert int(dut.busy.value)
     assert int(dut.x__ready.value)
     bench.x.send([kept])
     while bench.x.words:
         await cycles.step()
     await cycles.until(lambda: not bench.y.words)
-    await cycles.run(900)
+    await cycles.run(NO_TARGET)
     assert int(dut.busy.value)
     assert int(dut.y__ready.value)
     bench.y.send([held])
