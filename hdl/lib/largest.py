@@ -23,12 +23,21 @@ def largest(m: Module, value: Any, first: Any, live: Any, kept: Any) -> tuple[An
     """
     before = register("before", value.shape())
     head, won, there, takes = register("head", 1), register("won", 1), Signal(), Signal()
-    exceeds, follows = register("exceeds", 1), register("follows", 1)
+    exceeds, follows = _exceeds(m, value, kept, "exceeds"), _exceeds(m, value, before, "follows")
     m.d.comb += takes.eq(there & (head | Mux(won, follows, exceeds)))
-    m.d.sync += [
-        *(before.eq(value), there.eq(live), head.eq(first), won.eq(takes)),
-        *(exceeds.eq(value > kept), follows.eq(value > before)),
-    ]
+    m.d.sync += [before.eq(value), there.eq(live), head.eq(first), won.eq(takes)]
     with m.If(takes):
         m.d.sync += kept.eq(before)
     return takes, before
+
+
+def _exceeds(m: Module, a: Any, b: Any, name: str) -> Any:
+    """a > b, a cycle later: the two halves are compared each by itself."""
+    half = len(a) // 2
+    over, same, low = (register(f"{name}_{part}", 1) for part in ("over", "same", "low"))
+    high = a[half:].as_signed(), b[half:].as_signed()
+    m.d.sync += [
+        *(over.eq(high[0] > high[1]), same.eq(high[0] == high[1])),
+        low.eq(a[:half] > b[:half]),
+    ]
+    return over | same & low
