@@ -175,20 +175,19 @@ class Sweeps(wiring.Component):
 
     def _push(self, m: Module, walker: Walker) -> None:
         neuron = Signal(len(self.push.neuron))
-        push, pushed = walker.en & ~walker.index[0], Signal()
-        m.d.sync += pushed.eq(push)  # two cycles apart: what follows has time until the next one
+        push = walker.en & ~walker.index[0]
         with m.If(self.back):
             m.d.sync += neuron.eq(self.op.neurons)
-        with m.Elif(pushed):
+        with m.Elif(push):
             m.d.sync += neuron.eq(neuron + 1)
         skip, rows = Signal(len(self.op.skip)), Signal(len(self.op.rows))
         skips, some = Signal(), Signal()  # whether there are any
         with m.If(self.back):
             m.d.sync += [skip.eq(self.op.skip), rows.eq(self.op.rows)]
             m.d.sync += [skips.eq(self.op.skip.any()), some.eq(self.op.rows.any())]
-        with m.Elif(pushed & skips):
+        with m.Elif(push & skips):
             m.d.sync += [skip.eq(skip - 1), skips.eq(skip != 1)]
-        with m.Elif(pushed & some):
+        with m.Elif(push & some):
             m.d.sync += [rows.eq(rows - 1), some.eq(rows != 1)]
         m.d.sync += [
             *(self.push.en.eq(push), self.push.neuron.eq(neuron)),

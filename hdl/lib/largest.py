@@ -10,6 +10,7 @@ from antevolt.hdl.lib.registers import register
 __all__ = ["largest"]
 
 LATENCY = 2
+PART = 11
 
 
 def largest(m: Module, value: Any, first: Any, live: Any, kept: Any) -> tuple[Any, Any]:
@@ -32,12 +33,13 @@ def largest(m: Module, value: Any, first: Any, live: Any, kept: Any) -> tuple[An
 
 
 def _exceeds(m: Module, a: Any, b: Any, name: str) -> Any:
-    """a > b, a cycle later: the two halves are compared each by itself."""
-    half = len(a) // 2
-    over, same, low = (register(f"{name}_{part}", 1) for part in ("over", "same", "low"))
-    high = a[half:].as_signed(), b[half:].as_signed()
-    m.d.sync += [
-        *(over.eq(high[0] > high[1]), same.eq(high[0] == high[1])),
-        low.eq(a[:half] > b[:half]),
-    ]
-    return over | same & low
+    """a > b, a cycle later: parts of PART bits are compared each by itself."""
+    found: Any = 0
+    for low in range(0, len(a), PART):
+        x, y = a[low : low + PART], b[low : low + PART]
+        if low + PART >= len(a):
+            x, y = x.as_signed(), y.as_signed()
+        over, same = register(f"{name}_over{low}", 1), register(f"{name}_same{low}", 1)
+        m.d.sync += [over.eq(x > y), same.eq(x == y)]
+        found = over | same & found
+    return found
