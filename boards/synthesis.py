@@ -36,9 +36,8 @@ APART = (
     "setattr -set keep 1 @apart; select -clear"
 )
 SPREAD = ("ecp5", "xilinx")
-# A word is never read in the cycle that writes it (`hdl.lib.ram`): no logic for that case. Queues
-# between two clocks have no such cycle.
-NO_COLLISION = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i *.crossing.*/* %d"
+# A word is never read in the cycle that writes it (`hdl.lib.ram`): no logic for that case.
+NO_COLLISION = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i"
 
 CELLS: dict[str, dict[str, tuple[str, float]]] = {
     "ecp5": {

@@ -116,11 +116,16 @@ class ApplyLane(wiring.Component):
         rule, slot = self.rule, self.slot
         gradient: Any = self.gradient
         self.signs = register("signs", 1)  # of what is static: a wire less
-        m.d.sync += self.signs.eq(rule.rule == Rule.SIGN_SUM)
+        near = [register(f"signs{n}", 1, keep=True) for n in range(3)]  # and shorter ones
+        m.d.sync += [one.eq(rule.rule == Rule.SIGN_SUM) for one in (self.signs, *near)]
         if self.machine.carry:
             sign = gradient[-1].replicate(len(gradient) - SCALE - 1)
             ones = Cat(Const(0, SCALE), Const(1, 1), sign)  # 2^SCALE, or its negative
-            gradient = Mux(self.signs, ones, gradient)
+            part = -(-len(gradient) // len(near))
+            gradient = Cat(
+                Mux(one, ones[at : at + part], gradient[at : at + part])
+                for one, at in zip(near, range(0, len(gradient), part), strict=True)
+            )
         if not self.machine.moments:
             return gradient.as_signed(), rule.k
         m.submodules.direction = direction = Direction(self.machine)

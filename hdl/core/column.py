@@ -212,8 +212,8 @@ class Column(wiring.Component):
         self.tap.join(Region.PARTNER, partner, read_at, Cat(~error, neuron), new, write)
         if self.contents is not None:
             errors.fill(self.contents.words(Region.PARTNER, self.number, (1, 0)))
-        access = self.tap.access
-        host_e = access.write & self.tap.selects(Region.PARTNER) & ~access.index[0]
+        access, early = self.tap.access, self.tap.early
+        host_e = self.tap.selects(Region.PARTNER, also=early.write & ~early.index[0])
         m.d.comb += [
             errors.raddr.eq(self.push.neuron),
             errors.waddr.eq(Mux(host_e, access.index[1:], neuron)),

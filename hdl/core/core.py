@@ -137,6 +137,7 @@ class Core(wiring.Component):
             *(sequencer.due.eq(registers.due), sequencer.done.eq(intake.done | outlet.done)),
             sequencer.taking.eq(intake.taking),
             *(sweeps.op.eq(op), sweeps.fresh.eq(registers.fresh)),
+            *(sweeps.start.eq(sequencer.sweeps), neurons.start.eq(sequencer.filters)),
             *(sweeps.forward.eq(again[Kind.FORWARD]), sweeps.back.eq(again[Kind.BACK])),
             sweeps.apply.eq(again[Kind.APPLY]),
             neurons.op.eq(op),

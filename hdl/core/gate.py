@@ -52,6 +52,8 @@ class Gate(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         timer, take = Signal(range(self.latency + 2)), Signal()
+        last = Signal()  # of the timer
+        serves = Signal()  # the state is not READY; with it, what starts a step is close at hand
         wanted = register("wanted", request)
         m.d.sync += [  # without an enable: nobody looks at it unless a strobe comes with it
             *(wanted.eq(self.i.payload), self.access.write.eq(take & self.i.payload.write)),
@@ -60,32 +62,30 @@ class Gate(wiring.Component):
         m.d.comb += [
             *(self.access.region.eq(wanted.region), self.access.unit.eq(wanted.unit)),
             *(self.access.index.eq(wanted.index), self.access.data.eq(wanted.data)),
-            self.i.ready.eq(take),
+            *(self.i.ready.eq(take), take.eq(self.i.valid & self.idle & ~serves)),
+            self.wants.eq(self.i.valid | serves),
         ]
         with m.FSM():
             with m.State("READY"):
-                m.d.comb += self.wants.eq(self.i.valid)
-                with m.If(self.i.valid & self.idle):
-                    m.d.comb += take.eq(1)
-                    m.d.sync += timer.eq(self.latency)
+                with m.If(take):
+                    m.d.sync += [timer.eq(self.latency), last.eq(0), serves.eq(1)]
                     m.next = "SETTLE"
                     with m.If(~self.i.payload.write):
                         m.next = "READ"
             with m.State("SETTLE"):  # a write is on its way to the last tile
-                m.d.comb += self.wants.eq(1)
-                m.d.sync += timer.eq(timer - 1)
-                with m.If(self.i.valid & self.i.payload.write):
-                    m.next = "READY"
-                with m.Elif(timer == 0):
+                m.d.sync += [timer.eq(timer - 1), last.eq(timer == 1)]
+                with m.If(self.i.valid & self.i.payload.write | last):
+                    m.d.sync += serves.eq(0)
                     m.next = "READY"
             with m.State("READ"):
-                m.d.comb += self.wants.eq(1)
                 # in every cycle, so that the enable is the state and nothing else: the last counts
-                m.d.sync += [timer.eq(timer - 1), self.o.payload.eq(self.reply)]
-                with m.If(timer == 0):
+                m.d.sync += [timer.eq(timer - 1), last.eq(timer == 1)]
+                m.d.sync += self.o.payload.eq(self.reply)
+                with m.If(last):
                     m.next = "ANSWER"
             with m.State("ANSWER"):
-                m.d.comb += [self.wants.eq(1), self.o.valid.eq(1)]
+                m.d.comb += self.o.valid.eq(1)
                 with m.If(self.o.ready):
+                    m.d.sync += serves.eq(0)
                     m.next = "READY"
         return m

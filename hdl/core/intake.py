@@ -3,13 +3,14 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import Access, bits, flags
 from antevolt.hdl.core.column import FLAGS_REGION, TARGET_REGION
+from antevolt.hdl.lib.registers import KEEP
 from antevolt.hdl.spec.flags import INPUT_FLAG_BITS, Flag
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
@@ -28,7 +29,7 @@ class Intake(wiring.Component):
     -------
     x : words with flags;  y : words;  both in the order context, column, unit
     start, target, n, address, context, bias : the operation, which a TARGET needs at its start
-        only; `done` in its last cycle;  taking : at work
+        only; `done` in its last cycle;  taking : at work, from the cycle after its start on
     keep, kept : inputs also go to the output memory, from this word on
     access : writes to the columns
     flags_index, flags : flags of any stream, for the outlet
@@ -87,113 +88,114 @@ class Intake(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        machine, word, access = self.machine, self.machine.formats.word, self.access
-        column, index = Signal(range(machine.streams)), Signal(self.index_bits)
-        ahead, final = Signal(self.index_bits), Signal()  # the next index; the last column
-        left, odd, place = Signal(12), Signal(), Signal(14)  # words to come; where the next goes
-        last, single = Signal(), Signal()  # one word to come, and of each stream
-        second, also = Signal(), Signal(14)  # of two cycles per word; where its copy goes
-        n, address = Signal(12), Signal(14)  # as at the start
-        arriving = Signal(flags)
-        m.submodules.flags = memory = Memory(
-            shape=INPUT_FLAG_BITS, depth=max(2, machine.total_streams), init=[]
+        # a bit per state, and what is asked of a counter in a register beside it: little stands
+        # between two registers, and little hangs on the words' `valid`
+        idle, works = Signal(init=1), Signal(attrs=KEEP)  # the same, for others
+        flagging, copying, taking, checks, targets, passes = (
+            Signal(name=name)
+            for name in ("flagging", "copying", "inputs", "checks", "targets", "passes")
         )
-        write, read = memory.write_port(), memory.read_port(domain="comb")
-        own = Signal(flags)
+        flagged, copied = flagging & self.x.valid, copying & self.x.valid
+        took, got = taking & self.x.valid, targets & self.y.valid  # an input, a target
+        before = Signal(attrs=KEEP)  # a stream's first word
+        last = self._count(m, idle, before, took, got, targets)
+        ends, begins = last & (took | got), idle & self.start
+        final, needs = self._streams(m, idle, ends | passes)
+        looks = Mux(idle, begins & self.target, (last & got | passes) & ~final)
+        m.d.comb += [
+            *(self.taking.eq(works), self.done.eq(final & (ends | passes))),
+            *(self.x.ready.eq(taking), self.y.ready.eq(targets)),
+            self.waiting.eq(
+                (flagging | copying | taking) & ~self.x.valid | targets & ~self.y.valid
+            ),
+        ]
+        rests = idle & ~self.start | self.done
+        flags_next = begins & ~self.target | flagging & ~self.x.valid | took & last & ~final
+        m.d.sync += [
+            *(idle.eq(rests), works.eq(~rests)),
+            *(flagging.eq(flags_next), before.eq(flags_next | looks & needs)),
+            copying.eq((flagged | took & ~last) & self.keep | copying & ~self.x.valid),
+            taking.eq(flagged & ~self.keep | copied | taking & ~(took & (last | self.keep))),
+            # a stream's flags take a cycle: it has targets, or it is passed over
+            *(checks.eq(looks & needs), passes.eq(looks & ~needs)),
+            targets.eq(checks | targets & ~(got & last)),
+        ]
+        self._write(m, flagging, copying, taking, targets)
+        return m
+
+    def _count(
+        self, m: Module, idle: Any, before: Any, took: Any, got: Any, targets: Any
+    ) -> Signal:
+        """Words of a stream, from `before` its first one on; returns whether one is to come."""
+        left, last, single = Signal(12), Signal(), Signal()
+        n, address = Signal(12), Signal(14)  # as at the start
+        self.last, self.odd, self.place = last, Signal(), Signal(14)  # where the next word goes
+        with m.If(idle):
+            m.d.sync += [n.eq(self.n), single.eq(self.n == 1), address.eq(self.address)]
+        with m.If(before):
+            m.d.sync += [left.eq(n), last.eq(single), self.odd.eq(0), self.place.eq(address)]
+        with m.Elif(took | got):
+            m.d.sync += [left.eq(left - 1), last.eq(left == 2), self.odd.eq(~self.odd)]
+            m.d.sync += self.place.eq(self.place + (self.odd | targets))
+        return last
+
+    def _streams(self, m: Module, idle: Any, ends: Any) -> tuple[Signal, Any]:
+        """Which stream; returns whether it is the last one, and whether the next one has targets
+        (before the start: the first one)."""
+        streams, of_one = self.machine.streams, self.machine.streams == 1
+        self.column, self.index = Signal(range(streams)), Signal(self.index_bits)
+        start, ahead, final = Signal(self.index_bits), Signal(self.index_bits), Signal()
+        self.memory = Memory(
+            shape=INPUT_FLAG_BITS, depth=max(2, self.machine.total_streams), init=[]
+        )
+        m.submodules.flags = self.memory
+        known = self.memory.read_port(domain="comb")
+        m.d.comb += [
+            start.eq(self.context * streams),
+            known.addr.eq(Mux(idle, start, ahead)),
+        ]
+        with m.If(idle):
+            m.d.sync += [self.column.eq(0), self.index.eq(start), ahead.eq(start + 1)]
+            m.d.sync += final.eq(of_one)
+        with m.Elif(ends):
+            m.d.sync += [self.column.eq(self.column + 1), self.index.eq(ahead)]
+            m.d.sync += [ahead.eq(ahead + 1), final.eq(of_one | (self.column == streams - 2))]
+        there = flags(known.data[: flags.size])
+        return final, there.valid & there.target_valid & ~known.data[HELD]
+
+    def _write(self, m: Module, flagging: Any, copying: Any, taking: Any, targets: Any) -> None:
+        """The words' way onto the bus, and the flags' into their memory."""
+        word, access, valid = self.machine.formats.word, self.access, self.x.valid
+        write, read = self.memory.write_port(), self.memory.read_port(domain="comb")
+        arriving, own = Signal(flags), Signal(flags)
+        data, low, also = self.x.payload[:word], Signal(word), Signal(14)
+        one = Mux(self.bias == Bias.HIGH, 1 << self.machine.formats.r.frac, 0)
         m.d.comb += [
             arriving.as_value().eq(self.x.payload[word:]),
-            *(write.addr.eq(index), write.data.eq(self.x.payload[word:])),
-            read.addr.eq(self.flags_index),
+            *(write.addr.eq(self.index), write.data.eq(self.x.payload[word:])),
+            *(write.en.eq(flagging & valid), read.addr.eq(self.flags_index)),
             self.flags.as_value().eq(read.data),
         ]
-        known, wanted = memory.read_port(domain="comb"), Signal()  # the stream has targets
-        there, start = flags(known.data[: flags.size]), Signal(self.index_bits)
-        needs = there.valid & there.target_valid & ~known.data[HELD]
-        m.d.comb += [known.addr.eq(ahead), start.eq(self.context * machine.streams)]
-        of_one = machine.streams == 1
+        with m.If(~self.odd):  # the word before, when it is wanted
+            m.d.sync += low.eq(data)
+        with m.If(flagging):  # until they are there
+            m.d.sync += [own.eq(arriving), also.eq(self.kept)]
+        with m.Elif(copying & valid):
+            m.d.sync += also.eq(also + 1)
         with m.If(self.new_step):
             m.d.sync += self.learns.eq(0)
-
-        def next_stream() -> None:
-            m.d.sync += [column.eq(column + 1), index.eq(ahead), ahead.eq(ahead + 1)]
-            m.d.sync += [final.eq(of_one | (column == machine.streams - 2)), last.eq(single)]
-            m.d.sync += [left.eq(n), odd.eq(0), place.eq(address)]
-            m.d.sync += [also.eq(self.kept), second.eq(0)]
-            m.d.sync += wanted.eq(needs)
-            with m.If(final):
-                m.d.comb += self.done.eq(1)
-                m.d.sync += column.eq(0)
-                m.next = "IDLE"
-
-        low = Signal(word)
-        works = Signal()
-        m.d.comb += self.taking.eq(self.start | works)
-        with m.If(self.start):
-            m.d.sync += works.eq(1)
-        with m.Elif(self.done):
-            m.d.sync += works.eq(0)
-        with m.FSM():
-            with m.State("IDLE"):
-                m.d.sync += [n.eq(self.n), address.eq(self.address)]
-                m.d.comb += known.addr.eq(start)
-                m.d.sync += [column.eq(0), index.eq(start), ahead.eq(start + 1), final.eq(of_one)]
-                m.d.sync += wanted.eq(needs)
-                m.d.sync += [left.eq(self.n), odd.eq(0), place.eq(self.address)]
-                m.d.sync += [last.eq(self.n == 1), single.eq(self.n == 1)]
-                m.d.sync += [also.eq(self.kept), second.eq(0)]
-                with m.If(self.start):
-                    m.next = "CHECK"
-                    with m.If(~self.target):
-                        m.next = "FLAGS"
-            with m.State("FLAGS"):
-                m.d.comb += self.waiting.eq(~self.x.valid)
-                m.d.comb += [
-                    *(access.write.eq(self.x.valid), access.region.eq(FLAGS_REGION)),
-                    *(access.unit.eq(column), access.index.eq(self.context)),
-                    *(access.data.eq(arriving.as_value()), write.en.eq(self.x.valid)),
-                ]
-                with m.If(self.x.valid):
-                    m.d.sync += own.eq(arriving)
-                    m.d.sync += self.learns.eq(self.learns | arriving.valid & arriving.learn)
-                    m.next = "INPUTS"
-            with m.State("INPUTS"):
-                takes = ~self.keep | second
-                m.d.comb += [self.x.ready.eq(takes), self.waiting.eq(~self.x.valid)]
-                one = Mux(self.bias == Bias.HIGH, 1 << self.machine.formats.r.frac, 0)
-                data = self.x.payload[:word]
-                pair = Mux(odd, Cat(low, data), Cat(data, one[:word]))
-                m.d.comb += [
-                    access.region.eq(Mux(takes, Region.RATES, Region.OUTPUT)),
-                    *(access.unit.eq(column), access.index.eq(Mux(takes, place, also))),
-                    access.data.eq(Mux(takes, pair, data)),
-                ]
-                with m.If(self.x.valid & ~takes):
-                    m.d.comb += access.write.eq(own.valid)
-                    m.d.sync += [second.eq(1), also.eq(also + 1)]
-                with m.Elif(self.x.valid):
-                    m.d.sync += second.eq(0)
-                    m.d.sync += [low.eq(data), left.eq(left - 1), odd.eq(~odd)]
-                    m.d.sync += last.eq(left == 2)
-                    m.d.sync += place.eq(place + odd)
-                    m.d.comb += access.write.eq(own.valid & (odd | last))
-                    with m.If(last):
-                        m.next = "FLAGS"
-                        next_stream()
-            with m.State("CHECK"):
-                with m.If(wanted):
-                    m.next = "TARGETS"
-                with m.Else():
-                    next_stream()
-            with m.State("TARGETS"):
-                m.d.comb += [self.y.ready.eq(1), self.waiting.eq(~self.y.valid)]
-                m.d.comb += [
-                    *(access.write.eq(self.y.valid), access.region.eq(TARGET_REGION)),
-                    *(access.unit.eq(column), access.index.eq(place)),
-                    access.data.eq(self.y.payload),
-                ]
-                with m.If(self.y.valid):
-                    m.d.sync += [left.eq(left - 1), place.eq(place + 1), last.eq(left == 2)]
-                    with m.If(last):
-                        m.next = "CHECK"
-                        next_stream()
-        return m
+        with m.Elif(flagging & valid & arriving.valid & arriving.learn):
+            m.d.sync += self.learns.eq(1)
+        even = Mux(taking & self.odd, low, data)
+        region = Mux(copying, Region.OUTPUT, Region.RATES)
+        input_goes = copying | taking & (self.odd | self.last)
+        m.d.comb += [
+            access.write.eq(valid & (flagging | own.valid & input_goes) | targets & self.y.valid),
+            access.region.eq(Mux(targets, TARGET_REGION, Mux(flagging, FLAGS_REGION, region))),
+            access.unit.eq(self.column),
+            access.index.eq(Mux(flagging, self.context, Mux(copying, also, self.place))),
+            access.data[:word].eq(Mux(targets, self.y.payload, even)),
+            access.data[word : 2 * word].eq(Mux(taking, Mux(self.odd, data, one), 0)),
+        ]
+        with m.If(flagging):
+            m.d.comb += access.data[:word].eq(arriving.as_value())

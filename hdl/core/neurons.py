@@ -27,7 +27,8 @@ class Neurons(wiring.Component):
 
     Members
     -------
-    op, membrane, error, trace, exp, norm : the operation, and its issue
+    op, start, membrane, error, trace, exp, norm : the operation, and its issue; `start`: any of the
+        five
     step : a pulse at the start of a step;  fresh : gradient sums start anew
     command : to the columns;  index : the number of its coefficient;  anew : its sums start anew
     tune_en, tune_address, tune_data : write port of the coefficients a_m or a_r, rho or kappa
@@ -35,6 +36,7 @@ class Neurons(wiring.Component):
     """
 
     op: Any
+    start: Any
     membrane: Any
     error: Any
     trace: Any
@@ -56,6 +58,7 @@ class Neurons(wiring.Component):
         super().__init__(
             {
                 "op": In(operation),
+                "start": In(1),
                 "membrane": In(1),
                 "error": In(1),
                 "trace": In(1),
@@ -83,8 +86,7 @@ class Neurons(wiring.Component):
         )
         own, is_error, drawn, exp, norm = (Signal(operation), *(Signal() for _ in range(4)))
         anew = Signal()
-        starts = self.membrane | self.error | self.trace | self.exp | self.norm
-        with m.If(starts):
+        with m.If(self.start):
             m.d.sync += [
                 *(own.eq(op), is_error.eq(self.error | self.norm)),
                 *(drawn.eq(self.trace | self.exp), exp.eq(self.exp), norm.eq(self.norm)),
@@ -92,7 +94,7 @@ class Neurons(wiring.Component):
             ]
         whole = machine.rows * spacing
         m.d.comb += [
-            *(walker.start.eq(starts), walker.n.eq(op.n)),
+            *(walker.start.eq(self.start), walker.n.eq(op.n)),
             walker.interval.eq(Mux(self.membrane, op.interval, whole)),
         ]
         command = Signal(FilterCommand(machine), name="bare")

@@ -15,6 +15,8 @@ from antevolt.hdl.spec.timing import DIVIDE
 
 __all__ = ["Softmax"]
 
+TELLERS = 3
+
 
 class Softmax(wiring.Component):
     """largest = max r;  total = sum of exponentials;  share = 2^(r.frac + word - 2) / total.
@@ -65,20 +67,27 @@ class Softmax(wiring.Component):
         return m
 
     def _divide(self, m: Module, start: Any, divisor: Any) -> None:
-        """One bit of the quotient per cycle: subtract where it fits."""
-        bits = self.formats.word - 1
-        rest = register("rest", SUM_BITS)
+        """One bit of the quotient per cycle: subtract, or add where the rest is negative; the bit
+        is whether the new one is not. Nothing has to be chosen behind the sum."""
+        bits, width = self.formats.word - 1, SUM_BITS + 2
+        rest = register("rest", signed(width))
         left, runs = Signal(range(bits + 1)), Signal()
         quotient = Signal(bits)
-        twice = Cat(Const(0, 1), rest)
-        fits = twice >= divisor
+        # whether to subtract: the rest's sign, from registers that each tell a few bits
+        part = -(-width // TELLERS)
+        takes = [register(f"takes{n}", 1, keep=True) for n in range(TELLERS)]
+        told = Cat(one.replicate(part) for one in takes)[:width]
+        # twice the rest has a free place for the one that belongs to a complement
+        change = Cat(divisor, Const(0, width - SUM_BITS)) ^ told
+        following = (Cat(takes[0], rest) + change)[:width]
         with m.If(start):
             m.d.sync += [rest.eq(1 << (self.formats.r.frac - 1)), left.eq(bits), runs.eq(1)]
+            m.d.sync += [one.eq(1) for one in takes]
         with m.Elif(runs):
             m.d.sync += [
-                runs.eq(left != 1),
-                rest.eq(Mux(fits, twice - divisor, twice)),
-                *(quotient.eq(Cat(fits, quotient)), left.eq(left - 1)),
+                *(runs.eq(left != 1), rest.eq(following), left.eq(left - 1)),
+                quotient.eq(Cat(~following[-1], quotient)),
+                *(one.eq(~following[-1]) for one in takes),
             ]
         m.d.comb += self.share.eq(quotient)
 

@@ -12,7 +12,7 @@ from antevolt.hdl.core.sequencer import operation
 from antevolt.hdl.core.walker import GROUPS, Walker, count_bits, pace_bits
 from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.program import Bias
+from antevolt.hdl.spec.program import Bias, Kind
 from antevolt.hdl.spec.timing import (
     AVERAGE,
     DIRECTION,
@@ -38,12 +38,14 @@ class Sweeps(wiring.Component):
 
     Members
     -------
-    op, forward, back, apply : the operation, and its issue
+    op, start, forward, back, apply : the operation, from a cycle before its issue on, and that;
+        `start`: any of the three
     fresh : the gradient sums start anew
     slot, push, lane : to the array, the columns, the apply lanes
     """
 
     op: Any
+    start: Any
     forward: Any
     back: Any
     apply: Any
@@ -57,6 +59,7 @@ class Sweeps(wiring.Component):
         super().__init__(
             {
                 "op": In(operation),
+                "start": In(1),
                 "forward": In(1),
                 "back": In(1),
                 "apply": In(1),
@@ -74,20 +77,22 @@ class Sweeps(wiring.Component):
         # the rule has moments: those with bit 2 need none
         self.moving = op.table.any() & ~op.table[2] if self.machine.moments else Const(0)
         applying, backing, fresh = Signal(), Signal(), Signal()
-        starts = self.forward | self.back | self.apply
-        with m.If(starts):
+        with m.If(self.start):
             m.d.sync += [
                 own.eq(op),
                 *(applying.eq(self.apply), backing.eq(self.back)),
                 fresh.eq(self.fresh & (op.context == 0)),
             ]
-        every = op.words << 1
-        count = Mux(self.apply, every, op.words)
-        interval = Mux(self.apply, every, op.interval)
+        every, applies = op.words << 1, op.kind == Kind.APPLY
+        count, interval = register("count", every.shape()), register("interval", every.shape())
+        m.d.sync += [
+            count.eq(Mux(applies, every, op.words)),
+            interval.eq(Mux(applies, every, op.interval)),
+        ]
         later = Mux(self.moving, DIRECTION, 0)
         weight_lead = KEY - WALKER + self.timing.apply_weight + later
         lead = Mux(self.apply, weight_lead, Mux(self.back, 2 * (rows - 1), 0))
-        main = self._walk(m, "main", starts, lead, count, interval)
+        main = self._walk(m, "main", self.start, lead, count, interval)
         m.d.comb += main.part.eq(op.n)
         self._slot(m, main, applying, backing, fresh)
         pushes = self._walk(m, "pushes", self.back, 0, 2 * rows - 1, op.interval)
@@ -126,7 +131,7 @@ class Sweeps(wiring.Component):
         half = walker.index[0]
         pair = Signal(len(slot.weights))
         next_pair = walker.en & (~single | half | walker.last)
-        with m.If(self.forward | self.back | self.apply):
+        with m.If(self.start):
             m.d.sync += pair.eq(self.op.weights)
         with m.Elif(next_pair):
             m.d.sync += pair.eq(pair + 1)
@@ -176,15 +181,14 @@ class Sweeps(wiring.Component):
         with m.Elif(push):
             m.d.sync += neuron.eq(neuron + 1)
         skip, rows = Signal(len(self.op.skip)), Signal(len(self.op.rows))
-        skips, some = Signal(), Signal()  # whether there are any: pushes are two cycles apart
-        m.d.sync += [skips.eq(skip.any()), some.eq(rows.any())]
+        skips, some = Signal(), Signal()  # whether there are any
         with m.If(self.back):
             m.d.sync += [skip.eq(self.op.skip), rows.eq(self.op.rows)]
             m.d.sync += [skips.eq(self.op.skip.any()), some.eq(self.op.rows.any())]
         with m.Elif(push & skips):
-            m.d.sync += skip.eq(skip - 1)
+            m.d.sync += [skip.eq(skip - 1), skips.eq(skip != 1)]
         with m.Elif(push & some):
-            m.d.sync += rows.eq(rows - 1)
+            m.d.sync += [rows.eq(rows - 1), some.eq(rows != 1)]
         m.d.sync += [
             *(self.push.en.eq(push), self.push.neuron.eq(neuron)),
             self.push.live.eq(~skips & some),

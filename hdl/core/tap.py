@@ -31,15 +31,16 @@ class Tap:
         m.d.sync += [self.early.eq(bus), self.access.eq(self.early)]
         self.answers: list[Any] = []
 
-    def selects(self, region: int, way: tuple[int, int] = (0, 0)) -> Any:
-        """The access at hand is for this region and unit, and this one of interleaved memories."""
+    def selects(self, region: int, way: tuple[int, int] = (0, 0), also: Any = None) -> Any:
+        """The access at hand is for this region and unit, and this one of interleaved memories;
+        `also` asks something of `early`."""
         bus, (low, n) = self.bus, way
         match = delay(self.m, bus.region == region, 1, "of_region")
         if self.unit is not None:
             match = match & delay(self.m, bus.unit == self.unit, 1, "of_unit")
         if low:
             match = match & (self.early.index[:low] == n)
-        return delay(self.m, match, 1, "selects")
+        return delay(self.m, match if also is None else match & also, 1, "selects")
 
     def join(
         self,
@@ -58,7 +59,7 @@ class Tap:
         `wen` is 0, the bus alone writes, and nothing has to choose.
         """
         access, low, selects = self.access, way[0], self.selects(region, way)
-        write = access.write & selects
+        write = self.selects(region, way, self.early.write)
         reads = access.read & selects if region == Region.PROGRAM else access.read
         index = access.index[low : low + len(ram.raddr)]
         data = access.data[: ram.width]

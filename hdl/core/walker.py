@@ -76,32 +76,31 @@ class Walker(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        # counters count down, and what is asked of them stands in a register beside
+        # counters count down, and what is asked of them stands in a register beside it
         counts, size = len(self.count), len(self.groups)
-        lead, led, running, live = Signal(LEAD_BITS), Signal(), Signal(), Signal()
+        lead, leads, runs, live = Signal(LEAD_BITS), Signal(), Signal(), Signal()
         first, ends, inside, wraps = Signal(), Signal(), Signal(), Signal()
         more, within, wait, groups = (Signal(n) for n in (counts, counts, counts, size))
         kept = Signal(3 * counts)  # what a group begins with
         flags = Signal(3)
         given = Cat(self.count, self.part, self.interval)
         begins = Cat(self.count == 1, self.part.any(), self.interval == 1)
+        at_once = self.lead == 0
 
         def begin(values: Any, known: Any) -> None:
             m.d.sync += [
                 *(Cat(more, within, wait).eq(values), Cat(ends, inside, wraps).eq(known)),
-                *(live.eq(1), first.eq(1), self.index.eq(0)),
+                *(first.eq(1), self.index.eq(0)),
             ]
 
         with m.If(self.start):
             begin(given, begins)
             m.d.sync += [
-                *(kept.eq(given), flags.eq(begins), lead.eq(self.lead), led.eq(self.lead == 0)),
+                *(kept.eq(given), flags.eq(begins), lead.eq(self.lead), leads.eq(~at_once)),
                 *(groups.eq(self.groups), self.group_last.eq(self.groups == 1)),
-                *(running.eq(1), self.group_first.eq(1)),
+                *(runs.eq(at_once), live.eq(at_once), self.group_first.eq(1)),
             ]
-        with m.Elif(running & ~led):
-            m.d.sync += [lead.eq(lead - 1), led.eq(lead == 1)]
-        with m.Elif(running):
+        with m.Elif(runs):  # never while it leads
             m.d.sync += [
                 *(more.eq(more - 1), within.eq(within - 1), wait.eq(wait - 1)),
                 *(ends.eq(more == 2), wraps.eq(wait == 2), self.index.eq(self.index + 1)),
@@ -110,10 +109,14 @@ class Walker(wiring.Component):
             with m.If(wraps):
                 begin(kept, flags)
                 m.d.sync += [groups.eq(groups - 1), self.group_last.eq(groups == 2)]
-                m.d.sync += [running.eq(~self.group_last), self.group_first.eq(0)]
+                m.d.sync += [self.group_first.eq(0), runs.eq(~self.group_last)]
+                m.d.sync += live.eq(~self.group_last)
+        with m.If(leads & ~self.start):
+            m.d.sync += lead.eq(lead - 1)
+            with m.If(lead == 1):
+                m.d.sync += [leads.eq(0), runs.eq(1), live.eq(1)]
         m.d.comb += [
-            self.en.eq(running & led & live),
-            *(self.first.eq(self.en & first), self.last.eq(self.en & live & ends)),
+            *(self.en.eq(live), self.first.eq(live & first), self.last.eq(live & ends)),
             self.inside.eq(inside),
         ]
         return m

@@ -6,25 +6,22 @@ from typing import Any
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
-from amaranth.lib.fifo import AsyncFIFO, AsyncFIFOBuffered
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
-from antevolt.hdl.io.axi_slice import AxiSlice
 from antevolt.hdl.io.dispatcher import ACCESS_BITS
-from antevolt.hdl.lib.registers import register
+from antevolt.hdl.io.handover import Handover
 from antevolt.hdl.spec.flags import FLAG_BITS, INPUT_FLAG_BITS
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS
 
 __all__ = ["Crossing"]
 
-DEPTH = 9  # of each queue, the register behind it counted
 CLOSED, RESET = 63, 31  # cycles from a restart: nothing passes; the core is in reset until RESET
 SEEN = 15  # cycles after an input in which the core's `busy` may not have come back yet
 
 
 class Crossing(wiring.Component):
-    """Queues from the domain `link` to `sync` and back, for any two clocks of which that of `sync`
+    """Words from the domain `link` to `sync` and back, for any two clocks of which that of `sync`
     is the faster or the same.
 
     Members
@@ -34,10 +31,10 @@ class Crossing(wiring.Component):
     core_x, core_y, core_access, core_out, core_answer, core_busy : towards the core, domain `sync`
     core_restart : the core is in reset, domain `sync`; also from power-up on
 
-    Outputs and answers go through one queue, so that an answer still follows all outputs before it.
-    A word takes about three cycles of either clock; the core gets one in two cycles at most. A
-    restart takes CLOSED cycles of the link: the core is in reset for half of them, and queues run
-    empty.
+    Outputs and answers go one way, so that an answer still follows all outputs before it. A word
+    at a time is on each way (`handover.Handover`), which is faster than the serial line by far. A
+    restart takes CLOSED cycles of the link: the core is in reset for half of them, and what is
+    under way is lost.
     """
 
     x: Any
@@ -81,8 +78,6 @@ class Crossing(wiring.Component):
         with m.If(self.restart):
             m.d.link += left.eq(CLOSED)
         m.submodules.resets = FFSynchronizer(reset, self.core_restart, init=1)
-        self.reset = Signal(init=1, reset_less=True)
-        m.d.sync += self.reset.eq(self.core_restart)
         for name in self.inward:
             self._in(m, name)
         self._out(m)
@@ -91,43 +86,28 @@ class Crossing(wiring.Component):
 
     def _in(self, m: Module, name: str) -> None:
         near, far = getattr(self, name), getattr(self, f"core_{name}")
-        m.submodules[name] = queue = AsyncFIFO(
-            width=len(near.payload), depth=DEPTH - 1, w_domain="link", r_domain="sync"
-        )
+        m.submodules[name] = way = Handover(len(near.payload), "link", "sync")
+        connect(m, way.o, flipped(far))
         m.d.comb += [
-            *(queue.w_data.eq(near.payload), queue.w_en.eq(near.valid & ~self.closed)),
-            near.ready.eq(queue.w_rdy & ~self.closed),
+            *(way.i.payload.eq(near.payload), way.i.valid.eq(near.valid)),
+            *(near.ready.eq(way.i.ready), way.closed.eq(self.closed)),
         ]
-        # every other cycle at most, as fast as a link of half the clock: so that a register says it
-        pull, shown = Signal(name=f"{name}_pull"), register(f"{name}_shown", len(near.payload))
-        there = far.valid & ~far.ready
-        m.d.sync += [
-            pull.eq(queue.r_rdy & ~pull & ~there),
-            far.valid.eq(there | pull & ~self.reset),
-        ]
-        with m.If(pull):
-            m.d.sync += shown.eq(queue.r_data)
-        m.d.comb += [queue.r_en.eq(pull | self.reset), far.payload.eq(shown)]
 
     def _out(self, m: Module) -> None:
         """Outputs first; a bit says which it is."""
         word, answer = self.core_out, self.core_answer
-        m.submodules.back = queue = AsyncFIFOBuffered(
-            width=1 + DATA_BITS, depth=DEPTH, w_domain="sync", r_domain="link"
-        )
+        m.submodules.back = way = Handover(1 + DATA_BITS, "sync", "link")
         wide = Cat(word.payload, Const(0, DATA_BITS - len(word.payload)))
-        m.submodules.back_slice = before = AxiSlice(1 + DATA_BITS)
-        is_answer, payload = queue.r_data[0], queue.r_data[1:]
+        is_answer, payload = way.o.payload[0], way.o.payload[1:]
+        shows = way.o.valid & ~self.closed
         m.d.comb += [
-            before.i.payload.eq(Cat(~word.valid, Mux(word.valid, wide, answer.payload))),
-            before.i.valid.eq(word.valid | answer.valid),
-            *(word.ready.eq(before.i.ready), answer.ready.eq(before.i.ready & ~word.valid)),
-            *(queue.w_data.eq(before.o.payload), queue.w_en.eq(before.o.valid)),
-            before.o.ready.eq(queue.w_rdy),
+            way.i.payload.eq(Cat(~word.valid, Mux(word.valid, wide, answer.payload))),
+            way.i.valid.eq(word.valid | answer.valid),
+            *(word.ready.eq(way.i.ready), answer.ready.eq(way.i.ready & ~word.valid)),
             *(self.out.payload.eq(payload), self.answer.payload.eq(payload)),
-            self.out.valid.eq(queue.r_rdy & ~is_answer & ~self.closed),
-            self.answer.valid.eq(queue.r_rdy & is_answer & ~self.closed),
-            queue.r_en.eq(Mux(is_answer, self.answer.ready, self.out.ready) | self.closed),
+            *(self.out.valid.eq(shows & ~is_answer), self.answer.valid.eq(shows & is_answer)),
+            way.o.ready.eq(Mux(is_answer, self.answer.ready, self.out.ready)),
+            way.drops.eq(self.closed),
         ]
 
     def _busy(self, m: Module) -> None:

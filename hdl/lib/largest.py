@@ -10,6 +10,7 @@ from antevolt.hdl.lib.registers import register
 __all__ = ["largest"]
 
 LATENCY = 2
+PART = 11
 
 
 def largest(m: Module, value: Any, first: Any, live: Any, kept: Any) -> tuple[Any, Any]:
@@ -23,12 +24,22 @@ def largest(m: Module, value: Any, first: Any, live: Any, kept: Any) -> tuple[An
     """
     before = register("before", value.shape())
     head, won, there, takes = register("head", 1), register("won", 1), Signal(), Signal()
-    exceeds, follows = register("exceeds", 1), register("follows", 1)
+    exceeds, follows = _exceeds(m, value, kept, "exceeds"), _exceeds(m, value, before, "follows")
     m.d.comb += takes.eq(there & (head | Mux(won, follows, exceeds)))
-    m.d.sync += [
-        *(before.eq(value), there.eq(live), head.eq(first), won.eq(takes)),
-        *(exceeds.eq(value > kept), follows.eq(value > before)),
-    ]
+    m.d.sync += [before.eq(value), there.eq(live), head.eq(first), won.eq(takes)]
     with m.If(takes):
         m.d.sync += kept.eq(before)
     return takes, before
+
+
+def _exceeds(m: Module, a: Any, b: Any, name: str) -> Any:
+    """a > b, a cycle later: parts of PART bits are compared each by itself."""
+    found: Any = 0
+    for low in range(0, len(a), PART):
+        x, y = a[low : low + PART], b[low : low + PART]
+        if low + PART >= len(a):
+            x, y = x.as_signed(), y.as_signed()
+        over, same = register(f"{name}_over{low}", 1), register(f"{name}_same{low}", 1)
+        m.d.sync += [over.eq(x > y), same.eq(x == y)]
+        found = over | same & found
+    return found

@@ -16,10 +16,12 @@ from itertools import islice
 __all__ = [
     "CHUNK",
     "CHUNKS",
+    "FILTERS",
     "LAYOUT",
     "MEANING",
     "STREAMS",
     "STRIDE",
+    "SWEEPS",
     "Bias",
     "Cost",
     "Kind",
@@ -52,6 +54,12 @@ class Kind(IntEnum):
 
 STREAMS = (Kind.INPUT, Kind.TARGET, Kind.OUTPUT)
 """Operations that move words of a stream."""
+
+SWEEPS = (Kind.FORWARD, Kind.BACK, Kind.APPLY)
+"""Operations that walk the array."""
+
+FILTERS = (Kind.MEMBRANE, Kind.ERROR, Kind.TRACE, Kind.EXP, Kind.NORM)
+"""Operations of the filters."""
 
 
 class Cost(IntEnum):

@@ -137,6 +137,7 @@ async def equals_the_loops(dut, idle):
         op = drawn(draw, machine)
         play.set(at, "op", sum(c << n * CHUNK for n, c in enumerate(op.encode())))
         play.set(at, port(op.kind.name.lower()), 1)
+        play.set(at, "start", 1)
         for cycle, fields in commands(op, machine, words):
             # units take turns from the start of the step, by the cycle in which a neuron is chosen
             turn = (at + cycle - (COEFFICIENTS + 1) - step - 1) // machine.interval
@@ -168,9 +169,9 @@ async def resets_in_mid_operation(dut):
         op = drawn(draw, machine)
         dut.op.value = sum(c << n * CHUNK for n, c in enumerate(op.encode()))
         strobe = getattr(dut, port(op.kind.name.lower()))
-        strobe.value = 1
+        strobe.value = dut.start.value = 1
         await cycles.step()
-        strobe.value = 0
+        strobe.value = dut.start.value = 0
         await cycles.run(draw.randrange(20))
         await cycles.reset(1)
         for _ in range(30):

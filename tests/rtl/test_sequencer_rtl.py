@@ -14,7 +14,15 @@ from antevolt.hdl.core.sequencer import Sequencer
 from antevolt.hdl.core.tap import REPLY_LATENCY
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
-from antevolt.hdl.spec.program import CHUNK, LAYOUT, STRIDE, Kind, Operation
+from antevolt.hdl.spec.program import (
+    CHUNK,
+    FILTERS,
+    LAYOUT,
+    STRIDE,
+    SWEEPS,
+    Kind,
+    Operation,
+)
 from antevolt.hdl.spec.timing import MIN_DELAY
 from antevolt.sim.bench.streams import STALLS, Cycles, stalls
 from antevolt.sim.bench.timeline import packed
@@ -83,7 +91,7 @@ class Inputs:
         self.given.append(given)
 
     def sample(self):
-        names = ("issue", "busy", "ended", "blocked", "held", "op")
+        names = ("issue", "again", "sweeps", "filters", "busy", "ended", "blocked", "held", "op")
         self.seen.append({name: int(getattr(self.dut, name).value) for name in names})
 
 
@@ -127,7 +135,9 @@ def check(program, inputs, skip=0):
         now += 1
     for at in range(skip, length):
         seen, op = inputs.seen[at], pulses.get(at)
-        assert seen["issue"] == (1 << op.kind if op else 0), at
+        assert seen["issue"] == seen["again"] == (1 << op.kind if op else 0), at
+        assert seen["sweeps"] == (op is not None and op.kind in SWEEPS), at
+        assert seen["filters"] == (op is not None and op.kind in FILTERS), at
         assert seen["busy"] == (at in busy), at
         assert seen["blocked"] == (at in blocked), at
         assert seen["held"] == (at in held), at

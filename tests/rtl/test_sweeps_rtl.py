@@ -127,12 +127,14 @@ async def equals_the_loops(dut, idle):
     machine = Machine.from_json(values()["machine"])
     cycles, draw = Cycles(dut), Random(f"{machine.rows} {idle}")
     await cycles.reset()
-    play, wanted, at, waits = Timeline(cycles), {}, 0, gaps(idle)
+    play, wanted, at, waits = Timeline(cycles), {}, 1, gaps(idle)
     for _ in range(OPERATIONS[idle == "none"]):
         rules = (Rule.SGD, *CARRYING) if machine.carry else (Rule.SGD,)
         op, fresh = drawn(draw, machine.rows, rules), draw.randrange(2)
-        play.set(at, "op", sum(c << n * CHUNK for n, c in enumerate(op.encode())))
+        for cycle in (at - 1, at):
+            play.set(cycle, "op", sum(c << n * CHUNK for n, c in enumerate(op.encode())))
         play.set(at, op.kind.name.lower(), 1)
+        play.set(at, "start", 1)
         play.set(at, "fresh", fresh)
         end = at
         for cycle, name, fields in expected(op, machine, fresh):
@@ -157,10 +159,11 @@ async def resets_in_mid_sweep(dut):
     for _ in range(30):
         op = drawn(draw, machine.rows)
         dut.op.value = sum(c << n * CHUNK for n, c in enumerate(op.encode()))
-        strobe = getattr(dut, op.kind.name.lower())
-        strobe.value = 1
         await cycles.step()
-        strobe.value = 0
+        strobe = getattr(dut, op.kind.name.lower())
+        strobe.value = dut.start.value = 1
+        await cycles.step()
+        strobe.value = dut.start.value = 0
         await cycles.run(draw.randrange(50))
         await cycles.reset(RESULT)  # the last lane of an APPLY is on its way that long
         for _ in range(60):
