@@ -177,10 +177,12 @@ class Array(wiring.Component):
     def _weight_addresses(self, m: Module, addresses: list[Any]) -> None:
         """Weight memories between sweeps, apply lanes and the access bus."""
         self.row_taps: list[Tap] = []
-        access = hops(m, self.access_rows, self.timing.tiles_down, "access")
+        access = [self.access_rows]
+        if not self.machine.near:
+            access = hops(m, self.access_rows, self.timing.tiles_down, "access")
         for t, rows in enumerate(self.row_tiles):
             for i in rows:
-                tap = Tap(m, access[t], i, self.contents)
+                tap = Tap(m, access[t], i, self.contents, self.machine.near)
                 tap.join(
                     Region.WEIGHTS,
                     self.weights[i],
@@ -198,7 +200,7 @@ class Array(wiring.Component):
         back, half, mask_low, mask_high, en = (control[n] for n in range(5))
         context = control[5:]
         m.submodules[f"rates{k}"] = ram = self.rates[k]
-        tap = Tap(m, self.access[k], k, self.contents)
+        tap = Tap(m, self.access[k], k, self.contents, self.machine.near)
         tap.join(
             Region.RATES,
             ram,

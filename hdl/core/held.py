@@ -27,12 +27,14 @@ class Pipeline:
         """1 while the neuron that started `time` cycles ago is here."""
         return self.taps[time]
 
-    def hold(self, name: str, value: Any, ready: int, need: int) -> Any:
-        """`value`, which is valid at `ready`, as it is to be used at `need`."""
+    def hold(self, name: str, value: Any, ready: int, need: int, rest: int = 0) -> Any:
+        """`value`, which is valid at `ready` and `rest` cycles more (always as many for the same
+        name), as it is to be used at `need`."""
         if need < ready:
             raise ValueError(f"{name} is needed at {need} but ready at {ready}")
-        if need == ready:
+        if need <= ready + rest:
             return value
+        ready += rest  # the later it is taken, the fewer registers hold it
         stages = self._stages.setdefault(name, [])
         number = (need - ready - 1) // self.period
         while len(stages) <= number:

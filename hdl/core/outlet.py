@@ -236,7 +236,7 @@ class Outlet(wiring.Component):
 
     def _bus(self, m: Module, ram: Ram, place: Any, written: Any, total: Any, counts: Any) -> None:
         """The sums' memory: its own traffic, and the host's when all of that is done."""
-        tap = Tap(m, self.bus, None)
+        tap = Tap(m, self.bus, None, near=self.machine.near)
         access, selects = tap.access, tap.selects(Region.SUMS)
         low, high = bits(self.machine.io_depth), bits(self.machine.streams)
         address, write = Cat(access.index[:low], access.unit[:high]), access.write & selects

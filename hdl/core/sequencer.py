@@ -142,7 +142,7 @@ class Sequencer(wiring.Component):
         return m
 
     def _program(self, m: Module, counter: Signal) -> Any:
-        tap, words = Tap(m, self.access, None, self.contents), []
+        tap, words = Tap(m, self.access, None, self.contents, self.machine.near), []
         for n in range(CHUNKS):
             ram = memory(self.machine, CHUNK, self.machine.program_depth)
             m.submodules[f"program{n}"] = ram
