@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from antevolt.hdl.core.bundles import ApplyRule, ApplySlot, bits
 from antevolt.hdl.core.direction import Direction
 from antevolt.hdl.core.mixer import LATENCY as LATENCY_OF_RANDOM
-from antevolt.hdl.core.mixer import random_bits
+from antevolt.hdl.core.mixer import mixed, place, random_bits
 from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.lib.saturate import LATENCY, saturate
 from antevolt.hdl.spec.dither import BITS
@@ -42,6 +42,7 @@ class ApplyLane(wiring.Component):
     data, address, en : write port of the row's weight memory; pairs, with the odd column
     saturated : a weight was limited
     folded : what is left of the gradient, at FOLD; only in a machine with carry
+    key_takes, key_word, key_mixed : makes the key (`key.LaneKey`); only row 0 of a core that is near
     moments : the moment words, at NORMAL; this and what follows only in a machine with moments
     slot.moment_i, .moment_j : the weight's numbers, at MOMENT_NUMBERS
     slot.moment, .moment_live : at NORMAL + AVERAGE, where the new moments belong
@@ -59,6 +60,9 @@ class ApplyLane(wiring.Component):
     en: Any
     saturated: Any
     folded: Any
+    key_takes: Any
+    key_word: Any
+    key_mixed: Any
     moments: Any
     new_moments: Any
     moment_address: Any
@@ -66,6 +70,8 @@ class ApplyLane(wiring.Component):
 
     def __init__(self, machine: Machine, row: int):
         self.machine, self.row = machine, row
+        self.makes_key = machine.near and row == 0
+        keys = {"key_takes": In(1), "key_word": In(32), "key_mixed": Out(32)}
         word, wide = machine.formats.word, machine.formats.g.width
         moments = {
             "moments": In(WORD * machine.moments),
@@ -85,6 +91,7 @@ class ApplyLane(wiring.Component):
                 "saturated": Out(1),
                 **({"folded": Out(wide)} if machine.carry else {}),
                 **(moments if machine.moments else {}),
+                **(keys if self.makes_key else {}),
             }
         )
 
@@ -176,7 +183,13 @@ class ApplyLane(wiring.Component):
     def _random(self, m: Module) -> Any:
         """The random bits of the weight, or one half."""
         rule, slot = self.rule, self.slot
-        random = random_bits(m, rule.key, slot.i + self.row, slot.j, "random")
+        i, j = slot.i + self.row, slot.j
+        if self.makes_key:
+            word = Mux(self.key_takes, self.key_word, place(m, i, j, "random"))
+            m.d.comb += self.key_mixed.eq(mixed(m, word ^ rule.key, "random"))
+            random = self.key_mixed[32 - BITS :]
+        else:
+            random = random_bits(m, rule.key, i, j, "random")
         return Mux(rule.stochastic, random, 1 << (BITS - 1))
 
 

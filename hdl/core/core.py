@@ -13,7 +13,7 @@ from antevolt.hdl.core.bundles import Access, ApplyRule, FilterCommand, flags
 from antevolt.hdl.core.column import Column
 from antevolt.hdl.core.gate import Gate, request
 from antevolt.hdl.core.intake import Intake
-from antevolt.hdl.core.key import KeyMixer
+from antevolt.hdl.core.key import KeyMixer, LaneKey
 from antevolt.hdl.core.neurons import Neurons
 from antevolt.hdl.core.outlet import Outlet
 from antevolt.hdl.core.registers import EVENT_BITS, Registers
@@ -270,7 +270,7 @@ class Core(wiring.Component):
     def _lanes(self, m: Module) -> None:
         """Apply lanes behind their hops, one per row."""
         machine, array, op = self.machine, self.array, self.sequencer.op
-        m.submodules.key = key = KeyMixer()
+        m.submodules.key = key = LaneKey() if machine.near else KeyMixer()
         rule = Signal(ApplyRule())
         m.d.comb += [
             key.start.eq(self.sweeps.apply),
@@ -280,8 +280,10 @@ class Core(wiring.Component):
             *(rule.stochastic.eq(op.output), rule.key.eq(key.key)),
             *(rule.rule.eq(op.table), rule.first.eq(op.rates), rule.second.eq(op.neurons)),
         ]
-        rules = hops(m, rule, self.timing.tiles_down, "rule")
-        slots = hops(m, self.sweeps.lane, self.timing.tiles_down, "lane")
+        rules, slots = [rule], [self.sweeps.lane]
+        if not machine.near:
+            rules = hops(m, rule, self.timing.tiles_down, "rule")
+            slots = hops(m, self.sweeps.lane, self.timing.tiles_down, "lane")
         count: Any = Const(0, EVENT_BITS)
         for t, rows in enumerate(array.row_tiles):
             for i in rows:
@@ -292,6 +294,11 @@ class Core(wiring.Component):
                     *(lane.weight.eq(array.lane_weight[i]), array.lane_data[i].eq(lane.data)),
                     *(array.lane_address[i].eq(lane.address), array.lane_en[i].eq(lane.en)),
                 ]
+                if lane.makes_key:
+                    m.d.comb += [
+                        *(lane.key_takes.eq(key.takes), lane.key_word.eq(key.word)),
+                        key.mixed.eq(lane.key_mixed),
+                    ]
                 if machine.carry:
                     m.d.comb += array.lane_folded[i].eq(lane.folded)
                 if machine.moments:

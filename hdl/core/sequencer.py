@@ -82,6 +82,7 @@ class Sequencer(wiring.Component):
         finished, ripe = Signal(), Signal()  # `done`, a cycle later; the timer's last cycle
         # decoded as it comes: its kind, and what it waits for
         kinds, joins, blocks, learns = Signal(len(Kind)), Signal(), Signal(), Signal()
+        near = self.machine.near  # the operation is the memory's word: no register, decoded late
         kind = {of: kinds[of] for of in Kind}
         coming = operation(word)
         comes = {of: coming.kind == of for of in Kind}
@@ -91,6 +92,14 @@ class Sequencer(wiring.Component):
         m.d.comb += self.busy.eq(1)
         again = register("again", len(Kind), keep=True)
         m.d.comb += self.again.eq(again)
+        decoded = [
+            kinds.eq(Cat(comes[of] for of in sorted(Kind))),
+            joins.eq(streams | comes[Kind.END] | comes[Kind.ERROR] & coming.cost.any()),
+            blocks.eq(streams & ~(comes[Kind.TARGET] & coming.keep)),
+            learns.eq(comes[Kind.APPLY] | comes[Kind.TIMES]),
+        ]
+        if near:
+            m.d.comb += [op.as_value().eq(word), *decoded]
         # pulses, one register behind the state
         m.d.sync += [self.issue.eq(0), again.eq(0), self.ended.eq(0)]
         m.d.sync += [finished.eq(0), ripe.eq(0)]
@@ -102,13 +111,8 @@ class Sequencer(wiring.Component):
             with m.State("FETCH"):  # the counter has just returned to 0
                 m.next = "LOAD"
             with m.State("LOAD"):
-                m.d.sync += [op.as_value().eq(word), counter.eq(counter + 1)]
-                m.d.sync += [
-                    kinds.eq(Cat(comes[of] for of in sorted(Kind))),
-                    joins.eq(streams | comes[Kind.END] | comes[Kind.ERROR] & coming.cost.any()),
-                    blocks.eq(streams & ~(comes[Kind.TARGET] & coming.keep)),
-                    learns.eq(comes[Kind.APPLY] | comes[Kind.TIMES]),
-                ]
+                if not near:
+                    m.d.sync += [op.as_value().eq(word), counter.eq(counter + 1), *decoded]
                 m.next = "ISSUE"
             with m.State("ISSUE"):
                 m.d.sync += [timer.eq(wait), beat.eq(self.machine.interval - 1)]
@@ -135,8 +139,12 @@ class Sequencer(wiring.Component):
                 with m.If(finished):  # which has taken a cycle of the timer's
                     m.d.sync += timer.eq(timer - 1)
                     m.next = "WAIT"
+                    if near:
+                        m.d.sync += counter.eq(counter + (timer == 2))
             with m.State("WAIT"):
                 m.d.sync += [timer.eq(timer - 1), ripe.eq(timer == 2)]
+                if near:  # the next word is there in ISSUE, and this one until then
+                    m.d.sync += counter.eq(counter + (timer == 2))
                 with m.If(ripe):
                     m.next = "LOAD"
         return m
