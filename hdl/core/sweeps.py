@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from antevolt.hdl.core.bundles import ApplySlot, Push, Slot
 from antevolt.hdl.core.sequencer import operation
 from antevolt.hdl.core.walker import GROUPS, Walker, count_bits, pace_bits
+from antevolt.hdl.lib.late import late
 from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.program import Bias
@@ -151,7 +152,7 @@ class Sweeps(wiring.Component):
             slot.q_done.eq(walker.group_last & own.tail),
             *(slot.g_live.eq(backing & own.g), slot.g_clear.eq(backing & fresh & ~own.keep)),
         ]
-        written = delay(
+        written = late(
             m,
             Cat(slot.weights, slot.half, self.visited(m, walker, applying)),
             RESULT - 1 - (self.timing.apply_weight - self.timing.gradient) + self.machine.near,
@@ -209,7 +210,7 @@ class Sweeps(wiring.Component):
         numbers = self._numbers(m, walker.last, walker.index, "moment")
         place = self._places(m, walker, "moment")
         m.d.sync += live.eq(walker.en)
-        written = delay(m, Cat(place, live), NORMAL + AVERAGE - MOMENT_NUMBERS, "moment_written")
+        written = late(m, Cat(place, live), NORMAL + AVERAGE - MOMENT_NUMBERS, "moment_written")
         m.d.comb += Cat(lane.moment_j, lane.moment_i, lane.moment, lane.moment_live).eq(
             Cat(numbers, written)
         )
