@@ -121,14 +121,16 @@ def compared() -> str:
     lines = [
         (
             "| core | weights | steps | words compared | differing bits | cycles "
-            "| by the model | commit |"
+            "| by the model | minutes | commit |"
         ),
-        "|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for _, record in records(COMPARED):
         numbers = ("weights", "steps", "words_compared", "differing_bits", "cycles")
         cells = " | ".join(f"{record[n]:,}" for n in (*numbers, "cycles_of_the_model"))
-        lines.append(f"| {record['core']} | {cells} | {record['commit'][:7]} |")
+        # Older records do not say how long they took.
+        minutes = f"{record['seconds'] / 60:.0f}" if "seconds" in record else ""
+        lines.append(f"| {record['core']} | {cells} | {minutes} | {record['commit'][:7]} |")
     return "\n".join(lines)
 
 

@@ -9,6 +9,7 @@ from random import Random
 
 import numpy as np
 
+from access_bus import WRITTEN
 from antevolt.hdl.core.bundles import Access, FilterCommand, Push
 from antevolt.hdl.core.column import FLAGS_REGION, TARGET_REGION
 from antevolt.hdl.core.tap import REPLY_LATENCY
@@ -111,7 +112,7 @@ class Bench:
             self.dut.access.value = packed(Access(), write=1, **fields)
             await self.cycles.step()
             self.dut.access.value, self.flags[context] = 0, own
-        await self.cycles.run(3)
+        await self.cycles.run(WRITTEN)
         for context, own in enumerate(self.flags):
             assert int(getattr(self.dut, f"flags__{context}").value) == own
 

@@ -15,6 +15,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
+from access_bus import WRITTEN
 from antevolt.hdl.core.bundles import Access, FilterCommand
 from antevolt.hdl.core.neurons import Neurons
 from antevolt.hdl.core.tap import REPLY_LATENCY
@@ -117,7 +118,7 @@ async def load(cycles, machine, draw):
         cycles.dut.access.value = 0
         await cycles.run(REPLY_LATENCY - 1)
         assert int(cycles.dut.reply.value) == word
-    await cycles.run(2)
+    await cycles.run(WRITTEN)
     return words
 
 

@@ -9,6 +9,7 @@ from random import Random
 import cocotb
 import pytest
 
+from access_bus import WRITTEN
 from antevolt.hdl.core.bundles import Access
 from antevolt.hdl.core.sequencer import Sequencer
 from antevolt.hdl.core.tap import reply_latency
@@ -27,6 +28,7 @@ MACHINES = {
 SILENT = packed(Access(), write=1, read=1)
 FETCHED = 3  # from `go` to the first ISSUE
 OFTEN = {"never idle": 1.0, "seldom": 0.05, "half": 0.5}
+LONG = 60, 200  # cycles of a run: so many for each operation, and so many more
 
 
 def machine():
@@ -63,7 +65,7 @@ async def load(cycles, program):
             await cycles.run(reply_latency(machine().near) - 1)
             assert int(cycles.dut.reply.value) == word
     cycles.dut.access.value = 0
-    await cycles.run(3)
+    await cycles.run(WRITTEN)
 
 
 class Inputs:
@@ -152,7 +154,7 @@ async def runs(dut, draw, often, idle=None):
         program = drawn(draw, count)
         await load(cycles, program)
         inputs = Inputs(cycles, draw, often, idle)
-        await cycles.run(60 * count + 200)
+        await cycles.run(LONG[0] * count + LONG[1])
         dut.done.value = dut.due.value = 1
         dut.taking.value = dut.access.value = 0
         cycles.drivers.remove(inputs)
