@@ -24,7 +24,8 @@ class Accumulator(wiring.Component):
     address, live, clear : present LEAD cycles before `total.lo`; `clear` overwrites instead of adds
     word : the word read at `address`, LEAD cycles later
     beside : anything that goes with the address
-    done_data, done_address, done_live, done_beside : the word as it is written back, `latency` cycles later
+    done_data, done_address, done_live, done_beside : the word as it is written back, `latency`
+        cycles later
 
     A word may be read again `spec.timing.RMW` cycles after its last read, not earlier.
     """

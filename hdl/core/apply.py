@@ -42,7 +42,7 @@ class ApplyLane(wiring.Component):
     data, address, en : write port of the row's weight memory; pairs, with the odd column
     saturated : a weight was limited
     folded : what is left of the gradient, at FOLD; only in a machine with carry
-    key_takes, key_word, key_mixed : makes the key (`key.LaneKey`); only row 0 of a core that is near
+    key_takes, key_word, key_mixed : of `key.LaneKey`; only row 0 of a core that is near
     moments : the moment words, at NORMAL; this and what follows only in a machine with moments
     slot.moment_i, .moment_j : the weight's numbers, at MOMENT_NUMBERS
     slot.moment, .moment_live : at NORMAL + AVERAGE, where the new moments belong

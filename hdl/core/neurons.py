@@ -29,7 +29,8 @@ class Neurons(wiring.Component):
     -------
     op, membrane, error, trace, exp, norm : the operation, and its issue
     step : a pulse at the start of a step;  fresh : gradient sums start anew
-    command : to the columns; it says the same until the next start;  index : the number of its coefficient;  anew : its sums start anew
+    command : to the columns; it says the same until the next start
+    index : the number of its coefficient;  anew : its sums start anew
     tune_en, tune_address, tune_data : write port of the coefficients a_m or a_r, rho or kappa
     access, reply : the coefficient memory on the access bus
     """

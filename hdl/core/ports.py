@@ -128,9 +128,9 @@ def markdown() -> str:
     for port in PORTS:
         cells = (port.width, port.carries, port.moves, port.running, port.reset)
         lines.append(f"| `{port.name}` | {port.direction} | {' | '.join(cells)} |")
+    least = reply_latency(near=True) + HEAD
     lines += [
         "",
-        f"L = {REPLY_LATENCY + SETTLE} + the larger of tiles across and tiles down; "
-        f"{reply_latency(near=True) + HEAD} in a core that is `near`.",
+        f"L = {REPLY_LATENCY + SETTLE} + the larger of tiles across and down; if `near`, {least}.",
     ]
     return "\n".join(lines)

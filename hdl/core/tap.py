@@ -27,9 +27,9 @@ class Tap:
     """Joins the memories of one tile to the access bus at that tile.
 
     Accesses come only while no operation runs, so a memory's own traffic never competes. An access
-    is decoded in DECODE cycles before it acts: `access` here is the bus two registers later, `early`
-    one; in a core that is near both are the bus. What a memory holds at power-up, `contents`, is found by the addresses that it has on the
-    bus.
+    is decoded in DECODE cycles before it acts: `access` here is the bus two registers later,
+    `early` one; in a core that is near both are the bus. What a memory holds at power-up,
+    `contents`, is found by the addresses that it has on the bus.
     """
 
     def __init__(
