@@ -224,9 +224,10 @@ class Column(wiring.Component):
             self.e_shift.eq(delay(m, self.push.en, Ram.latency, "push", init=True)),
         ]
         self._rates(m, line, result, write & ~error)
-        fresh = line.hold("first", own.first | self.exp | self.norm, 0, Ram.latency, self.rest)
-        norm = line.hold("norm", self.norm, 0, Ram.latency, self.rest)
-        prior = line.hold("prior", own.first & command.prior, 0, Ram.latency, self.rest)
+        # as late as the words, so that both rest as long
+        fresh = delay(m, own.first | self.exp | self.norm, Ram.latency, "first")
+        norm = delay(m, self.norm, Ram.latency, "norm")
+        prior = delay(m, own.first & command.prior, Ram.latency, "prior")
         state_in = register("state_in", signed(f.word + f.guard))
         partner_in = register("partner_in", signed(f.word))
         m.d.sync += [
@@ -299,10 +300,10 @@ class Column(wiring.Component):
             targets.wdata.eq(access.data),
             targets.wen.eq(access.write & self.tap.selects(TARGET_REGION)),
         ]
-        prior = line.hold("prior", own.first & command.prior, 0, Ram.latency, self.rest)
-        wanted = line.hold("wanted", own.target_valid, 0, Ram.latency, self.rest)
+        prior = delay(m, own.first & command.prior, Ram.latency, "q_prior")
+        wanted = delay(m, own.target_valid, Ram.latency, "q_wanted")
         of = command.softmax if machine.softmax else Const(0, 1)
-        softmax = line.hold("of", of, 0, Ram.latency, self.rest)
+        softmax = delay(m, of, Ram.latency, "of")
         kept = Mux(softmax, q.rdata, self.outputs.rdata).as_signed()
         y, r = targets.rdata.as_signed(), Mux(prior, 0, kept)
         difference = register("y_minus_r", signed(f.word + 1))
@@ -336,7 +337,7 @@ class Column(wiring.Component):
         f, time = self.machine.formats, FETCH + BASE - 1
         if not (self.machine.traces or self.machine.softmax):
             return drain
-        prior = line.hold("prior", own.first & self.command.prior, 0, Ram.latency, self.rest)
+        prior = delay(m, own.first & self.command.prior, Ram.latency, "drawn_prior")
         z, below = register("z", signed(f.word)), register("below", signed(f.word + 1))
         exp = line.hold("exp", self.exp, 0, Ram.latency + 1, self.rest)
         largest = self.softmax.largest if self.softmax else Const(0, 1)

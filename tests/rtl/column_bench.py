@@ -12,7 +12,7 @@ import numpy as np
 from access_bus import WRITTEN
 from antevolt.hdl.core.bundles import Access, FilterCommand, Push
 from antevolt.hdl.core.column import FLAGS_REGION, TARGET_REGION
-from antevolt.hdl.core.tap import REPLY_LATENCY
+from antevolt.hdl.core.tap import reply_latency
 from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.spec.flags import FLAG_BITS, Flag
 from antevolt.hdl.spec.machine import Machine
@@ -210,12 +210,13 @@ class Bench:
     async def check(self):
         """All memories, rates and counts."""
         model, play, expected, at = self.model, Timeline(self.cycles), {}, 0
+        wait = reply_latency(self.machine.near)
         for region in (*MEMORIES, *([Region.PHI] if self.number == 0 else [])):
             for n, word in enumerate(model.read(region, 0, 0, size(self.machine, region)[1])):
                 fields = {"region": region, "unit": self.number, "index": n}
                 play.set(at, "access", packed(Access(), read=1, **fields))
-                play.look(at + REPLY_LATENCY, "reply")
-                expected["reply", at + REPLY_LATENCY] = int(word)
+                play.look(at + wait, "reply")
+                expected["reply", at + wait] = int(word)
                 at += 1 + next(self.waits)
         play.fill(["access"], self.noise, quiet=packed(Access(), write=1, read=1))
         await play.play()
