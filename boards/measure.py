@@ -46,6 +46,7 @@ OTHERS: tuple[dict[str, Any], ...] = (
     {"formats": Formats(word=12)},
     {"saturations": False},
     {"spacing": 16},
+    {"spacing": 16, "near": True},
     {"w_depth": 4096, "state_depth": 2048, "q_depth": 2048, "program_depth": 1024},
 )
 LARGE = ((6, 1), (1, 4), (3, 4))

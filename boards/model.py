@@ -33,6 +33,7 @@ BITS = {"ecp5": SHAPES, "gowin": SHAPES, "xilinx": ((512, 36), (1024, 18), (2048
 TERMS = (
     "base", "rows", "streams", "elements", "filters", "multipliers", "contexts", "tiles", "traces",
     "softmax", "times", "one moment", "two moments", "carry", "sums", "depth", "uncounted", "pace",
+    "near",
 )  # fmt: skip
 """What the sum is over; `_terms` says how often a machine has each."""
 
@@ -58,7 +59,8 @@ def _terms(machine: Machine) -> list[float]:
         m.sums,
         depth,
         not m.saturations,
-        m.streams * m.filters * (1 - replace(m, spacing=1).interval / m.interval),
+        m.streams * m.filters * (1 - replace(m, spacing=1, near=False).interval / m.interval),
+        m.near,
     ]
 
 

@@ -20,6 +20,7 @@ SMALLEST = Machine(
     sums=False,
     saturations=False,
     spacing=16,
+    near=True,
     formats=Formats(word=12),
 )
 """The smallest core that learns: what parts with few cells would have to hold. Words of 12 bits are

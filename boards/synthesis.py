@@ -17,13 +17,14 @@ __all__ = ["ARCHITECTURES", "Architecture", "Usage", "blocks", "netlist", "usage
 Architecture = Literal["ecp5", "ice40", "ice40hx", "gowin", "xilinx"]
 """`ice40hx` has no multiplier blocks."""
 
+# Gowin without wide tables: a flip-flop behind one's multiplexer takes a cell of its own.
 # iCE40 without `-dsp`: it looks for registers around multiplier blocks, ours too, and sets each
 # block's own to what it found: it would switch off the registers that they have.
 SYNTHESIS: dict[Architecture, str] = {
     "ecp5": "synth_ecp5",
     "ice40": "synth_ice40",
     "ice40hx": "synth_ice40",
-    "gowin": "synth_gowin",
+    "gowin": "synth_gowin -nowidelut",
     "xilinx": "synth_xilinx -flatten -abc9 -arch xc7",
 }
 ARCHITECTURES = tuple(SYNTHESIS)

@@ -7,6 +7,7 @@ from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from antevolt.hdl.lib.late import late
 from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.lib.skew import LAG, Skew, add, low_bits
@@ -22,7 +23,9 @@ class Accumulator(wiring.Component):
     -------
     address, live, clear : present LEAD cycles before `total.lo`; `clear` overwrites instead of adds
     word : the word read at `address`, LEAD cycles later
-    done_data, done_address, done_live : the word as it is written back, `latency` cycles later
+    beside : anything that goes with the address
+    done_data, done_address, done_live, done_beside : the word as it is written back, `latency`
+        cycles later
 
     A word may be read again `spec.timing.RMW` cycles after its last read, not earlier.
     """
@@ -36,8 +39,10 @@ class Accumulator(wiring.Component):
     done_data: Any
     done_address: Any
     done_live: Any
+    beside: Any
+    done_beside: Any
 
-    def __init__(self, ram: Ram, total: Skew):
+    def __init__(self, ram: Ram, total: Skew, beside: int = 0):
         width, self.half = ram.width, low_bits(ram.width)
         self.total, self.ram = total, ram
         bits = len(self.ram.raddr)
@@ -50,6 +55,8 @@ class Accumulator(wiring.Component):
                 "done_data": Out(width),
                 "done_address": Out(bits),
                 "done_live": Out(1),
+                "beside": In(beside),
+                "done_beside": Out(beside),
             }
         )
 
@@ -68,10 +75,9 @@ class Accumulator(wiring.Component):
         m.d.comb += delayed.eq(delay(m, upper, LAG, "upper"))
         old.hi = delayed
         new = add(m, "new", old, self.total, high)
-        # inverted, or synthesis would share these registers with the address chain elsewhere
-        back = ~delay(m, ~Cat(self.address, self.live), self.latency, "back")
+        back = late(m, Cat(self.address, self.live, self.beside), self.latency, "back")
         m.d.comb += [
             self.done_data.eq(Cat(delay(m, new.lo, LAG, "low"), new.hi)),
-            Cat(self.done_address, self.done_live).eq(back),
+            Cat(self.done_address, self.done_live, self.done_beside).eq(back),
         ]
         return m

@@ -3,14 +3,16 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import ApplyRule, ApplySlot, bits
 from antevolt.hdl.core.direction import Direction
 from antevolt.hdl.core.mixer import LATENCY as LATENCY_OF_RANDOM
-from antevolt.hdl.core.mixer import random_bits
+from antevolt.hdl.core.mixer import mixed, place, random_bits
+from antevolt.hdl.lib.family import family
+from antevolt.hdl.lib.multiplier import Multiplier
 from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.lib.saturate import LATENCY, saturate
 from antevolt.hdl.spec.dither import BITS
@@ -42,6 +44,7 @@ class ApplyLane(wiring.Component):
     data, address, en : write port of the row's weight memory; pairs, with the odd column
     saturated : a weight was limited
     folded : what is left of the gradient, at FOLD; only in a machine with carry
+    key_takes, key_word, key_mixed : of `key.LaneKey`; only row 0 of a core that is near
     moments : the moment words, at NORMAL; this and what follows only in a machine with moments
     slot.moment_i, .moment_j : the weight's numbers, at MOMENT_NUMBERS
     slot.moment, .moment_live : at NORMAL + AVERAGE, where the new moments belong
@@ -59,6 +62,9 @@ class ApplyLane(wiring.Component):
     en: Any
     saturated: Any
     folded: Any
+    key_takes: Any
+    key_word: Any
+    key_mixed: Any
     moments: Any
     new_moments: Any
     moment_address: Any
@@ -66,6 +72,10 @@ class ApplyLane(wiring.Component):
 
     def __init__(self, machine: Machine, row: int):
         self.machine, self.row = machine, row
+        self.makes_key = machine.near and row == 0
+        self.may_multiply = may_multiply(machine)
+        self.multiplies = False  # whatever the family
+        keys = {"key_takes": In(1), "key_word": In(32), "key_mixed": Out(32)}
         word, wide = machine.formats.word, machine.formats.g.width
         moments = {
             "moments": In(WORD * machine.moments),
@@ -85,13 +95,15 @@ class ApplyLane(wiring.Component):
                 "saturated": Out(1),
                 **({"folded": Out(wide)} if machine.carry else {}),
                 **(moments if machine.moments else {}),
+                **(keys if self.makes_key else {}),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         word, slot = self.machine.formats.word, self.slot
-        change = self._scale(m, *self._direction(m))
+        multiplies = self.multiplies or self.may_multiply and family(platform) in MULTIPLY
+        change = (self._multiply if multiplies else self._scale)(m, *self._direction(m))
         limited, _ = saturate(m, change, word + 2 + BITS, "change")
         total = register("total", signed(word + 3))
         m.d.sync += total.eq((limited + Cat(self._random(m), Const(0, 1)).as_signed()) >> BITS)
@@ -158,6 +170,26 @@ class ApplyLane(wiring.Component):
             value = moved
         return value
 
+    def _multiply(self, m: Module, number: Any, k: Any) -> Any:
+        """The same, with two multipliers in the place of an adder and a shifter's last steps: with
+        k = 8 c + r, G (m 2^(7 - r)) 2^9 >> 8 c."""
+        factor = Signal(signed(Multiplier.widest))
+        m.d.comb += factor.eq(((4 + self.rule.m[:2]) << 7) >> k[:3])
+        split, products = Multiplier.widest - 1, []
+        parts = (Cat(number[:split], Const(0, 1)), number[split:])
+        for n, part in enumerate(parts):
+            m.submodules[f"scale{n}"] = multiplier = Multiplier(Multiplier.widest)
+            m.d.comb += [multiplier.a.eq(part.as_signed()), multiplier.b.eq(factor)]
+            products.append(multiplier.p)
+        total = register("scaled", signed(len(number) + 10))
+        m.d.sync += total.eq((products[1] << split) + products[0])
+        value: Any = Cat(Const(0, BITS - 7), total).as_signed()
+        for digit, step in ((k[5], 32), (k[4], 16), (k[3], 8)):
+            value = Mux(digit, value >> step, value)
+        moved = register("moved", signed(len(value)))
+        m.d.sync += moved.eq(value)
+        return moved
+
     def _nothing(self, m: Module) -> Any:
         """A sum of 0 has no sign; a cycle later, since its bits are many."""
         nothing = register("nothing", 1)
@@ -181,8 +213,24 @@ class ApplyLane(wiring.Component):
     def _random(self, m: Module) -> Any:
         """The random bits of the weight, or one half."""
         rule, slot = self.rule, self.slot
-        random = random_bits(m, rule.key, slot.i + self.row, slot.j, "random")
+        i, j = slot.i + self.row, slot.j
+        if self.makes_key:
+            word = Mux(self.key_takes, self.key_word, place(m, i, j, "random"))
+            m.d.comb += self.key_mixed.eq(mixed(m, word ^ rule.key, "random"))
+            random = self.key_mixed[32 - BITS :]
+        else:
+            random = random_bits(m, rule.key, i, j, "random")
         return Mux(rule.stochastic, random, 1 << (BITS - 1))
+
+
+MULTIPLY = ("gowin",)
+"""Families with multipliers to spare on a part that is short of logic cells."""
+
+
+def may_multiply(machine: Machine) -> bool:
+    """Where eta is static, any sum is scaled, and two multipliers are wide enough for it."""
+    fits = machine.formats.g.width < 2 * Multiplier.widest
+    return machine.near and fits and not machine.moments and not machine.carry
 
 
 SCALED = 5 + LATENCY  # when the change is scaled and limited

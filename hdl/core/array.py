@@ -12,6 +12,7 @@ from antevolt.hdl.core.bundles import Access, Reply, Slot, bits, flags
 from antevolt.hdl.core.element import Element
 from antevolt.hdl.core.moments import Moments
 from antevolt.hdl.core.tap import Tap
+from antevolt.hdl.lib.late import late
 from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import delay, hop, hops, register
 from antevolt.hdl.lib.skew import Skew, add, hold, low_bits, tree
@@ -177,10 +178,12 @@ class Array(wiring.Component):
     def _weight_addresses(self, m: Module, addresses: list[Any]) -> None:
         """Weight memories between sweeps, apply lanes and the access bus."""
         self.row_taps: list[Tap] = []
-        access = hops(m, self.access_rows, self.timing.tiles_down, "access")
+        access = [self.access_rows]
+        if not self.machine.near:
+            access = hops(m, self.access_rows, self.timing.tiles_down, "access")
         for t, rows in enumerate(self.row_tiles):
             for i in rows:
-                tap = Tap(m, access[t], i, self.contents)
+                tap = Tap(m, access[t], i, self.contents, self.machine.near)
                 tap.join(
                     Region.WEIGHTS,
                     self.weights[i],
@@ -198,7 +201,7 @@ class Array(wiring.Component):
         back, half, mask_low, mask_high, en = (control[n] for n in range(5))
         context = control[5:]
         m.submodules[f"rates{k}"] = ram = self.rates[k]
-        tap = Tap(m, self.access[k], k, self.contents)
+        tap = Tap(m, self.access[k], k, self.contents, self.machine.near)
         tap.join(
             Region.RATES,
             ram,
@@ -283,7 +286,7 @@ class Array(wiring.Component):
     def _sum_q(self, m: Module) -> None:
         slot, machine = self.slot, self.machine
         command = Cat(slot.q, slot.q_clear, slot.en & slot.q_live, slot.q_done, slot.context)
-        ahead = delay(m, command, self.timing.q_address - 1, "q")
+        ahead = late(m, command, self.timing.q_address - 1, "q_ahead")
         at = hops(m, ahead, self.timing.tiles_across, "q")
         depth = bits(machine.state_depth)
         for c, columns in enumerate(self.column_tiles):
@@ -292,7 +295,8 @@ class Array(wiring.Component):
                 width = machine.formats.q.width
                 total = self._reduce(m, f"q{k}", width, terms)
                 ram = memory(machine, width, machine.q_depth)
-                sums = Accumulator(ram, total)
+                low = min(depth, bits(machine.q_depth))  # q may be of a part of the neurons
+                sums = Accumulator(ram, total, beside=3 + depth - low)
                 m.submodules[f"q{k}"] = sums
                 address, clear, live, done = (
                     at[c][:depth],
@@ -309,18 +313,18 @@ class Array(wiring.Component):
                     sums.ram.wdata.eq(sums.done_data),
                     sums.ram.wen.eq(sums.done_live),
                     self.q_data[k].eq(sums.done_data),
-                    Cat(self.q_neuron[k], self.q_live[k], self.q_context[k]).eq(
-                        ~delay(m, ~Cat(address, live & done, context), sums.latency, f"q_done{k}")
-                    ),
+                    sums.beside.eq(Cat(done, context, address[low:])),
+                    self.q_neuron[k].eq(Cat(sums.done_address[:low], sums.done_beside[3:])),
+                    self.q_live[k].eq(sums.done_live & sums.done_beside[0]),
+                    self.q_context[k].eq(sums.done_beside[1:3]),
                 ]
 
     def _sum_g(self, m: Module) -> None:
         slot, machine = self.slot, self.machine
         fold = slot.fold if machine.carry else Const(0, 0)
         live = slot.en & slot.g_live | fold
-        ahead = delay(
-            m, Cat(slot.gradients, slot.g_clear, live, fold), self.timing.g_address - 1, "g"
-        )
+        command = Cat(slot.gradients, slot.g_clear, live, fold)
+        ahead = late(m, command, self.timing.g_address - 1, "g_ahead")
         at = hops(m, ahead, self.timing.tiles_down, "g")
         depth = 1 + bits(machine.w_depth)
         self._moments(m, ahead[:depth])
@@ -363,7 +367,7 @@ class Array(wiring.Component):
     def _moments(self, m: Module, ahead: Any) -> None:
         """Moments are read as gradients are, NORMAL later."""
         if self.moments:
-            later = delay(m, ahead, NORMAL, "moment")
+            later = late(m, ahead, NORMAL, "moment")
             at = hops(m, later, self.timing.tiles_down, "moment")
             for t, rows in enumerate(self.row_tiles):
                 for i in rows:

@@ -28,7 +28,7 @@ from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region
 from antevolt.hdl.spec.roundings import PRE
-from antevolt.hdl.spec.timing import BASE, DRIVE, FETCH, LAG, filter_schedule
+from antevolt.hdl.spec.timing import BASE, DRIVE, FETCH, LAG, Timing, filter_schedule
 
 __all__ = ["FLAGS_REGION", "TARGET_REGION", "Column"]
 
@@ -109,8 +109,8 @@ class Column(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         machine, command = self.machine, self.command
-        self.done = filter_schedule(machine).written
-        self.tap = Tap(m, self.access, self.number, self.contents)
+        self.done, self.rest = filter_schedule(machine).written, Timing(machine).rest
+        self.tap = Tap(m, self.access, self.number, self.contents, machine.near)
         self._flags(m)
         own = Signal(flags, name="own_flags")
         for n, candidate in enumerate(self.flags):
@@ -124,7 +124,7 @@ class Column(wiring.Component):
         drained = ~(command.error | self.drawn)
         m.d.comb += self.d_shift.eq(
             line.at(FETCH + BASE - 1 - DRIVE)
-            & line.hold("drained", drained, 0, FETCH + BASE - 1 - DRIVE)
+            & line.hold("drained", drained, 0, FETCH + BASE - 1 - DRIVE, self.rest)
         )
         self.share = register("share", coefficient(machine))
         results = self._units(m, line, own)
@@ -143,7 +143,7 @@ class Column(wiring.Component):
                 unit.q_far.eq(self.q_far),
                 unit.s.eq(drive),
             ]
-        counted = line.hold("valid", own.valid & drained, 0, FETCH + BASE - 1)
+        counted = line.hold("valid", own.valid & drained, 0, FETCH + BASE - 1, self.rest)
         events = {name: Const(0) for name in KINDS}
         events["drive"] = drive_saturated & line.at(FETCH + BASE - 1) & counted
         events["q"] = self.q_saturated
@@ -151,6 +151,7 @@ class Column(wiring.Component):
             events[name] = Cat(unit.events[n] for unit in self.units).any()
         m.d.sync += self.saturated.eq(Cat(events[name] for name in KINDS))
         self.tap.answers.append(self.reply_rates)
+        line.finish()
         reply = self.tap.reply("reply_register", self.reply_before.as_value())
         m.d.comb += self.reply.as_value().eq(reply)
         return m
@@ -201,10 +202,10 @@ class Column(wiring.Component):
         m.submodules.state = state = memory(machine, f.word + f.guard, 2 * depth)
         m.submodules.partner = partner = memory(machine, f.word, 2 * depth)
         m.submodules.errors = errors = memory(machine, f.word, depth)
-        neuron = line.hold("neuron", command.neuron, 0, done)
-        error = line.hold("error", command.error, 0, done)
+        neuron = line.hold("neuron", command.neuron, 0, done, self.rest)
+        error = line.hold("error", command.error, 0, done, self.rest)
         keeps = own.valid & ~(self.exp | self.norm)
-        write = line.at(done) & line.hold("own_keeps", keeps, 0, done)
+        write = line.at(done) & line.hold("own_keeps", keeps, 0, done, self.rest)
         read_at = Cat(command.error, command.neuron)
         new = Mux(error, result, slope)
         self.tap.join(Region.STATE, state, read_at, Cat(error, neuron), state_out, write)
@@ -223,6 +224,7 @@ class Column(wiring.Component):
             self.e_shift.eq(delay(m, self.push.en, Ram.latency, "push", init=True)),
         ]
         self._rates(m, line, result, write & ~error)
+        # as late as the words, so that both rest as long
         fresh = delay(m, own.first | self.exp | self.norm, Ram.latency, "first")
         norm = delay(m, self.norm, Ram.latency, "norm")
         prior = delay(m, own.first & command.prior, Ram.latency, "prior")
@@ -251,7 +253,7 @@ class Column(wiring.Component):
         """Rates leave in pairs; the constant one follows an odd number of neurons."""
         command, f, done = self.command, self.machine.formats, self.done
         odd, last, one, output = (
-            line.hold(name, getattr(command, name), 0, done)
+            line.hold(name, getattr(command, name), 0, done, self.rest)
             for name in ("odd", "last", "one", "output")
         )
         even = register("even_rate", f.word)
@@ -260,12 +262,12 @@ class Column(wiring.Component):
         upper = Mux(odd, r, Mux(one, 1 << f.r.frac, 0))
         m.d.sync += [  # a register on the way into the array
             self.rates_data.eq(Cat(Mux(odd, even, r)[: f.word], upper[: f.word])),
-            self.rates_address.eq(line.hold("rates", command.rates, 0, done)),
+            self.rates_address.eq(line.hold("rates", command.rates, 0, done, self.rest)),
             self.rates_en.eq(write & (odd | last)),
         ]
         outputs = memory(self.machine, f.word, self.machine.io_depth)
         m.submodules.outputs = self.outputs = outputs
-        place = line.hold("extra", command.extra, 0, done)
+        place = line.hold("extra", command.extra, 0, done, self.rest)
         self.tap.join(Region.OUTPUT, outputs, command.extra, place, r, write & output)
 
     def _errors_from_above(self, m: Module, line: Pipeline, own: Any, result: Any) -> Any:
@@ -282,8 +284,10 @@ class Column(wiring.Component):
         where = delay(m, Cat(self.q_neuron, self.q_live), 3, "q_place")
         live = where[-1] & delay(m, self._of_context(self.q_context, "valid", m), 3, "q_valid")
         done = self.done
-        shares = line.hold("shares", (self.exp | self.norm) & own.valid, 0, done) & line.at(done)
-        neuron = line.hold("neuron", command.neuron, 0, done)
+        shares = line.hold(
+            "shares", (self.exp | self.norm) & own.valid, 0, done, self.rest
+        ) & line.at(done)
+        neuron = line.hold("neuron", command.neuron, 0, done, self.rest)
         self.tap.join(
             Region.Q, q, command.neuron, Mux(shares, neuron, where[:-1]),
             Mux(shares, result, narrow), live | shares,
@@ -298,7 +302,8 @@ class Column(wiring.Component):
         ]
         prior = delay(m, own.first & command.prior, Ram.latency, "q_prior")
         wanted = delay(m, own.target_valid, Ram.latency, "q_wanted")
-        softmax = delay(m, command.softmax if machine.softmax else Const(0, 1), Ram.latency, "of")
+        of = command.softmax if machine.softmax else Const(0, 1)
+        softmax = delay(m, of, Ram.latency, "of")
         kept = Mux(softmax, q.rdata, self.outputs.rdata).as_signed()
         y, r = targets.rdata.as_signed(), Mux(prior, 0, kept)
         difference = register("y_minus_r", signed(f.word + 1))
@@ -312,9 +317,9 @@ class Column(wiring.Component):
         ]
         hidden = register("q_in", signed(f.word))
         m.d.sync += hidden.eq(Mux(prior, 0, q.rdata.as_signed()))
-        hidden = delay(m, hidden, 1, "q_in")
+        hidden = line.hold("q_in", hidden, Ram.latency + 1, FETCH - 1, self.rest)
         chosen = register("q_chosen", signed(f.word))
-        cost = delay(m, command.cost, FETCH - 1, "cost")
+        cost = line.hold("cost", command.cost, 0, FETCH - 1, self.rest)
         self.q_far = register("q_far", 1)
         m.d.sync += [chosen.eq(Mux(cost, limited, hidden)), self.q_far.eq(cost & far)]
         return chosen
@@ -334,7 +339,7 @@ class Column(wiring.Component):
             return drain
         prior = delay(m, own.first & self.command.prior, Ram.latency, "drawn_prior")
         z, below = register("z", signed(f.word)), register("below", signed(f.word + 1))
-        exp = delay(m, self.exp, Ram.latency + 1, "exp")
+        exp = line.hold("exp", self.exp, 0, Ram.latency + 1, self.rest)
         largest = self.softmax.largest if self.softmax else Const(0, 1)
         m.d.sync += [
             z.eq(Mux(prior, 0, self.outputs.rdata)),
@@ -343,7 +348,7 @@ class Column(wiring.Component):
         word, _ = saturate(m, below, f.word, "below_word")
         wide = Cat(Const(0, f.guard), word).as_signed()
         s = line.hold("drawn_s", wide, Ram.latency + 2 + LATENCY, time)
-        return Mux(line.hold("drawn", self.drawn, 0, time), s, drain)
+        return Mux(line.hold("drawn", self.drawn, 0, time, self.rest), s, drain)
 
     def _terms(self, m: Module, line: Pipeline, own: Any, results: tuple[Any, ...]) -> None:
         """Products of d, which MEMBRANE left, with e and then eps."""
@@ -351,19 +356,21 @@ class Column(wiring.Component):
         result, _, _, third = results
         m.submodules.differences = ram = memory(self.machine, f.word, self.machine.state_depth)
         membrane = own.valid & ~(command.error | self.drawn)
-        writes = line.hold("membrane", membrane, 0, done) & line.at(done)
+        writes = line.hold("membrane", membrane, 0, done, self.rest) & line.at(done)
         m.d.comb += [
             *(ram.raddr.eq(command.neuron), ram.wdata.eq(third), ram.wen.eq(writes)),
-            ram.waddr.eq(line.hold("neuron", command.neuron, 0, done)),
+            ram.waddr.eq(line.hold("neuron", command.neuron, 0, done, self.rest)),
         ]
-        d = line.hold("d_before", ram.rdata, Ram.latency, done)
+        d = line.hold("d_before", ram.rdata, Ram.latency, done, self.rest)
         m.submodules.term = multiplier = Multiplier(f.word)
         second = delay(m, line.at(done), 1, "second")
         m.d.comb += [
             multiplier.a.eq(Mux(second, delay(m, third, 1, "eps"), result)),
             multiplier.b.eq(Mux(second, delay(m, d, 1, "d_again"), d)),
         ]
-        learns = line.hold("learns", own.valid & own.learn & command.times, 0, done) & line.at(done)
+        learns = line.hold(
+            "learns", own.valid & own.learn & command.times, 0, done, self.rest
+        ) & line.at(done)
         first = delay(m, learns, Multiplier.latency, "learns")
         live = first | delay(m, first, 1, "learns_second")
         rounded = half_up(multiplier.p, f.g_drop)
@@ -378,7 +385,8 @@ class Column(wiring.Component):
         names = ("first", "last", "exp", "drained")
         values = (command.first, command.last, self.exp, ~(command.error | self.drawn))
         first, last, exp, drained = (
-            line.hold(name, value, 0, done) for name, value in zip(names, values, strict=True)
+            line.hold(name, value, 0, done, self.rest)
+            for name, value in zip(names, values, strict=True)
         )
         m.d.comb += [
             *(unit.value.eq(result), unit.first.eq(first), unit.last.eq(last)),

@@ -9,17 +9,17 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from antevolt.hdl.core.apply import ApplyLane
 from antevolt.hdl.core.array import Array
-from antevolt.hdl.core.bundles import Access, ApplyRule, flags
+from antevolt.hdl.core.bundles import Access, ApplyRule, FilterCommand, flags
 from antevolt.hdl.core.column import Column
 from antevolt.hdl.core.gate import Gate, request
 from antevolt.hdl.core.intake import Intake
-from antevolt.hdl.core.key import KeyMixer
+from antevolt.hdl.core.key import KeyMixer, LaneKey
 from antevolt.hdl.core.neurons import Neurons
 from antevolt.hdl.core.outlet import Outlet
 from antevolt.hdl.core.registers import EVENT_BITS, Registers
 from antevolt.hdl.core.sequencer import Sequencer
 from antevolt.hdl.core.sweeps import Sweeps
-from antevolt.hdl.core.tap import REPLY_LATENCY
+from antevolt.hdl.core.tap import reply_latency
 from antevolt.hdl.core.time_constants import Times
 from antevolt.hdl.lib.registers import delay, hops, register
 from antevolt.hdl.spec.contents import Contents
@@ -84,7 +84,9 @@ class Core(wiring.Component):
         m = Module()
         machine, timing, contents = self.machine, self.timing, self.contents
         # a read returns after its own register, the head's, the tiles, and one that joins both ways
-        self.reach = max(timing.tiles_across, timing.tiles_down) + REPLY_LATENCY
+        self.wait = reply_latency(machine.near)
+        self.reach = max(timing.tiles_across, timing.tiles_down) + self.wait
+        way = self.wait + 2 if machine.near else self.reach + 3
         m.submodules.array = self.array = Array(machine, self.bels, contents)
         m.submodules.sequencer = self.sequencer = Sequencer(machine, contents)
         m.submodules.sweeps = self.sweeps = Sweeps(machine)
@@ -95,8 +97,8 @@ class Core(wiring.Component):
             m.submodules.times = self.times
         m.submodules.registers = self.registers = Registers(machine, contents)
         m.submodules.intake = self.intake = Intake(machine)
-        m.submodules.outlet = self.outlet = Outlet(machine, self.reach + 3, contents)
-        m.submodules.gate = self.gate = Gate(self.reach + 3)
+        m.submodules.outlet = self.outlet = Outlet(machine, way, contents)
+        m.submodules.gate = self.gate = Gate(way, machine.near)
         for inner, outer in (
             (self.intake.x, self.x),
             (self.intake.y, self.y),
@@ -164,9 +166,10 @@ class Core(wiring.Component):
         total: Any = 0
         for name in ("gate", "intake", "outlet"):
             access = getattr(self, name).access
-            strobe = register(f"{name}_strobe", 1)
-            held = delay(m, access.as_value(), 1, f"{name}_access")
-            m.d.sync += strobe.eq(access.read | access.write)
+            strobe: Any = access.read | access.write
+            held = access.as_value()
+            if not self.machine.near:
+                strobe, held = delay(m, strobe, 1, f"{name}_strobe"), delay(m, held, 1, name)
             total = total | Mux(strobe, held, 0)
         m.d.sync += head.as_value().eq(total)
         for part in self._at_head():
@@ -177,12 +180,17 @@ class Core(wiring.Component):
     def _columns(self, m: Module, bus: Any) -> Any:
         """Columns behind their hops; returns what came back over the bus."""
         machine, array, tiles = self.machine, self.array, self.timing.tiles_across
-        accesses = hops(m, bus, tiles, "access")
-        commands = hops(m, self.neurons.command, tiles, "command")
+        accesses = [bus] if machine.near else hops(m, bus, tiles, "access")
+        commands = (
+            [self._beside(m)] if machine.near else hops(m, self.neurons.command, tiles, "command")
+        )
         pushes = hops(m, self.sweeps.push, tiles, "push")
         reply: Any = self.outlet.bus_reply.data
         for part in self._at_head():
             reply = reply | part.reply.data
+        beside: Any = Const(0, DATA_BITS)
+        if machine.near:  # the head is no hop before the columns
+            beside, reply = reply, Const(0, DATA_BITS)
         self.terms: Any = Const(0, 1)
         counts: list[Any] = [Const(0, EVENT_BITS) for _ in KINDS]
         for c, columns in enumerate(array.column_tiles):
@@ -212,9 +220,16 @@ class Core(wiring.Component):
             counts = [self._count(m, n, c, counts[n], members) for n in range(len(KINDS))]
         for n, count in enumerate(counts):
             m.d.comb += self.registers.saturated[n].eq(count + (self.row_count if n == W else 0))
-        across = delay(m, reply, self.reach - REPLY_LATENCY - tiles, "reply")
-        down = self.reach - REPLY_LATENCY - self.timing.tiles_down
-        return across | delay(m, array.reply_rows.data, down, "reply_rows")
+        across = delay(m, reply, self.reach - self.wait - tiles, "reply")
+        down = self.reach - self.wait - self.timing.tiles_down
+        return across | beside | delay(m, array.reply_rows.data, down, "reply_rows")
+
+    def _beside(self, m: Module) -> Any:
+        """A command that is told without a hop, and started as if there were one."""
+        command = Signal(FilterCommand(self.machine), name="command_beside")
+        m.d.comb += command.eq(self.neurons.command)
+        m.d.comb += command.start.eq(delay(m, self.neurons.command.start, 1, "start"))
+        return command
 
     def _at_head(self) -> list[Any]:
         """Parts on the access bus before its first hop."""
@@ -256,7 +271,7 @@ class Core(wiring.Component):
     def _lanes(self, m: Module) -> None:
         """Apply lanes behind their hops, one per row."""
         machine, array, op = self.machine, self.array, self.sequencer.op
-        m.submodules.key = key = KeyMixer()
+        m.submodules.key = key = LaneKey() if machine.near else KeyMixer()
         rule = Signal(ApplyRule())
         m.d.comb += [
             key.start.eq(self.sweeps.apply),
@@ -266,8 +281,10 @@ class Core(wiring.Component):
             *(rule.stochastic.eq(op.output), rule.key.eq(key.key)),
             *(rule.rule.eq(op.table), rule.first.eq(op.rates), rule.second.eq(op.neurons)),
         ]
-        rules = hops(m, rule, self.timing.tiles_down, "rule")
-        slots = hops(m, self.sweeps.lane, self.timing.tiles_down, "lane")
+        rules, slots = [rule], [self.sweeps.lane]
+        if not machine.near:
+            rules = hops(m, rule, self.timing.tiles_down, "rule")
+            slots = hops(m, self.sweeps.lane, self.timing.tiles_down, "lane")
         count: Any = Const(0, EVENT_BITS)
         for t, rows in enumerate(array.row_tiles):
             for i in rows:
@@ -278,6 +295,11 @@ class Core(wiring.Component):
                     *(lane.weight.eq(array.lane_weight[i]), array.lane_data[i].eq(lane.data)),
                     *(array.lane_address[i].eq(lane.address), array.lane_en[i].eq(lane.en)),
                 ]
+                if lane.makes_key:
+                    m.d.comb += [
+                        *(lane.key_takes.eq(key.takes), lane.key_word.eq(key.word)),
+                        key.mixed.eq(lane.key_mixed),
+                    ]
                 if machine.carry:
                     m.d.comb += array.lane_folded[i].eq(lane.folded)
                 if machine.moments:

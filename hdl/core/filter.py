@@ -17,7 +17,16 @@ from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.roundings import PRE
-from antevolt.hdl.spec.timing import BASE, CHOOSE, FETCH, NARROW, STATE, WIDE, filter_schedule
+from antevolt.hdl.spec.timing import (
+    BASE,
+    CHOOSE,
+    FETCH,
+    NARROW,
+    STATE,
+    WIDE,
+    Timing,
+    filter_schedule,
+)
 
 __all__ = ["EVENTS", "FilterUnit"]
 
@@ -35,9 +44,9 @@ class FilterUnit(wiring.Component):
 
     Members
     -------
-    start, error, valid, table, c : at 0; starts lie on a grid of one period; `valid`: count
-        saturations
-    state, partner : u and e, or v and r', at STATE
+    start : at 0; starts lie on a grid of one period
+    error, valid, table, c : from 0 on and `Timing.rest` cycles more; `valid`: count saturations
+    state, partner : u and e, or v and r', from STATE on and as long
     q : at FETCH, with `q_far`: it was limited, which counts as its product being limited
     s : at FETCH + BASE - 1
     done : 1 at `schedule.done`, with `result` (r or e), `slope` (r') and `state_out` (u or v);
@@ -98,6 +107,7 @@ class FilterUnit(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         f, schedule = self.machine.formats, self.schedule
+        self.rest = Timing(self.machine).rest
         units = [Product(f) for _ in range(self.machine.multipliers)]
         for n, unit in enumerate(units):
             m.submodules[f"product{n}"] = unit
@@ -109,14 +119,14 @@ class FilterUnit(wiring.Component):
 
         def coefficient_at(n: int, time: int) -> tuple[Any, Any]:
             c = self.c[n]
-            mantissa = line.hold(f"c{n}", c.mantissa, 0, time)
-            return mantissa.as_signed(), line.hold(f"c{n}_shift", c.shift, 0, time)
+            mantissa = line.hold(f"c{n}", c.mantissa, 0, time, self.rest)
+            return mantissa.as_signed(), line.hold(f"c{n}_shift", c.shift, 0, time, self.rest)
 
         def state_at(time: int) -> Any:
-            return line.hold("state", self.state, STATE, time)
+            return line.hold("state", self.state, STATE, time, self.rest)
 
         def partner_at(time: int) -> Any:
-            return line.hold("partner", self.partner, STATE, time)
+            return line.hold("partner", self.partner, STATE, time, self.rest)
 
         value, slope, fraction = self._lookup(m, line, narrow[1])
         interpolate = Const(PRE + f.word - 2 - f.guard, 6)
@@ -159,6 +169,7 @@ class FilterUnit(wiring.Component):
                 ]
                 self._choose(m, line, f"{port}{number}", getattr(unit, port), choices)
         self._results(m, line, on)
+        line.finish()
         return m
 
     def _choose(
@@ -172,7 +183,7 @@ class FilterUnit(wiring.Component):
         total: Any = Const(0, port.shape())
         for number, (mode, time, value) in enumerate(choices):
             wanted, before = Signal(port.shape(), name=f"{name}_{number}"), time - 1
-            of_mode = line.hold("error", self.error, 0, before) == mode
+            of_mode = line.hold("error", self.error, 0, before, self.rest) == mode
             chosen = register(f"{name}_{number}_chosen", 1, keep=True)
             m.d.sync += chosen.eq(line.at(before) & of_mode)
             m.d.comb += wanted.eq(value)
@@ -184,7 +195,7 @@ class FilterUnit(wiring.Component):
     def _base(self, m: Module, line: Pipeline) -> Any:
         """s - u, when the first product wants it."""
         time = FETCH + BASE - 1
-        difference = (self.s - line.hold("state", self.state, STATE, time)).as_signed()
+        difference = (self.s - line.hold("state", self.state, STATE, time, self.rest)).as_signed()
         held = Signal(difference.shape(), name="s_minus_u")
         m.d.comb += held.eq(difference)
         return line.hold("base", held, time, self.schedule.starts[0] - CHOOSE + BASE)
@@ -195,13 +206,13 @@ class FilterUnit(wiring.Component):
         guard = self.machine.formats.guard
         m.submodules.phi = ram = memory(self.machine, 2 * word, 2 * self.machine.tables << log2)
         time = self.schedule.starts[1] + NARROW
-        tap = Tap(m, self.access, None, self.contents)
+        tap = Tap(m, self.access, None, self.contents, self.machine.near)
         which = line.at(time + 1)
         held = line.hold("p", p, time, time + 1)
         place = Mux(which, held, p)
         index = Cat(place[word - log2 : word - 1], ~place[word - 1])
-        table = line.hold("table", self.table, 0, time)
-        table_then = line.hold("table", self.table, 0, time + 1)
+        table = line.hold("table", self.table, 0, time, self.rest)
+        table_then = line.hold("table", self.table, 0, time + 1, self.rest)
         number = (Mux(which, table_then, table) - 1)[: bits(self.machine.tables)]
         tap.join(Region.PHI, ram, Cat(index, which, number), 0, 0, 0)
         m.d.comb += self.phi_word.eq(tap.answers[0])
@@ -224,7 +235,7 @@ class FilterUnit(wiring.Component):
         t, done = self.schedule.starts, self.schedule.done
         d = line.hold("d", on[0].narrow, t[0] + NARROW, done)
         eps = line.hold("eps", on[4].narrow, t[4] + NARROW, done)
-        return Mux(line.hold("error", self.error, 0, done), eps, d)
+        return Mux(line.hold("error", self.error, 0, done, self.rest), eps, d)
 
     def _results(self, m: Module, line: Pipeline, on: list[Product]) -> None:
         schedule, t = self.schedule, self.schedule.starts
@@ -234,8 +245,8 @@ class FilterUnit(wiring.Component):
         def result(name: str, value: Any, n: int, latency: int) -> Any:
             return line.hold(name, value, t[n] + latency, done)
 
-        is_error = line.hold("error", self.error, 0, done)
-        linear = line.hold("table", self.table, 0, done) == 0
+        is_error = line.hold("error", self.error, 0, done, self.rest)
+        linear = line.hold("table", self.table, 0, done, self.rest) == 0
         p = line.hold("p", on[1].narrow, t[1] + NARROW, done)
         main = result("main", on[2].narrow, 2, NARROW)
         v, u = (result(name, on[n].wide, n, WIDE) for name, n in (("v", 3), ("u", 4)))
@@ -259,6 +270,6 @@ class FilterUnit(wiring.Component):
             happened = on[n].saturated if latency == NARROW else on[n].wide_saturated
             if name == "beta":
                 happened = happened | line.hold("q_far", self.q_far, FETCH, time)
-            counted = line.at(time) & line.hold("valid", self.valid, 0, time)
-            of_mode = line.hold("error", self.error, 0, time) == mode
+            counted = line.at(time) & line.hold("valid", self.valid, 0, time, self.rest)
+            of_mode = line.hold("error", self.error, 0, time, self.rest) == mode
             m.d.sync += self.events[EVENTS.index(name)].eq(happened & counted & of_mode)

@@ -25,8 +25,8 @@ class Gate(wiring.Component):
     -------
     i : requests;  o : one word per read
     idle : no step runs or starts;  wants : a request is there or at work, so that no step may start
-    access : onto the bus, a cycle after the request is taken;  reply : the word, `latency` cycles
-        after its read
+    access : onto the bus, a cycle after the request is taken, or as it is taken in a core that is
+        near;  reply : the word, `latency` cycles after its read
     """
 
     i: Any
@@ -36,8 +36,8 @@ class Gate(wiring.Component):
     access: Any
     reply: Any
 
-    def __init__(self, latency: int):
-        self.latency = latency
+    def __init__(self, latency: int, near: bool = False):
+        self.latency, self.near = latency, near
         super().__init__(
             {
                 "i": In(stream.Signature(request)),
@@ -54,9 +54,13 @@ class Gate(wiring.Component):
         timer, take = Signal(range(self.latency + 2)), Signal()
         last = Signal()  # of the timer
         serves = Signal()  # the state is not READY; with it, what starts a step is close at hand
-        wanted = register("wanted", request)
-        m.d.sync += [  # without an enable: nobody looks at it unless a strobe comes with it
-            *(wanted.eq(self.i.payload), self.access.write.eq(take & self.i.payload.write)),
+        wanted, bus = self.i.payload, m.d.comb
+        if not self.near:
+            wanted, bus = register("wanted", request), m.d.sync
+            # without an enable: nobody looks at it unless a strobe comes with it
+            m.d.sync += wanted.eq(self.i.payload)
+        bus += [
+            self.access.write.eq(take & self.i.payload.write),
             self.access.read.eq(take & ~self.i.payload.write),
         ]
         m.d.comb += [
@@ -68,7 +72,7 @@ class Gate(wiring.Component):
         with m.FSM():
             with m.State("READY"):
                 with m.If(take):
-                    m.d.sync += [timer.eq(self.latency), last.eq(0), serves.eq(1)]
+                    m.d.sync += [timer.eq(self.latency - self.near), last.eq(0), serves.eq(1)]
                     m.next = "SETTLE"
                     with m.If(~self.i.payload.write):
                         m.next = "READ"

@@ -3,16 +3,20 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib.memory import Memory
 
 from antevolt.hdl.lib.registers import register
 
 __all__ = ["Pipeline"]
 
+FEW = 3  # stages; a memory is smaller than more of them
+
 
 class Pipeline:
     """Times count from a neuron's start. A value that is needed longer than one period moves on
-    through registers that are loaded once per neuron, so that no two neurons meet."""
+    through registers that are loaded once per neuron, so that no two neurons meet; one that would
+    need more than FEW of them stands in a memory of a word per neuron, of LUTs."""
 
     def __init__(self, m: Module, start: Any, period: int, length: int):
         self.m, self.period = m, period
@@ -22,19 +26,25 @@ class Pipeline:
             m.d.sync += tap.eq(self.taps[-1])
             self.taps.append(tap)
         self._stages: dict[str, list[Any]] = {}
+        self._queues: dict[tuple[int, int], dict[str, tuple[Any, Signal]]] = {}
+        self._turns: dict[tuple[int, int], Signal] = {}
 
     def at(self, time: int) -> Any:
         """1 while the neuron that started `time` cycles ago is here."""
         return self.taps[time]
 
-    def hold(self, name: str, value: Any, ready: int, need: int) -> Any:
-        """`value`, which is valid at `ready`, as it is to be used at `need`."""
+    def hold(self, name: str, value: Any, ready: int, need: int, rest: int = 0) -> Any:
+        """`value`, which is valid at `ready` and `rest` cycles more (always as many for the same
+        name), as it is to be used at `need`."""
         if need < ready:
             raise ValueError(f"{name} is needed at {need} but ready at {ready}")
-        if need == ready:
+        if need <= ready + rest:
             return value
-        stages = self._stages.setdefault(name, [])
+        ready += rest  # the later it is taken, the fewer registers hold it
         number = (need - ready - 1) // self.period
+        if number >= FEW:
+            return self._queued(name, value, ready, need)
+        stages = self._stages.setdefault(name, [])
         while len(stages) <= number:
             n = len(stages)
             source = stages[-1] if stages else value
@@ -43,3 +53,36 @@ class Pipeline:
                 self.m.d.sync += stage.eq(source)
             stages.append(stage)
         return stages[number]
+
+    def _queued(self, name: str, value: Any, ready: int, need: int) -> Signal:
+        """Joins what is also ready then and needed then."""
+        queue = self._queues.setdefault((ready, need), {})
+        if name not in queue:
+            queue[name] = value, Signal(value.shape(), name=f"{name}_at{need}")
+        return queue[name][1]
+
+    def finish(self) -> None:
+        """To be called when all is held: makes the memories, each first in, first out, since
+        neurons do not overtake each other."""
+        m = self.m
+        for (ready, need), queue in self._queues.items():
+            given, taken = zip(*queue.values(), strict=True)
+            depth = 1 << ((need - ready) // self.period).bit_length()
+            style = {"ram_style": "distributed"}
+            memory = Memory(shape=len(Cat(given)), depth=depth, init=[], attrs=style)
+            m.submodules[f"queue{ready}_{need}"] = memory
+            write, read = memory.write_port(), memory.read_port(domain="comb")
+            m.d.comb += [
+                *(write.addr.eq(self._turn(ready, depth)), write.data.eq(Cat(given))),
+                *(write.en.eq(self.taps[ready]), read.addr.eq(self._turn(need, depth))),
+                Cat(taken).eq(read.data),
+            ]
+
+    def _turn(self, time: int, depth: int) -> Signal:
+        """Which neuron is at `time`, modulo `depth`."""
+        if (time, depth) not in self._turns:
+            turn = Signal(range(depth), name=f"turn{time}_{depth}")
+            with self.m.If(self.taps[time]):
+                self.m.d.sync += turn.eq(turn + 1)
+            self._turns[time, depth] = turn
+        return self._turns[time, depth]

@@ -1,18 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the key of an APPLY's random bits, one round per cycle."""
+"""Makes the key of an APPLY's random bits, one round per cycle, or with a lane's rounds."""
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from antevolt.hdl.core.mixer import LATENCY
 from antevolt.hdl.spec.dither import ROTATIONS
 from antevolt.hdl.spec.timing import KEY
 
-__all__ = ["KeyMixer"]
+__all__ = ["KeyMixer", "LaneKey"]
 
 
+PORTS = {
+    "start": In(1),
+    "seed": In(32),
+    "step": In(32),
+    "projection": In(12),
+    "key": Out(32),
+}
 SUMS = sum(op == "add" for op, _ in ROTATIONS)
 
 
@@ -34,15 +42,7 @@ class KeyMixer(wiring.Component):
     key: Any
 
     def __init__(self) -> None:
-        super().__init__(
-            {
-                "start": In(1),
-                "seed": In(32),
-                "step": In(32),
-                "projection": In(12),
-                "key": Out(32),
-            }
-        )
+        super().__init__(PORTS)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -69,5 +69,48 @@ class KeyMixer(wiring.Component):
         return m
 
 
-if KeyMixer.latency > KEY:
+class LaneKey(wiring.Component):
+    """The same with the mixer of an apply lane, which has nothing to do while a key is made.
+
+    Members
+    -------
+    start, seed, step, projection, key : as `KeyMixer`'s, but that `step` must last one cycle more,
+        and that `key` changes meanwhile
+    takes, word : `word ^ key` is to be mixed;  mixed : what comes of it, `mixer.LATENCY` later
+    """
+
+    latency = 2 * (1 + LATENCY)
+
+    start: Any
+    seed: Any
+    step: Any
+    projection: Any
+    key: Any
+    takes: Any
+    word: Any
+    mixed: Any
+
+    def __init__(self) -> None:
+        own = {"takes": Out(1), "word": Out(32), "mixed": In(32)}
+        super().__init__({**PORTS, **own})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        passes = [self.start]
+        for n in range(self.latency - 1):
+            passes.append(Signal(name=f"pass{n}"))
+            m.d.sync += passes[-1].eq(passes[-2] & (~self.start if n else 1))
+        first, second, last = passes[1], passes[1 + LATENCY], passes[1 + 2 * LATENCY]
+        m.d.comb += self.takes.eq(first | second)
+        m.d.comb += self.word.eq(Mux(first, self.step, self.mixed))
+        with m.If(self.start):
+            m.d.sync += self.key.eq(self.seed)
+        with m.Elif(first):
+            m.d.sync += self.key.eq(self.projection)
+        with m.Elif(last):
+            m.d.sync += self.key.eq(self.mixed)
+        return m
+
+
+if max(KeyMixer.latency, LaneKey.latency) > KEY:
     raise RuntimeError("an APPLY starts before its key is made")

@@ -30,7 +30,8 @@ class Neurons(wiring.Component):
     op, start, membrane, error, trace, exp, norm : the operation, and its issue; `start`: any of the
         five
     step : a pulse at the start of a step;  fresh : gradient sums start anew
-    command : to the columns;  index : the number of its coefficient;  anew : its sums start anew
+    command : to the columns; it says the same until the next start
+    index : the number of its coefficient;  anew : its sums start anew
     tune_en, tune_address, tune_data : write port of the coefficients a_m or a_r, rho or kappa
     access, reply : the coefficient memory on the access bus
     """
@@ -98,41 +99,56 @@ class Neurons(wiring.Component):
             walker.interval.eq(Mux(self.membrane, op.interval, whole)),
         ]
         command = Signal(FilterCommand(machine), name="bare")
-        place_in_pairs = walker.number + own.odd
-        m.d.sync += [
-            *(command.start.eq(walker.en), command.error.eq(is_error)),
-            *(command.unit.eq(self._unit(m)), command.neuron.eq(own.neurons + walker.number)),
-            *(command.context.eq(own.context), command.prior.eq(own.prior)),
-            *(
-                command.cost.eq(own.cost.any()),
-                command.softmax.eq(own.cost == Cost.SOFTMAX),
-                command.output.eq(own.output),
-                command.table.eq(own.table),
-            ),
-            *(command.drawn.eq(drawn), command.exp.eq(exp), command.norm.eq(norm)),
-            command.times.eq(own.g & is_error),
-            command.first.eq((walker.number == 0) & own.head),
-            command.rates.eq(own.rates + (place_in_pairs >> 1)),
-            *(command.odd.eq(place_in_pairs[0]), command.last.eq(walker.last)),
-            *(command.one.eq(own.bias == Bias.HIGH), command.extra.eq(own.extra + walker.number)),
-        ]
+        place_in_pairs, unit = walker.number + own.odd, self._unit(m)
         place = Signal(1 + bits(machine.coefficient_depth))
-        m.d.sync += place.eq(Cat(is_error, own.weights + Mux(own.shared, 0, walker.number)))
-        coefficients = self._coefficients(m, place)
-        bare = delay(m, command.as_value(), COEFFICIENTS - 1, "bare")
-        complete = FilterCommand(machine)(bare)
-        m.d.sync += self.command.eq(complete)
-        for n, value in enumerate(coefficients):
-            m.d.sync += self.command.c[n].as_value().eq(value)
+        m.d.sync += command.start.eq(walker.en)
+        with m.If(walker.en):  # all rests until the next neuron
+            m.d.sync += [
+                place.eq(Cat(is_error, own.weights + Mux(own.shared, 0, walker.number))),
+                *(command.error.eq(is_error), command.unit.eq(unit)),
+                command.neuron.eq(own.neurons + walker.number),
+                *(command.context.eq(own.context), command.prior.eq(own.prior)),
+                *(
+                    command.cost.eq(own.cost.any()),
+                    command.softmax.eq(own.cost == Cost.SOFTMAX),
+                    command.output.eq(own.output),
+                    command.table.eq(own.table),
+                ),
+                *(command.drawn.eq(drawn), command.exp.eq(exp), command.norm.eq(norm)),
+                command.times.eq(own.g & is_error),
+                command.first.eq((walker.number == 0) & own.head),
+                command.rates.eq(own.rates + (place_in_pairs >> 1)),
+                *(command.odd.eq(place_in_pairs[0]), command.last.eq(walker.last)),
+                command.one.eq(own.bias == Bias.HIGH),
+                command.extra.eq(own.extra + walker.number),
+            ]
+        self._complete(m, command, self._coefficients(m, place))
         index = (own.weights + walker.number)[: len(self.index)]
         m.d.comb += [
             self.index.eq(delay(m, index, 1 + COEFFICIENTS, "index")),
             self.anew.eq(delay(m, anew, 1 + COEFFICIENTS, "anew")),
         ]
-        running = Signal()
-        m.d.comb += running.eq(delay(m, command.start, COEFFICIENTS - 1, "start", init=True))
-        m.d.sync += self.command.start.eq(running)
         return m
+
+    def _complete(self, m: Module, bare: Any, coefficients: list[Any]) -> None:
+        """The command with its coefficients, which are read meanwhile."""
+        running, out = Signal(), self.command
+        m.d.comb += running.eq(delay(m, bare.start, COEFFICIENTS - 1, "start", init=True))
+        m.d.sync += out.start.eq(running)
+        domain: Any = m.d.comb if self.machine.near else m.d.sync
+        domain += [out.c[n].as_value().eq(value) for n, value in enumerate(coefficients)]
+        late = 0 if self.machine.interval >= COEFFICIENTS else COEFFICIENTS - 1
+        told = FilterCommand(self.machine)(delay(m, bare.as_value(), late, "bare"))
+        fields = [
+            getattr(out, name).eq(getattr(told, name))
+            for name, _ in FilterCommand(self.machine)
+            if name not in ("start", "c")
+        ]
+        if self.machine.near:
+            m.d.comb += fields
+        else:
+            with m.If(running):
+                m.d.sync += fields
 
     def _unit(self, m: Module) -> Any:
         """Units take turns, slot of `interval` cycles by slot, whether or not a neuron comes."""
@@ -147,7 +163,7 @@ class Neurons(wiring.Component):
 
     def _coefficients(self, m: Module, place: Signal) -> list[Any]:
         width, depth = coefficient(self.machine).size, 2 * self.machine.coefficient_depth
-        tap, words = Tap(m, self.access, None, self.contents), []
+        tap, words = Tap(m, self.access, None, self.contents, self.machine.near), []
         for n in range(3):
             m.submodules[f"coefficients{n}"] = ram = memory(self.machine, width, depth)
             en = self.tune_en[n - 1] if n and self.machine.time_constants else 0

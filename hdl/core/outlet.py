@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 from antevolt.hdl.core.bundles import Access, Reply, bits, flags
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.largest import largest
+from antevolt.hdl.lib.late import late
 from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.lib.saturate import LATENCY, saturate
@@ -112,7 +113,8 @@ class Outlet(wiring.Component):
         free = Signal(init=1)  # for the next word too
         m.d.sync += free.eq(room[1:].any())
         issue, now = self._walk(m, free)
-        then = tag(delay(m, now.as_value(), self.latency - 1, "output", init=True))
+        en = delay(m, now.en, self.latency - 1, "output", init=True)
+        then = tag(Cat(en, late(m, now.as_value()[1:], self.latency - 1, "output")))
         value = Mux(then.fresh, 0, self.reply).as_signed()
         if self.machine.sums:
             then, value = self._sums(m, then, value, self.access.unit, self.access.index)
@@ -236,7 +238,7 @@ class Outlet(wiring.Component):
 
     def _bus(self, m: Module, ram: Ram, place: Any, written: Any, total: Any, counts: Any) -> None:
         """The sums' memory: its own traffic, and the host's when all of that is done."""
-        tap = Tap(m, self.bus, None)
+        tap = Tap(m, self.bus, None, near=self.machine.near)
         access, selects = tap.access, tap.selects(Region.SUMS)
         low, high = bits(self.machine.io_depth), bits(self.machine.streams)
         address, write = Cat(access.index[:low], access.unit[:high]), access.write & selects

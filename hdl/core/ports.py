@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-from antevolt.hdl.core.tap import REPLY_LATENCY
+from antevolt.hdl.core.tap import REPLY_LATENCY, reply_latency
 from antevolt.hdl.spec.flags import FLAG_BITS, INPUT_FLAG_BITS
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.timing import Timing
@@ -11,10 +11,13 @@ from antevolt.hdl.spec.timing import Timing
 __all__ = ["PORTS", "Port", "answer_latency", "markdown"]
 
 SETTLE = 4  # cycles of the gate and of the bus around a tile's
+HEAD = 2  # the same in a core that is near
 
 
 def answer_latency(machine: Machine) -> int:
     """L: cycles that an access is under way."""
+    if machine.near:
+        return reply_latency(near=True) + HEAD
     timing = Timing(machine)
     return REPLY_LATENCY + SETTLE + max(timing.tiles_across, timing.tiles_down)
 
@@ -125,8 +128,9 @@ def markdown() -> str:
     for port in PORTS:
         cells = (port.width, port.carries, port.moves, port.running, port.reset)
         lines.append(f"| `{port.name}` | {port.direction} | {' | '.join(cells)} |")
+    least = reply_latency(near=True) + HEAD
     lines += [
         "",
-        f"L = {REPLY_LATENCY + SETTLE} + the larger of tiles across and tiles down.",
+        f"L = {REPLY_LATENCY + SETTLE} + the larger of tiles across and down; if `near`, {least}.",
     ]
     return "\n".join(lines)

@@ -145,19 +145,20 @@ class Registers(wiring.Component):
 
     def _bus(self, m: Module, words: list[Any], counters: set[int]) -> None:
         """Registers are selected before they are read or written, and read in two steps."""
-        tap = Tap(m, self.access, None)
+        tap = Tap(m, self.access, None, near=self.machine.near)
         selects, access = tap.selects(Region.REGISTERS), tap.access
         parts: list[Any] = []
-        written = delay(m, access.data, 1, "written")
+        step = 0 if self.machine.near else 1
+        written = delay(m, access.data, step, "written")
         writing = access.write & selects
         low = (len(words) - 1).bit_length()  # there are no accesses beyond
         for number, word in enumerate(words):
             if isinstance(word, Const) and word.value == 0:
                 continue
-            this = delay(m, tap.early.index[:low] == number, 1, f"this{number}")
+            this = delay(m, tap.early.index[:low] == number, step, f"this{number}")
             parts.append(Mux(this, word, 0))
             if isinstance(word, Signal):
-                writes = delay(m, writing & this, 1, "writes")
+                writes = delay(m, writing & this, step, "writes")
                 with m.If(writes):
                     m.d.sync += word.eq(0 if number in counters else written)
         some = [self._any(m, parts[k : k + 4], f"some{k}") for k in range(0, len(parts), 4)]

@@ -90,6 +90,7 @@ class Sequencer(wiring.Component):
         takes, loads, issues, rests = Signal(attrs=KEEP), Signal(), Signal(), Signal(init=1)
         # decoded as it comes: its kind, and what it waits for
         kinds, joins, blocks, learns = Signal(len(Kind)), Signal(), Signal(), Signal()
+        near = self.machine.near  # the operation is the memory's word: no register, decoded late
         kind = {of: kinds[of] for of in Kind}
         coming = operation(word)
         comes = {of: coming.kind == of for of in Kind}
@@ -99,6 +100,14 @@ class Sequencer(wiring.Component):
         m.d.comb += self.busy.eq(~rests)
         again = register("again", len(Kind), keep=True)
         m.d.comb += self.again.eq(again)
+        decoded = [
+            kinds.eq(Cat(comes[of] for of in sorted(Kind))),
+            joins.eq(streams | comes[Kind.END] | comes[Kind.ERROR] & coming.cost.any()),
+            blocks.eq(streams & ~(comes[Kind.TARGET] & coming.keep)),
+            learns.eq(comes[Kind.APPLY] | comes[Kind.TIMES]),
+            spare.eq(coming.delay - 2),
+            *(any_of.eq(Cat(comes[of] for of in group).any()) for _, group, any_of in groups),
+        ]
         # pulses, one register behind the state
         m.d.sync += [self.issue.eq(0), again.eq(0), self.ended.eq(0)]
         m.d.sync += [finished.eq(0), ripe.eq(0), takes.eq(0), loads.eq(0), issues.eq(0)]
@@ -110,17 +119,13 @@ class Sequencer(wiring.Component):
             m.d.sync += timer.eq(Mux(skipped, MIN_DELAY - 2, spare))
         with m.Elif(counts):
             m.d.sync += timer.eq(timer - 1)
-        with m.If(takes):
-            m.d.sync += op.as_value().eq(word)
-        with m.If(loads):
-            m.d.sync += [
-                *(counter.eq(counter + 1), spare.eq(coming.delay - 2)),
-                kinds.eq(Cat(comes[of] for of in sorted(Kind))),
-                joins.eq(streams | comes[Kind.END] | comes[Kind.ERROR] & coming.cost.any()),
-                blocks.eq(streams & ~(comes[Kind.TARGET] & coming.keep)),
-                learns.eq(comes[Kind.APPLY] | comes[Kind.TIMES]),
-                *(any_of.eq(Cat(comes[of] for of in group).any()) for _, group, any_of in groups),
-            ]
+        if near:
+            m.d.comb += [op.as_value().eq(word), *decoded]
+        else:
+            with m.If(takes):
+                m.d.sync += op.as_value().eq(word)
+            with m.If(loads):
+                m.d.sync += [counter.eq(counter + 1), *decoded]
         with m.FSM():
             with m.State("IDLE"):
                 with m.If(self.go):
@@ -158,16 +163,20 @@ class Sequencer(wiring.Component):
                 with m.If(finished):  # which has taken a cycle of the timer's
                     m.d.comb += counts.eq(1)
                     m.next = "WAIT"
+                    if near:
+                        m.d.sync += counter.eq(counter + (timer == 2))
             with m.State("WAIT"):
                 m.d.comb += counts.eq(1)
                 m.d.sync += ripe.eq(timer == 2)
+                if near:  # the next word is there in ISSUE, and this one until then
+                    m.d.sync += counter.eq(counter + (timer == 2))
                 with m.If(ripe):
                     m.d.sync += [takes.eq(1), loads.eq(1)]
                     m.next = "LOAD"
         return m
 
     def _program(self, m: Module, counter: Signal) -> Any:
-        tap, words = Tap(m, self.access, None, self.contents), []
+        tap, words = Tap(m, self.access, None, self.contents, self.machine.near), []
         for n in range(CHUNKS):
             ram = memory(self.machine, CHUNK, self.machine.program_depth)
             m.submodules[f"program{n}"] = ram

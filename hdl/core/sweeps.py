@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from antevolt.hdl.core.bundles import ApplySlot, Push, Slot
 from antevolt.hdl.core.sequencer import operation
 from antevolt.hdl.core.walker import GROUPS, Walker, count_bits, pace_bits
+from antevolt.hdl.lib.late import late
 from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.program import Bias, Kind
@@ -41,7 +42,8 @@ class Sweeps(wiring.Component):
     op, start, forward, back, apply : the operation, from a cycle before its issue on, and that;
         `start`: any of the three
     fresh : the gradient sums start anew
-    slot, push, lane : to the array, the columns, the apply lanes
+    slot, push, lane : to the array, the columns, the apply lanes (which in a core that is near are
+        told a cycle later, and not by a hop)
     """
 
     op: Any
@@ -95,15 +97,19 @@ class Sweeps(wiring.Component):
         main = self._walk(m, "main", self.start, lead, count, interval)
         m.d.comb += main.part.eq(op.n)
         self._slot(m, main, applying, backing, fresh)
-        pushes = self._walk(m, "pushes", self.back, 0, 2 * rows - 1, op.interval)
+        if rows == 1:  # each group's one neuron is pushed as its sweep begins
+            push = main.en & main.first & backing
+        else:
+            pushes = self._walk(m, "pushes", self.back, 0, 2 * rows - 1, op.interval)
+            push = pushes.en & ~pushes.index[0]
         gradients = self._walk(m, "gradients", self.apply, KEY - WALKER, every, every)
-        self._push(m, pushes)
+        self._push(m, push)
         self._gradients(m, gradients, applying)
         if not self.machine.moments:
-            numbers = self._later(m, gradients, self.timing.gradient)
+            numbers = self._later(m, gradients, self.timing.gradient + self.machine.near)
             m.d.comb += Cat(self.lane.j, self.lane.i).eq(self._numbers(m, *numbers, "weight"))
         else:
-            numbers_lead = KEY - WALKER + self.timing.gradient
+            numbers_lead = KEY - WALKER + self.timing.gradient + self.machine.near
             walker = self._walk(m, "numbers", self.apply, numbers_lead + later, every, every)
             numbers = walker.last, walker.index
             m.d.comb += Cat(self.lane.j, self.lane.i).eq(self._numbers(m, *numbers, "weight"))
@@ -151,10 +157,10 @@ class Sweeps(wiring.Component):
             slot.q_done.eq(walker.group_last & own.tail),
             *(slot.g_live.eq(backing & own.g), slot.g_clear.eq(backing & fresh & ~own.keep)),
         ]
-        written = delay(
+        written = late(
             m,
             Cat(slot.weights, slot.half, self.visited(m, walker, applying)),
-            RESULT - 1 - (self.timing.apply_weight - self.timing.gradient),
+            RESULT - 1 - (self.timing.apply_weight - self.timing.gradient) + self.machine.near,
             "written",
         )
         m.d.comb += Cat(self.lane.weights, self.lane.half, self.lane.live).eq(written)
@@ -173,9 +179,8 @@ class Sweeps(wiring.Component):
             m.d.sync += index.eq(Mux(last, 0, index + 1))
         return last, index
 
-    def _push(self, m: Module, walker: Walker) -> None:
+    def _push(self, m: Module, push: Any) -> None:
         neuron = Signal(len(self.push.neuron))
-        push = walker.en & ~walker.index[0]
         with m.If(self.back):
             m.d.sync += neuron.eq(self.op.neurons)
         with m.Elif(push):
@@ -209,7 +214,7 @@ class Sweeps(wiring.Component):
         numbers = self._numbers(m, walker.last, walker.index, "moment")
         place = self._places(m, walker, "moment")
         m.d.sync += live.eq(walker.en)
-        written = delay(m, Cat(place, live), NORMAL + AVERAGE - MOMENT_NUMBERS, "moment_written")
+        written = late(m, Cat(place, live), NORMAL + AVERAGE - MOMENT_NUMBERS, "moment_written")
         m.d.comb += Cat(lane.moment_j, lane.moment_i, lane.moment, lane.moment_live).eq(
             Cat(numbers, written)
         )

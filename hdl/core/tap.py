@@ -10,37 +10,55 @@ from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.memory_map import Region
 
-__all__ = ["REPLY_LATENCY", "Tap"]
+__all__ = ["REPLY_LATENCY", "Tap", "reply_latency"]
 
-REPLY_LATENCY = 5  # cycles from an access at a tile to its word in the tile's reply
+DECODE = 2  # cycles from an access at a tile until it acts there
+
+
+def reply_latency(near: bool) -> int:
+    """Cycles from an access at a tile to its word in the tile's reply."""
+    return (0 if near else DECODE) + Ram.latency + 1
+
+
+REPLY_LATENCY = reply_latency(False)
 
 
 class Tap:
     """Joins the memories of one tile to the access bus at that tile.
 
     Accesses come only while no operation runs, so a memory's own traffic never competes. An access
-    is decoded in two cycles before it acts: `access` here is the bus two registers later, `early`
-    one. What a memory holds at power-up, `contents`, is found by the addresses that it has on the
-    bus.
+    is decoded in DECODE cycles before it acts: `access` here is the bus two registers later,
+    `early` one; in a core that is near both are the bus. What a memory holds at power-up,
+    `contents`, is found by the addresses that it has on the bus.
     """
 
-    def __init__(self, m: Module, bus: Any, unit: int | None, contents: Contents | None = None):
+    def __init__(
+        self,
+        m: Module,
+        bus: Any,
+        unit: int | None,
+        contents: Contents | None = None,
+        near: bool = False,
+    ):
         self.m, self.bus, self.unit, self.contents = m, bus, unit, contents
-        self.early = Signal(bus.shape(), name="access_early", reset_less=True)
-        self.access = Signal(bus.shape(), name="access_now", reset_less=True)
-        m.d.sync += [self.early.eq(bus), self.access.eq(self.early)]
+        self.early = self.access = bus
+        self.step = 0 if near else 1
+        if not near:
+            self.early = Signal(bus.shape(), name="access_early", reset_less=True)
+            self.access = Signal(bus.shape(), name="access_now", reset_less=True)
+            m.d.sync += [self.early.eq(bus), self.access.eq(self.early)]
         self.answers: list[Any] = []
 
     def selects(self, region: int, way: tuple[int, int] = (0, 0), also: Any = None) -> Any:
         """The access at hand is for this region and unit, and this one of interleaved memories;
         `also` asks something of `early`."""
         bus, (low, n) = self.bus, way
-        match = delay(self.m, bus.region == region, 1, "of_region")
+        match = delay(self.m, bus.region == region, self.step, "of_region")
         if self.unit is not None:
-            match = match & delay(self.m, bus.unit == self.unit, 1, "of_unit")
+            match = match & delay(self.m, bus.unit == self.unit, self.step, "of_unit")
         if low:
             match = match & (self.early.index[:low] == n)
-        return delay(self.m, match if also is None else match & also, 1, "selects")
+        return delay(self.m, match if also is None else match & also, self.step, "selects")
 
     def join(
         self,

@@ -26,6 +26,7 @@ class Multiplier(wiring.Component):
     """
 
     latency = 3
+    widest = 18
 
     def __init__(self, width: int = 18, bel: str | None = None):
         if not 1 <= width <= 18:

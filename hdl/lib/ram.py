@@ -18,6 +18,10 @@ __all__ = ["Ram", "memory"]
 PLAIN_OUTPUT = ("ice40", "gowin")
 """Families whose blocks have no register at their output that the tools would find."""
 
+STYLE = {"ecp5": {"ram_style": "distributed"}, "gowin": {"ram_style": "block"}}
+"""What yosys is told. Left alone it makes the shallow ones of Gowin of LUTs, which are short there
+where blocks are left."""
+
 SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 """Depth and width of one DP16KD; a deep memory is cut into slices of its width, which needs no
 multiplexer behind the blocks."""
@@ -74,10 +78,9 @@ class Ram(wiring.Component):
             for n in range(self.blocks):
                 m.submodules[f"block{n}"] = self._ecp5(n)
             return m
-        luts = family(platform) == "ecp5"
-        early = luts or family(platform) in PLAIN_OUTPUT
-        style = {"ram_style": "distributed"} if luts else {}
-        m.submodules.memory = memory = Memory(self.data, attrs=style)
+        own = family(platform)
+        luts, early = own == "ecp5", own == "ecp5" or own in PLAIN_OUTPUT
+        m.submodules.memory = memory = Memory(self.data, attrs=STYLE.get(own, {}))
         write = memory.write_port()
         # LUTs are read at once: the register stands before them, not in them
         read = memory.read_port(domain="comb" if luts else "sync")

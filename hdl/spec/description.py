@@ -26,11 +26,12 @@ FIELDS: tuple[tuple[tuple[str, int], ...], ...] = (
     tuple((name, 4) for name in LOG2),
     (("word", 6), ("guard", 6), ("accumulator", 6), ("q_drop", 6), ("g_drop", 6)),
     (("traces", 1), ("softmax", 1), ("time_constants", 1), ("sums", 1), ("moments", 2),
-     ("carry", 1), ("lut_depth", 9), ("saturations", 1), ("spacing", 6)),
+     ("carry", 1), ("lut_depth", 9), ("saturations", 1), ("spacing", 6),
+     ("near", 1)),
 )  # fmt: skip
 """Fields of each word and their bits, the lowest first."""
 WORDS = len(FIELDS)
-FLAGS = ("traces", "softmax", "time_constants", "sums", "carry", "saturations")
+FLAGS = ("traces", "softmax", "time_constants", "sums", "carry", "saturations", "near")
 
 
 def described(machine: Machine) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ LIMITS = {"rows": 256, "streams": 256, "tile_rows": 256, "tile_streams": 256} | 
 }
 """What the access port can address, and the core's description hold."""
 SHORTEST_TIMES = 16  # words of time constants that learn: their ratios are large coefficients
+NEAR_SPACING = 12  # what a neuron is told must last until its first product
 PRODUCTS = 5  # products per neuron in a MEMBRANE operation, the longer of the two filter modes
 
 
@@ -46,6 +47,8 @@ class Machine:
     saturations   are counted; without, `Device.counters` names none
     spacing       cycles from one neuron to the next in a filter at least: 1 for as few as its
                   multipliers allow; with more, fewer registers hold what several neurons need
+    near          no registers that only keep wires short, for parts on which none is long: in one
+                  tile, and with a spacing of NEAR_SPACING or more
     lut_depth     memories of at most so many words are made of LUTs where a family can (ECP5), to
                   save block RAMs; 0: none
     """
@@ -73,6 +76,7 @@ class Machine:
     carry: bool = False
     saturations: bool = True
     spacing: int = 1
+    near: bool = False
     lut_depth: int = 0
     formats: Formats = field(default_factory=Formats)
 
@@ -100,6 +104,12 @@ class Machine:
         if self.time_constants and word < SHORTEST_TIMES:
             raise ValueError(
                 f"word is {word} bits; time constants that learn need {SHORTEST_TIMES} or more"
+            )
+        if self.near and (self.rows > self.tile_rows or self.streams > self.tile_streams):
+            raise ValueError("near is for a core in one tile: tile_rows and tile_streams say so")
+        if self.near and self.interval < NEAR_SPACING:
+            raise ValueError(
+                f"spacing is {self.spacing}; a core that is near has {NEAR_SPACING} or more"
             )
         if self.moments not in (0, 1, 2):
             raise ValueError(f"moments is {self.moments}; a core keeps 0, 1 or 2 per weight")

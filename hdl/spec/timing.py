@@ -38,6 +38,8 @@ AVERAGE = 19  # further to the new moments
 DIRECTION = NORMAL + AVERAGE + 6  # when what moves the weight is there, as a gradient is without
 MOMENT_NUMBERS = NORMAL + AVERAGE - 2 - 6  # when the weight's numbers must be there for them
 
+LONGEST_REST = 16  # far below what a neuron takes: nothing of it is written before
+
 WALKER = 3  # issue of an operation to its first slot
 COEFFICIENTS = 3  # further to its first command at the columns' head: coefficients are read
 KEY = 16  # issue of an APPLY to its first gradient, while the key of the random bits is made
@@ -152,6 +154,13 @@ class Timing:
         """Cycles of TIMES per neuron: read, five ratios and two steps, write."""
         word = self.machine.formats.word
         return TIMES_READ + 5 * (RATIO + word + 1) + 2 * (MOVE + word + 1) + 1
+
+    @property
+    def rest(self) -> int:
+        """Cycles after its start in which a command at a column still says the same; all that is
+        read by it, too. In a core that is near it stands there since before its start."""
+        lasts = min(self.machine.interval, LONGEST_REST)
+        return lasts - (1 + COEFFICIENTS + 1 if self.machine.near else 1)
 
     @property
     def filter(self) -> FilterSchedule:

@@ -12,13 +12,13 @@ import numpy as np
 from access_bus import WRITTEN
 from antevolt.hdl.core.bundles import Access, FilterCommand, Push, coefficient
 from antevolt.hdl.core.column import FLAGS_REGION, TARGET_REGION
-from antevolt.hdl.core.tap import REPLY_LATENCY
+from antevolt.hdl.core.tap import reply_latency
 from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.spec.flags import FLAG_BITS, Flag
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
 from antevolt.hdl.spec.program import Bias, Cost, Kind, Operation
-from antevolt.hdl.spec.timing import BASE, DIVIDE, DRIVE, FETCH, LAG
+from antevolt.hdl.spec.timing import BASE, DIVIDE, DRIVE, FETCH, LAG, Timing
 from antevolt.host.phi_tables import table
 from antevolt.host.words import word_bits
 from antevolt.sim.bench.simulator import values
@@ -143,9 +143,13 @@ class Bench:
         """One operation here and in the model."""
         play, f, spacing = Timeline(self.cycles), self.f, self.machine.interval
         acc, shifts, turn = self.numbers(f.accumulator, op.n), {}, -1
+        rest = Timing(self.machine).rest
         for n in range(op.n):
             turn += 1 + next(self.waits)
-            play.set(turn * spacing, "command", self.command(op, n, turn))
+            command, start = self.command(op, n, turn), packed(self.layout, start=1)
+            play.set(turn * spacing, "command", command)
+            for more in range(1, rest + 1):
+                play.set(turn * spacing + more, "command", command & ~start)
             at = turn * spacing + FETCH + BASE - 1 - DRIVE
             shifts[at] = int(op.kind == Kind.MEMBRANE)
             play.set(at, "d_lo", int(acc[n]) & (1 << f.word) - 1)
@@ -207,12 +211,13 @@ class Bench:
     async def check(self):
         """All memories, rates and counts."""
         model, play, expected, at = self.model, Timeline(self.cycles), {}, 0
+        wait = reply_latency(self.machine.near)
         for region in (*MEMORIES, *([Region.PHI] if self.number == 0 else [])):
             for n, word in enumerate(model.read(region, 0, 0, size(self.machine, region)[1])):
                 fields = {"region": region, "unit": self.number, "index": n}
                 play.set(at, "access", packed(Access(), read=1, **fields))
-                play.look(at + REPLY_LATENCY, "reply")
-                expected["reply", at + REPLY_LATENCY] = int(word)
+                play.look(at + wait, "reply")
+                expected["reply", at + wait] = int(word)
                 at += 1 + next(self.waits)
         play.fill(["access"], self.noise, quiet=packed(Access(), write=1, read=1))
         await play.play()

@@ -190,3 +190,13 @@ def test_apply_16(bench, moments):
 def test_apply_with_sums_that_are_carried_on(bench, moments, word):
     machine = Machine(w_depth=64, formats=Formats(word=word), moments=moments, carry=True)
     bench(ApplyLane(machine, ROW), machine=machine.to_json())
+
+
+@pytest.mark.parametrize("word", [12, 16])
+def test_apply_by_multipliers(bench, word):
+    formats = Formats(word=word)
+    machine = Machine(w_depth=64, formats=formats, spacing=12, near=True)
+    lane = ApplyLane(machine, ROW)
+    assert lane.may_multiply
+    lane.multiplies = True  # without the block of the family that has them
+    bench(lane, machine=machine.to_json())

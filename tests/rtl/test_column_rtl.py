@@ -24,6 +24,7 @@ CASES = {
     "dense": (Machine(multipliers=5, **SIZES), 0),
     "filters": (Machine(filters=2, contexts=2, formats=Formats(word=16), **SIZES), 3),
     "short": (Machine(contexts=2, spacing=13, formats=Formats(word=12), **SIZES), 1),
+    "near": (Machine(spacing=12, near=True, formats=Formats(word=12), **SIZES), 1),
     "shortest": (Machine(multipliers=2, formats=Formats(word=8), **SIZES), 2),
     "plain": (Machine(multipliers=2, traces=False, softmax=False, **SIZES), 1),
 }

@@ -24,6 +24,18 @@ SMALL |= {"program_depth": 64, "tables": 1, "phi_log2": 4}
 MACHINES = {
     "1x1": Machine(**SMALL),
     "1x2, words of 12 bits": Machine(streams=2, spacing=7, formats=Formats(word=12), **SMALL),
+    "1x1, near": Machine(
+        spacing=16,
+        near=True,
+        traces=False,
+        sums=False,
+        softmax=False,
+        formats=Formats(word=12),
+        **SMALL,
+    ),
+    "2x2, near": Machine(
+        rows=2, streams=2, tile_rows=2, tile_streams=2, spacing=12, near=True, **SMALL
+    ),
     "2x3": Machine(rows=2, streams=3, multipliers=2, **SMALL),
     "2x2x2": Machine(rows=2, streams=2, contexts=2, tile_rows=2, multipliers=5, **SMALL),
     "3x2, carries sums on": Machine(rows=3, streams=2, tile_rows=2, carry=True, **SMALL),
@@ -33,6 +45,8 @@ MACHINES = {
 SCHEDULES = {
     "1x1": "sequential",
     "1x2, words of 12 bits": "sequential",
+    "1x1, near": "sequential",
+    "2x2, near": "parallel",
     "2x3": "parallel",
     "2x2x2": "sequential",
     "3x2, carries sums on": "parallel",

@@ -14,7 +14,7 @@ from antevolt.hdl.core.filter import EVENTS, FilterUnit
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
-from antevolt.hdl.spec.timing import BASE, FETCH, NARROW, STATE, WIDE, filter_schedule
+from antevolt.hdl.spec.timing import BASE, FETCH, NARROW, STATE, WIDE, Timing, filter_schedule
 from antevolt.host.phi_tables import table
 from antevolt.host.words import signed
 from antevolt.sim.bench.simulator import values
@@ -118,16 +118,17 @@ async def equals_the_model(dut, idle):
     play = Timeline(cycles)
     for n, at in enumerate(starts):
         play.set(at, "start", 1)
-        play.set(at, "error", neurons.error[n])
-        play.set(at, "valid", neurons.valid[n])
-        play.set(at, "table", neurons.table[n])
         c = [
             packed(c_layout, mantissa=int(m) & ((1 << f.word) - 1), shift=int(shift))
             for m, shift in zip(neurons.mantissa[n], neurons.shift[n], strict=True)
         ]
-        play.set(at, "c", sum(word << k * c_layout.size for k, word in enumerate(c)))
-        play.set(at + STATE, "state", neurons.state[n])
-        play.set(at + STATE, "partner", neurons.partner[n])
+        for more in range(Timing(machine).rest + 1):
+            play.set(at + more, "error", neurons.error[n])
+            play.set(at + more, "valid", neurons.valid[n])
+            play.set(at + more, "table", neurons.table[n])
+            play.set(at + more, "c", sum(word << k * c_layout.size for k, word in enumerate(c)))
+            play.set(at + more + STATE, "state", neurons.state[n])
+            play.set(at + more + STATE, "partner", neurons.partner[n])
         play.set(at + FETCH, "q", neurons.q[n])
         play.set(at + FETCH, "q_far", neurons.q[n] != neurons.whole[n])
         play.set(at + FETCH + BASE - 1, "s", neurons.s[n])

@@ -40,6 +40,7 @@ class Line(wiring.Component):
             for need in needs:
                 held = line.hold(name, getattr(self, name), ready, need)
                 m.d.comb += getattr(self, f"{name}_{need}").eq(held)
+        line.finish()
         return m
 
 

@@ -18,12 +18,12 @@ from amaranth.lib.wiring import In
 from access_bus import WRITTEN
 from antevolt.hdl.core.bundles import Access, FilterCommand, coefficient
 from antevolt.hdl.core.neurons import Neurons
-from antevolt.hdl.core.tap import REPLY_LATENCY
+from antevolt.hdl.core.tap import reply_latency
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.program import CHUNK, Bias, Cost, Kind, Operation
-from antevolt.hdl.spec.timing import COEFFICIENTS, WALKER
+from antevolt.hdl.spec.timing import COEFFICIENTS, WALKER, Timing
 from antevolt.sim.bench.simulator import values
 from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.bench.timeline import Timeline, packed, unpacked
@@ -37,6 +37,7 @@ SIZES = {"state_depth": DEPTH, "r_depth": 32, "io_depth": 32, "tables": 3}
 MACHINES = {
     "1x1": Machine(multipliers=2, spacing=4, formats=Formats(word=16), **SIZES),
     "3x2": Machine(rows=3, streams=2, filters=3, contexts=2, **SIZES),
+    "1x1, near": Machine(spacing=12, near=True, **SIZES),
 }
 
 
@@ -117,7 +118,7 @@ async def load(cycles, machine, draw):
         cycles.dut.access.value = packed(Access(), **fields)
         await cycles.step()
         cycles.dut.access.value = 0
-        await cycles.run(REPLY_LATENCY - 1)
+        await cycles.run(reply_latency(machine.near) - 1)
         assert int(cycles.dut.reply.value) == word
     await cycles.run(WRITTEN)
     return words
@@ -143,6 +144,8 @@ async def equals_the_loops(dut, idle):
             turn = (at + cycle - (COEFFICIENTS + 1) - step - 1) // machine.interval
             wanted[at + cycle] = fields | {"unit": turn % machine.filters}
         at = max(wanted) - (COEFFICIENTS + 1) + next(waits)
+        # two operations' neurons are as far apart as those of one; a core that is near relies on it
+        at += machine.interval if machine.near else 0
         if number % 5 == 4:
             at += COEFFICIENTS + 1
             step = at
@@ -158,6 +161,10 @@ async def equals_the_loops(dut, idle):
         seen = unpacked(layout, play.seen["command", cycle])
         fields = wanted.get(cycle, {"start": 0})
         assert {name: seen[name] for name in fields} == fields, cycle
+        start = max((c for c in wanted if c <= cycle), default=-100)
+        if start < cycle <= start + Timing(machine).rest:  # it rests
+            fields = {name: v for name, v in wanted[start].items() if name != "start"}
+            assert {name: seen[name] for name in fields} == fields, cycle
 
 
 @cocotb.test()

@@ -7,11 +7,12 @@ The pauses in a program are its operations' delays; the inputs pause by the patt
 from random import Random
 
 import cocotb
+import pytest
 
 from access_bus import WRITTEN
 from antevolt.hdl.core.bundles import Access
 from antevolt.hdl.core.sequencer import Sequencer
-from antevolt.hdl.core.tap import REPLY_LATENCY
+from antevolt.hdl.core.tap import reply_latency
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.program import (
@@ -24,14 +25,22 @@ from antevolt.hdl.spec.program import (
     Operation,
 )
 from antevolt.hdl.spec.timing import MIN_DELAY
+from antevolt.sim.bench.simulator import values
 from antevolt.sim.bench.streams import STALLS, Cycles, stalls
 from antevolt.sim.bench.timeline import packed
 
-MACHINE = Machine(program_depth=32)
+MACHINES = {
+    "far": Machine(program_depth=32),
+    "near": Machine(program_depth=32, spacing=12, near=True),
+}
 SILENT = packed(Access(), write=1, read=1)
 FETCHED = 3  # from `go` to the first ISSUE
 OFTEN = {"never idle": 1.0, "seldom": 0.05, "half": 0.5}
 LONG = 60, 200  # cycles of a run: so many for each operation, and so many more
+
+
+def machine():
+    return Machine.from_json(values()["machine"])
 
 
 def drawn(draw, count):
@@ -61,7 +70,7 @@ async def load(cycles, program):
             cycles.dut.access.value = packed(Access(), **fields)
             await cycles.step()
             cycles.dut.access.value = 0
-            await cycles.run(REPLY_LATENCY - 1)
+            await cycles.run(reply_latency(machine().near) - 1)
             assert int(cycles.dut.reply.value) == word
     cycles.dut.access.value = 0
     await cycles.run(WRITTEN)
@@ -101,8 +110,8 @@ def timetable(program, given, start):
     at, pulses, blocked, held = start + FETCHED, {}, set(), set()
     for op in program:
         while op.joins and given(at, "taking"):
-            held |= set(range(at, at + MACHINE.interval))
-            at += MACHINE.interval
+            held |= set(range(at, at + machine().interval))
+            at += machine().interval
         skipped = op.kind in (Kind.APPLY, Kind.TIMES) and not given(at, "due")
         if not skipped:
             pulses[at + 1] = op
@@ -151,7 +160,7 @@ async def runs(dut, draw, often, idle=None):
     """Programs of several lengths; how many steps were whole."""
     cycles, steps = Cycles(dut), 0
     await cycles.reset()
-    for count in (1, 2, 3, 9, MACHINE.program_depth):
+    for count in (1, 2, 3, 9, machine().program_depth):
         program = drawn(draw, count)
         await load(cycles, program)
         inputs = Inputs(cycles, draw, often, idle)
@@ -198,5 +207,6 @@ async def resets_in_mid_step(dut):
             await cycles.step()
 
 
-def test_sequencer(bench):
-    bench(Sequencer(MACHINE))
+@pytest.mark.parametrize("name", MACHINES)
+def test_sequencer(bench, name):
+    bench(Sequencer(MACHINES[name]), machine=MACHINES[name].to_json())

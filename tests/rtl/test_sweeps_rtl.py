@@ -26,6 +26,7 @@ KINDS = (Kind.FORWARD, Kind.BACK, Kind.APPLY)
 MACHINES = {
     "1x1": Machine(state_depth=64),
     "3x2": Machine(rows=3, streams=2, contexts=2, tile_rows=2, state_depth=64),
+    "1x1, near": Machine(state_depth=64, spacing=12, near=True),
     "2x1, carries sums on": Machine(rows=2, carry=True, state_depth=64),
 }
 OPERATIONS = 60, 120  # with pauses and without
@@ -86,15 +87,16 @@ def back(op, at, rows, fresh):
 def apply(op, at, rows, timing):
     """Gradient, its numbers, its weight and its result, one column of one group per cycle."""
     at += KEY - WALKER
+    hop = int(timing.machine.near)  # the lanes' own, which is in their delay then
     for n in range(2 * op.words * op.groups):
         pair, half = (op.weights + n // 2) % 512, n % 2
         i, j = n // (2 * op.words) * rows, n % (2 * op.words)
         place = {"weights": pair, "half": half}
         place_of = {"en": 0, "gradients": (2 * op.weights + n) % 1024}
         yield at + n, "slot", place_of | ({"fold": 1} if op.table in CARRYING else {})
-        yield at + n + timing.gradient, "lane", {"i": i, "j": j}
+        yield at + n + timing.gradient + hop, "lane", {"i": i, "j": j}
         yield at + n + timing.apply_weight, "slot", {"en": 0, "back": 1, **place}
-        yield at + n + timing.gradient + RESULT - 1, "lane", {"live": 1, **place}
+        yield at + n + timing.gradient + RESULT - 1 + hop, "lane", {"live": 1, **place}
 
 
 def expected(op, machine, fresh):
@@ -165,7 +167,7 @@ async def resets_in_mid_sweep(dut):
         await cycles.step()
         strobe.value = dut.start.value = 0
         await cycles.run(draw.randrange(50))
-        await cycles.reset(RESULT)  # the last lane of an APPLY is on its way that long
+        await cycles.reset(RESULT + 1)  # the last lane of an APPLY is on its way that long
         for _ in range(60):
             await cycles.step()
             assert not int(dut.slot.value) & 1

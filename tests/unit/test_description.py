@@ -19,11 +19,11 @@ from antevolt.host.model import ModelBackend
 
 OTHERS: dict[str, object] = {
     "rows": 256, "streams": 256, "contexts": 4, "filters": 255, "multipliers": 5,
-    "tile_rows": 256, "tile_streams": 200, "tables": 255, "phi_log2": 10,
+    "tile_rows": 256, "tile_streams": 256, "tables": 255, "phi_log2": 10,
     "w_depth": 1 << 14, "r_depth": 16, "state_depth": 1 << 13, "q_depth": 64, "io_depth": 32,
     "program_depth": 1 << 13, "traces": False, "softmax": False, "time_constants": True,
     "moments": 2, "sums": False, "carry": True, "lut_depth": 256,
-    "saturations": False, "spacing": 63,
+    "saturations": False, "spacing": 63, "near": True,
     "formats": Formats(16, 11, 47, 10, 13),
 }  # fmt: skip
 
@@ -31,7 +31,8 @@ OTHERS: dict[str, object] = {
 def test_every_parameter_is_told() -> None:
     assert set(OTHERS) == {f.name for f in fields(Machine)}
     for name, value in OTHERS.items():
-        small = {"sums": False} if name in ("io_depth", "streams") else {}
+        small: dict[str, object] = {"sums": False} if name in ("io_depth", "streams") else {}
+        small |= {"spacing": 12} if name == "near" else {}
         other = replace(Machine(), **{**small, name: value})  # type: ignore[arg-type]
         assert machine_of(described(other)) == other
         assert described(other) != described(Machine())
