@@ -2,14 +2,13 @@
 """A board without a host: a network is in its bitstream, and a user's component teaches it."""
 
 import sys
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from amaranth.hdl import Elaboratable, Module, UnusedElaboratable
+from amaranth.hdl import Elaboratable, Module
 
 from antevolt.boards.board import Board
 from antevolt.boards.shell import bels, clocked
@@ -75,16 +74,10 @@ def standalone(board: Board, baked: Baked, teacher: str) -> Standalone:
 
     Raises BadInput for a teacher that is not there, or not one for this core and network.
     """
-    make, own = (
-        teacher_of(teacher),
-        {each.name: getattr(board, each.name) for each in fields(Board)},
-    )
-    try:
-        component = make(board.machine, baked.image.network)
-        alone = Alone(board.machine, baked.contents, component, bels(board))
-    except BadInput:  # what was made by then is not used, and the message says why
-        warnings.filterwarnings("ignore", category=UnusedElaboratable)
-        raise
+    make = teacher_of(teacher)
+    own = {each.name: getattr(board, each.name) for each in fields(Board)}
+    component = make(board.machine, baked.image.network)
+    alone = Alone(board.machine, baked.contents, component, bels(board))
     return Standalone(**own, baked=baked, teacher=teacher, alone=alone)
 
 

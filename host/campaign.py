@@ -19,7 +19,7 @@ from antevolt.hdl.spec.errors import BadInput, DoesNotFit
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Population
-from antevolt.host.files import write_whole
+from antevolt.host.files import write_record
 from antevolt.host.outputs import OutputSetting
 from antevolt.host.random_samples import coarse, random_network
 from antevolt.host.rehearse import rehearse
@@ -194,8 +194,7 @@ def result(reports: list[Report], planned: int | None = None) -> dict[str, objec
 
 def write(path: Path, reports: list[Report], planned: int | None = None) -> None:
     """Write `result` as JSON; the file is whole at any time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps(result(reports, planned), indent=2) + "\n")
+    write_record(path, result(reports, planned), indent=2)
 
 
 def found(path: Path, cases: list[Case]) -> dict[Key, Report]:

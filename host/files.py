@@ -1,13 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that are whole at any time, whenever the writer is stopped."""
+"""Files that are whole at any time, whenever the writer is stopped, and their folders."""
 
+import json
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from antevolt.hdl.spec.errors import BadFile
 
-__all__ = ["write_whole"]
+__all__ = ["make_folder", "write_record", "write_whole"]
+
+
+def make_folder(path: Path) -> Path:
+    """The folder, made with those above it if it is missing; raises BadFile where it cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadFile(f"cannot make the folder {path}: {error}") from error
+    return path
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
@@ -25,3 +36,9 @@ def write_whole(path: Path, content: str | bytes) -> None:
         with suppress(OSError):
             aside.unlink()
         raise BadFile(f"cannot write {path}: {error}") from error
+
+
+def write_record(path: Path, record: Any, indent: int = 1) -> None:
+    """Write JSON, whole, in a folder that is made if it is missing; raises BadFile likewise."""
+    make_folder(path.parent)
+    write_whole(path, json.dumps(record, indent=indent) + "\n")

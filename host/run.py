@@ -20,7 +20,7 @@ from antevolt.hdl.spec.errors import BadFile, BadInput
 from antevolt.hdl.spec.network import Network, read
 from antevolt.host import run_log
 from antevolt.host.device import CHUNK, Device
-from antevolt.host.files import write_whole
+from antevolt.host.files import make_folder, write_record
 from antevolt.host.gauges import Gauges, Reading
 from antevolt.host.rows import Rows
 from antevolt.host.run_data import Data
@@ -87,11 +87,11 @@ class Run:
             device.restore(folder / CHECKPOINT)
             self.position = int(device.state_dict()["register.step"][0])
         if not resume:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             device.save(folder / START)
             about |= {"tapped": list(self.taps.shapes)}
             about |= circumstances(device, network, data.steps)
-            write_whole(folder / RUN, json.dumps(about, indent=1) + "\n")
+            write_record(folder / RUN, about)
         sizes = device.sizes
         self._outputs = Rows(folder / OUTPUTS, sizes.streams * sizes.outputs)
         self._tapped = Rows(folder / TAPS, self.taps.width)

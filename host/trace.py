@@ -21,6 +21,7 @@ from antevolt.hdl.spec.network import read
 from antevolt.hdl.spec.program import Operation
 from antevolt.host.device import Device
 from antevolt.host.effects import Written, written
+from antevolt.host.files import make_folder
 from antevolt.host.model import ModelBackend
 from antevolt.host.samples import Batch
 from antevolt.host.verify import Case
@@ -40,7 +41,7 @@ def trace(case: Case, step: int, around: int, folder: Path) -> list[Path]:
 
     if not 0 <= step < case.steps:
         raise BadInput(f"step is {step}; the run has the steps 0..{case.steps - 1}")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     batch, parameters = case.batch(), case.weights()
     start, end = max(0, step - around), min(case.steps, step + around + 1)
     waves, listing = folder / "steps.vcd", folder / "operations.txt"

@@ -111,7 +111,7 @@ def devices(ports: list[str] | None = None, seconds: float = 5.0) -> list[Found]
         try:
             session = Session(SerialPort(port), seconds)
             try:
-                session.baud = POWER_UP_BAUD
+                session.line.baud = POWER_UP_BAUD
                 found.append(Found(port, about.get(port, ""), session.ask(2), ""))
             finally:
                 session.close()

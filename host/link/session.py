@@ -9,9 +9,8 @@ run in the host alone, by the transport's clock; the board only answers. Nothing
 
 import secrets
 import threading
-import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from antevolt.hdl.spec.errors import (
     AntevoltError,
@@ -22,29 +21,27 @@ from antevolt.hdl.spec.errors import (
     Refused,
 )
 from antevolt.hdl.spec.link import (
-    ENTRY_BYTES,
     SLACK_BYTES,
     VERSION,
     AckFlag,
     Code,
-    Description,
     Kind,
+    LinkParameters,
 )
-from antevolt.host.link.codec import LONGEST, Decoder, Message, encode
+from antevolt.host.link.arrivals import HALF, Arrivals
+from antevolt.host.link.codec import Message, encode
 from antevolt.host.link.counts import Counts
 from antevolt.host.link.hello import Hello, hello_of
+from antevolt.host.link.line import Line
 from antevolt.host.link.transport import Transport
 from antevolt.host.link.window import WHOLE, Window
 
-__all__ = ["IDLE", "REPLIES", "Session"]
+__all__ = ["IDLE", "Session"]
 
-BITS = 10  # of a byte on the line
 SILENT = 1.5  # times the board's silence: without a good frame that long the link is made anew
 IDLE = 0.5  # times its silence: without a word that long, the board is asked before anything else
 TRIES = 8
-REPLIES = 16  # that are kept: who asks looks for one of its own
 ECHO_BYTES, ECHOES = 200, 4  # that prove a new rate
-HALF = WHOLE // 2
 AGAIN = (Code.CRC, Code.SHORT, Code.OVERSIZE, Code.SEQUENCE, Code.CREDIT)
 
 
@@ -54,6 +51,8 @@ class Session:
     deadline  seconds that any one call may wait
     baud      the fastest rate to use; None: the board's
     lost      why the board is gone, when that was noticed between two calls (`heartbeat.py`)
+    line      the bytes and questions below the session
+    sent, arrivals  the frames to the board that are under way; those that came
 
     All methods raise LinkLost when the board is silent or was reset, DeadlineExceeded, and Refused.
     """
@@ -61,20 +60,13 @@ class Session:
     def __init__(self, transport: Transport, deadline: float = 60.0, baud: int | None = None):
         self.transport, self.deadline, self.fastest = transport, deadline, baud
         self.counts = Counts()
-        self.baud = 0
-        self.inbox: deque[Message] = deque()
-        self._decoder = Decoder()
+        self.sent, self.arrivals = Window(), Arrivals(self.counts)
+        self.line = Line(transport, self.counts, lambda: self.sent.bytes_under_way)
         self._hello: Hello | None = None
-        self._replies: deque[Message] = deque(maxlen=REPLIES)
-        self._expected = self._session = 0
-        self._gap = -1  # the frame from the board that was missing last
-        self._sent = Window()
-        self._owed = 0  # bytes that came and are not acknowledged
-        self._resent_at = self._asked_at = self._heard_at = self._moved_at = -1e9
-        self._spoke_at = 0.0
+        self._session = 0
+        self._resent_at = self._asked_at = self._moved_at = -1e9
         self._polled: int | None = None  # the next frame when the board was asked into silence
         self._patience = 1.0  # grows with every question into silence: a board may be slow
-        self._end = float("inf")
         self._alone = threading.RLock()  # of a call, or of a heartbeat
         self.lost: AntevoltError | None = None
 
@@ -84,6 +76,15 @@ class Session:
         if self._hello is None:
             raise Closed("there is no session; connect first")
         return self._hello
+
+    @property
+    def baud(self) -> int:
+        return self.line.baud
+
+    @property
+    def inbox(self) -> deque[Message]:
+        """Sequenced frames that nobody has taken yet."""
+        return self.arrivals.inbox
 
     @property
     def number(self) -> int:
@@ -97,15 +98,15 @@ class Session:
 
     def take_fullest(self) -> int:
         """The most bytes of that buffer in use at once since the last call."""
-        return self._sent.take_fullest()
+        return self.sent.take_fullest()
 
     def ask(self, tries: int = TRIES) -> Hello:
         """Who is there, at the rate of power-up; raises NoPort when nobody answers."""
-        self._start()
+        self.line.begin(self.deadline)
         nonce = secrets.randbelow(WHOLE)
         frame = encode(Kind.HELLO, nonce, bytes((VERSION,)))
         for number in range(tries):
-            reply = self._question(b"\0" + frame, Kind.HELLO, nonce, 1 + number)
+            reply = self.line.ask(b"\0" + frame, Kind.HELLO, nonce, 1 + number)
             if reply is not None:
                 self._hello = hello_of(reply.payload)
                 return self._hello
@@ -116,10 +117,10 @@ class Session:
 
     def connect(self) -> Hello:
         """Ask who is there, reset the board, and agree on the fastest rate that works."""
-        self._rate(self.transport.power_up_baud)
+        self.line.set_baud(self.transport.power_up_baud)
         hello = self.ask()
         self.reset()
-        self._speed_up(hello.description)
+        self._speed_up(hello.description.link)
         return hello
 
     def reset(self) -> None:
@@ -131,16 +132,16 @@ class Session:
         """One sequenced frame; waits for room in the board's buffer."""
         limit = self.window
         with self._alone:
-            self.wait(lambda: self._sent.fits(payload, limit), "room in its buffer")
-            if not self._sent:
+            self.wait(lambda: self.sent.fits(payload, limit), "room in its buffer")
+            if not self.sent:
                 self._wake_late()
-            data = self._sent.put(kind, payload)
+            data = self.sent.put(kind, payload)
             self.counts.sent += 1
-            self._write(data)
+            self.line.write(data)
 
     def flush(self) -> None:
         """Until the board has acknowledged everything."""
-        self.wait(lambda: not self._sent, "an acknowledgement")
+        self.wait(lambda: not self.sent, "an acknowledgement")
 
     def receive(self, what: str) -> Message:
         """The next sequenced frame."""
@@ -154,14 +155,11 @@ class Session:
         if done():
             return
         with self._alone:
-            self._start()
+            self.line.begin(self.deadline)
             self._wake()
             while not done():
                 self._turn()
-                if time.monotonic() > self._end:
-                    raise DeadlineExceeded(
-                        f"{self.transport.name}: no {what} within {self.deadline:g} s"
-                    )
+                self.line.in_time(what)
 
     def beat(self) -> None:
         """Ask a board that heard nothing for half the time after which it would fall silent."""
@@ -172,6 +170,11 @@ class Session:
         """Take what has come, without waiting."""
         with self._alone:
             self._take(self.transport.read(0.0))
+
+    def acknowledge(self, flags: int) -> None:
+        """Say what came; `flags`: `AckFlag`s, of what the board is asked for with it."""
+        self.arrivals.owed = 0
+        self.line.write(encode(Kind.ACK, self.arrivals.expected, bytes((flags,))))
 
     def echo(self, data: bytes) -> bool:
         """Whether these bytes come back."""
@@ -188,121 +191,84 @@ class Session:
         self.transport.close()
 
     def _reset(self) -> None:
-        self._start()
+        self.line.begin(self.deadline)
         session = 1 + secrets.randbelow(WHOLE - 1)
         frame = encode(Kind.RESET, session)
         for number in range(TRIES):
-            if self._question(b"\0" + frame, Kind.RESET, session, 1 + number) is not None:
+            if self.line.ask(b"\0" + frame, Kind.RESET, session, 1 + number) is not None:
                 break
         else:
             raise LinkLost(f"{self.transport.name} does not answer a reset; switch it off and on")
-        self._session = self._expected = session
-        self._sent.start(session)
-        self._gap, self._polled = -1, None
-        self.inbox.clear()
-        self._owed = 0
+        self._session, self._polled = session, None
+        self.sent.start(session)
+        self.arrivals.start(session)
         self.counts.sent = self.counts.accepted = 0
 
-    def _start(self) -> None:
-        self._end = time.monotonic() + self.deadline
-
     def _wake_late(self) -> None:
-        if self.transport.clock() - self._spoke_at >= IDLE * self.transport.silence:
-            self._start()
+        if self.transport.clock() - self.line.spoke_at >= IDLE * self.transport.silence:
+            self.line.begin(self.deadline)
             self._wake()
 
     def _wake(self) -> None:
         """After a while without a word, the board may have gone back to the rate of power-up."""
         now = self.transport.clock()
-        if now - self._spoke_at < IDLE * self.transport.silence:
-            self._heard_at = max(self._heard_at, self._spoke_at)
+        if now - self.line.spoke_at < IDLE * self.transport.silence:
+            self.line.heard_at = max(self.line.heard_at, self.line.spoke_at)
             return
-        self._acknowledge(AckFlag.REQUEST)
-        end = now + self._pause
+        self.acknowledge(AckFlag.REQUEST)
+        end = now + self.line.pause
         while self.transport.clock() < end:
-            if self._take(self.transport.read(self._pause)):
+            if self._take(self.transport.read(self.line.pause)):
                 return
         self._renew()
 
-    @property
-    def _pause(self) -> float:
-        """Seconds of silence that mean a loss: what is under way, and an answer to it."""
-        under_way = self.transport.waiting() + self._sent.bytes_under_way
-        return self.transport.latency + (under_way + 3 * LONGEST) * BITS / self.baud
-
-    def _write(self, data: bytes) -> None:
-        self.counts.bytes_out += len(data)
-        self._spoke_at = self.transport.clock()
-        self.transport.write(data)
-
     def _turn(self) -> None:
         """Read once; into silence, ask."""
-        if not self._take(self.transport.read(min(self._pause, 0.05))):
-            if self._owed:
-                self._acknowledge(0)
+        if not self._take(self.transport.read(min(self.line.pause, 0.05))):
+            if self.arrivals.owed:
+                self.acknowledge(0)
             now = self.transport.clock()
-            since = max(self._heard_at, self._asked_at, self._spoke_at)
-            if now - since > self._pause * self._patience and not self.transport.waiting():
+            since = max(self.line.heard_at, self._asked_at, self.line.spoke_at)
+            if now - since > self.line.pause * self._patience and not self.transport.waiting():
                 self._asked_at = now
                 self._patience = min(64.0, 2 * self._patience)
                 self.counts.polls += 1
                 self._poll()
             silent = SILENT * self.transport.silence
-            if min(now - self._heard_at, now - self._moved_at) > silent:
+            if min(now - self.line.heard_at, now - self._moved_at) > silent:
                 self._renew()
 
     def _take(self, data: bytes) -> bool:
         """Frames out of bytes; whether any frame came."""
-        self.counts.bytes_in += len(data)
-        came = False
-        for message in self._decoder.feed(data):
-            came = True
+        frames = self.line.frames(data)
+        for message in frames:
             if message is None:
                 self.counts.bad += 1
                 self._ask_again()
             else:
-                self._heard_at = self.transport.clock()
+                self.line.heard_at = self.transport.clock()
                 self._patience = max(1.0, self._patience / 2)
                 self._handle(message)
         window = self._hello.description.link.send_bytes if self._hello else WHOLE
-        if self._owed > window // 4:
-            self._acknowledge(0)
-        return came
+        if self.arrivals.owed > window // 4:
+            self.acknowledge(0)
+        return bool(frames)
 
     def _handle(self, message: Message) -> None:
         kind, sequence, payload = message
         if kind.sequenced:
-            self._arrived(message)
+            if self.arrivals.arrive(message):
+                self._ask_again()
         elif kind is Kind.ACK:
             self._acknowledged(sequence)
-            self._sent.free(int.from_bytes(payload[:2], "little"))
+            self.sent.free(int.from_bytes(payload[:2], "little"))
             asked, self._polled = self._polled, None
             lost = asked is not None and 0 < (asked - sequence) % WHOLE < HALF
             if lost and not self.transport.waiting():
                 self._resend(sequence)
         elif kind is Kind.ERROR:
             self._error(payload[0], payload[1], sequence)
-        else:
-            self._replies.append(message)
-
-    def _arrived(self, message: Message) -> None:
-        """A frame of the board's order: the next one, one behind a gap, or one that came again."""
-        ahead = (message.sequence - self._expected) % WHOLE
-        size, counts = len(message.payload) + ENTRY_BYTES, self.counts
-        if ahead == 0:
-            self._expected = (message.sequence + 1) % WHOLE
-            self._owed += size
-            counts.received += 1
-            self.inbox.append(message)
-        elif ahead < HALF:
-            counts.gaps += self._gap != self._expected
-            self._gap = self._expected
-            counts.early += 1
-            counts.early_bytes += size
-            self._ask_again()
-        else:
-            counts.repeated += 1
-            self._owed += 1
+        # else a late reply to a question, for which nobody waits any more
 
     def _error(self, number: int, about: int, expected: int) -> None:
         name = Code(number).name if number in set(Code) else f"code {number}"
@@ -320,97 +286,60 @@ class Session:
 
     def _acknowledged(self, expected: int) -> None:
         """All frames before `expected` have arrived."""
-        if count := self._sent.acknowledge(expected):
+        if count := self.sent.acknowledge(expected):
             self.counts.accepted += count
             self._moved_at = self.transport.clock()
 
     def _resend(self, expected: int) -> None:
         """All frames from `expected` on, once in a pause."""
         now = self.transport.clock()
-        known = self._sent and expected == self._sent.first
-        if not known or now - self._resent_at < self._pause:
+        known = self.sent and expected == self.sent.first
+        if not known or now - self._resent_at < self.line.pause:
             return
         self._resent_at = now
         self.counts.resends += 1
-        self.counts.missing_bytes += len(next(iter(self._sent)))
-        for data in self._sent:
+        self.counts.missing_bytes += len(next(iter(self.sent)))
+        for data in self.sent:
             self.counts.resent += 1
             self.counts.resent_bytes += len(data)
-            self._write(data)
+            self.line.write(data)
 
     def _ask_again(self) -> None:
         """A frame from the board is missing: once in a pause."""
         now = self.transport.clock()
-        if now - self._asked_at >= self._pause:
+        if now - self._asked_at >= self.line.pause:
             self._asked_at = now
-            self._acknowledge(AckFlag.RESEND | AckFlag.REQUEST)
+            self.acknowledge(AckFlag.RESEND | AckFlag.REQUEST)
 
     def _poll(self) -> None:
         """Ask, after a silence: nothing is under way, and what did not arrive until now is lost."""
-        self._polled = self._sent.next
-        self._acknowledge(AckFlag.RESEND | AckFlag.REQUEST)
+        self._polled = self.sent.next
+        self.acknowledge(AckFlag.RESEND | AckFlag.REQUEST)
 
-    def _acknowledge(self, flags: int) -> None:
-        self._owed = 0
-        self._write(encode(Kind.ACK, self._expected, bytes((flags,))))
+    def _rates(self, link: LinkParameters) -> Iterator[int]:
+        """From the fastest one on, each half the one before."""
+        rate = min(link.fastest_baud, self.fastest or link.fastest_baud)
+        while rate > link.power_up_baud * 1.5:
+            yield rate
+            rate = rate // 2
 
-    def _question(self, frame: bytes, kind: Kind, nonce: int, patience: int = 1) -> Message | None:
-        """The reply of this kind and number, or None after some pauses without it."""
-        self._replies.clear()
-        self._write(frame)
-        end = self.transport.clock() + patience * (4 * self.transport.latency + self._pause)
-        while self.transport.clock() < end:
-            self._take_replies(self.transport.read(0.02))
-            for reply in self._replies:
-                if reply.kind is kind and reply.sequence == nonce:
-                    self._heard_at = self.transport.clock()
-                    return reply
-            if time.monotonic() > self._end:
-                raise DeadlineExceeded(
-                    f"{self.transport.name}: no answer within {self.deadline:g} s"
-                )
-        return None
-
-    def _take_replies(self, data: bytes) -> None:
-        """Beside a session: only replies count."""
-        self.counts.bytes_in += len(data)
-        for message in self._decoder.feed(data):
-            if message is not None and message.kind in (Kind.HELLO, Kind.RESET, Kind.BAUD):
-                self._replies.append(message)
-
-    def _rate(self, baud: int) -> None:
-        self.baud = baud
-        self.transport.set_baud(baud)
-
-    def _speed_up(self, description: Description) -> None:
+    def _speed_up(self, link: LinkParameters) -> None:
         """The fastest rate at which an echo comes back whole."""
-        link = description.link
-        most = min(link.fastest_baud, self.fastest or link.fastest_baud)
         slow = self.baud
-        rates = []
-        while most > link.power_up_baud * 1.5:
-            rates.append(most)
-            most = most // 2
-        for rate in rates:
+        for rate in self._rates(link):
             if self._try(link.divisor(rate), round(link.clock_hz / link.divisor(rate))):
                 return
             # the board goes back by itself
-            until = self.transport.clock() + 2 * link.trial + self._pause
+            until = self.transport.clock() + 2 * link.trial + self.line.pause
             while self.transport.clock() < until:
                 self.transport.read(0.05)
-            self._rate(slow)
+            self.line.set_baud(slow)
             self.ask()
             self.reset()
 
     def _try(self, divisor: int, baud: int) -> bool:
-        nonce = secrets.randbelow(WHOLE)
-        frame = encode(Kind.BAUD, nonce, divisor.to_bytes(2, "little"))
-        for _ in range(TRIES):
-            if self._question(frame, Kind.BAUD, nonce) is not None:
-                break
-        else:
+        if not self.line.change_baud(divisor, baud, TRIES):
             return False
-        self._rate(baud)
         whole, self.deadline = self.deadline, min(self.deadline, 10.0)
         try:
             return all(self.echo(secrets.token_bytes(ECHO_BYTES)) for _ in range(ECHOES))
@@ -424,7 +353,7 @@ class Session:
         self.counts.renewals += 1
         self._moved_at = self.transport.clock()
         baud = self.baud
-        self._rate(self.transport.power_up_baud)
+        self.line.set_baud(self.transport.power_up_baud)
         try:
             found = self.ask()
         except NoPort:
@@ -436,10 +365,6 @@ class Session:
             raise LinkLost(
                 f"{self.transport.name} was reset or switched off; go on from a checkpoint"
             )
-        link = found.description.link
-        nonce = secrets.randbelow(WHOLE)
-        frame = encode(Kind.BAUD, nonce, link.divisor(baud).to_bytes(2, "little"))
-        if self._question(frame, Kind.BAUD, nonce) is not None:
-            self._rate(baud)
+        self.line.change_baud(found.description.link.divisor(baud), baud)
         self._asked_at = self.transport.clock()
         self._poll()

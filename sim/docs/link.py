@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from antevolt.boards.catalogue import BOARDS
+from antevolt.boards.estimate import BIT_TIMES
 from antevolt.hdl.spec.errors import BadFile
 from antevolt.hdl.spec.flags import TARGETED, Flag
 from antevolt.hdl.spec.link import (
@@ -25,7 +27,19 @@ from antevolt.host.link.steps import step_frames
 from antevolt.host.targets import Targets
 from antevolt.sim.docs.mutants import record
 
-__all__ = ["codes", "description", "faults", "frames", "limits", "resends", "soak", "targets"]
+__all__ = [
+    "codes",
+    "description",
+    "faults",
+    "frames",
+    "limits",
+    "modes",
+    "resends",
+    "soak",
+    "targets",
+]
+
+CLASSES, LENGTH = 10, 72  # outputs and steps of the sequences that tables speak of
 
 MEANS = {
     Code.CRC: "the CRC or the COBS code is wrong, or a stop bit was low",
@@ -97,29 +111,68 @@ def limits() -> str:
 
 def targets() -> str:
     """Bytes to the board of a sequence whose targets last, sent with every step and once."""
-    streams, classes, steps, baud = 22, 10, 72, LinkParameters().fastest_baud
-    machine = Machine(streams=streams)
-    word, places, rng = machine.formats.word, LinkParameters().x_words, np.random.default_rng(0)
-    flags = np.full((steps, streams), TARGETED | int(Flag.LEARN))
-    flags[0] |= int(Flag.FIRST)
-    flags[-1] |= int(Flag.LAST)
-    x = rng.integers(1, 1 << word, (steps, streams, 1)) | flags[:, :, None] << word
-    y = np.tile(rng.integers(1, 1 << word, (1, streams, classes)), (steps, 1, 1)).ravel()
-    known = Targets(machine)
-    known.hold(x, y + 1, steps)  # another label was before
-    rows = []
-    ways = (("with every step", x, y), ("once", *known.hold(x, y, steps)))
-    for name, inputs, own in ways:
-        sizes = dict.fromkeys((Kind.X, Kind.Y), 0)
-        for kind, payload in step_frames(inputs, own, word, places):
-            sizes[kind] += len(encode(kind, 0, payload))
-        rows.append((name, sizes[Kind.X], sizes[Kind.Y], baud / 10 / sum(sizes.values()) * steps))
+    baud = LinkParameters().fastest_baud
     lines = [
         f"| targets are sent | bytes of inputs | of targets | steps/s at {baud / 1e6:g} Mbaud |",
         "|---|---|---|---|",
     ]
-    lines += [f"| {name} | {a:,} | {b:,} | {rate:,.0f} |" for name, a, b, rate in rows]
+    for name, lasting in (("with every step", False), ("once", True)):
+        x, y = _to_board(Machine(streams=22), lasting)
+        lines.append(f"| {name} | {x:,} | {y:,} | {_steps(baud, x + y):,.0f} |")
     return "\n".join(lines)
+
+
+def modes() -> str:
+    """Steps per second that a board's line carries, by what it puts out."""
+    sums = {"last": CLASSES, "sum": CLASSES, "argmax": 1, "none": 0}
+    ways = {"every": CLASSES * LENGTH, "every, 8": CLASSES * LENGTH // 8, **sums}
+    lines = [
+        "| board | Mbaud | streams | " + " | ".join(f"`{name}`" for name in ways) + " |",
+        "|---|---|---|" + "---|" * len(ways),
+    ]
+    for board in BOARDS.values():
+        machine, baud = board.machine, board.baud
+        there = sum(_to_board(machine, lasting=True))
+        cells = []
+        for name, words in ways.items():
+            if name in ("sum", "argmax") and not machine.sums:
+                cells.append("-")
+                continue
+            back = _from_board(machine, words * machine.total_streams)
+            cells.append(f"{_steps(baud, max(there, back)):,.0f}")
+        row = (board.name, f"{baud / 1e6:g}", machine.total_streams, *cells)
+        lines.append("| " + " | ".join(map(str, row)) + " |")
+    return "\n".join(lines)
+
+
+def _steps(baud: int, size: float) -> float:
+    """Per second, of sequences of so many bytes each, on one direction of the line."""
+    return baud / BIT_TIMES / size * LENGTH
+
+
+def _to_board(machine: Machine, lasting: bool) -> tuple[int, int]:
+    """Bytes of a sequence's inputs, and of its targets, on the line; one input, ten classes."""
+    streams, word, rng = machine.total_streams, machine.formats.word, np.random.default_rng(0)
+    flags = np.full((LENGTH, streams), TARGETED | int(Flag.LEARN))
+    flags[0] |= int(Flag.FIRST)
+    flags[-1] |= int(Flag.LAST)
+    x = rng.integers(1, 1 << word, (LENGTH, streams, 1)) | flags[:, :, None] << word
+    y = rng.integers(1, 1 << word, (1, streams, CLASSES))
+    y = np.tile(y, (LENGTH, 1, 1)).ravel()
+    if lasting:
+        known = Targets(machine)
+        known.hold(x, y + 1, LENGTH)  # another label was before
+        x, y = known.hold(x, y, LENGTH)
+    sizes = dict.fromkeys((Kind.X, Kind.X_FLAGS, Kind.Y), 0)
+    for kind, payload in step_frames(x, y, word, LinkParameters().x_words):
+        sizes[kind] += len(encode(kind, 0, payload))
+    return sizes[Kind.X] + sizes[Kind.X_FLAGS], sizes[Kind.Y]
+
+
+def _from_board(machine: Machine, words: int) -> float:
+    """Bytes of so many outputs, in full frames, on the line."""
+    frames = words * (1 + machine.formats.word) / 8 / PAYLOAD_BYTES
+    return frames * len(encode(Kind.OUT, 0, bytes(PAYLOAD_BYTES)))
 
 
 def description() -> str:

@@ -54,6 +54,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "link_soak": link.soak,
     "link_frames": link.frames,
     "link_limits": link.limits,
+    "link_modes": link.modes,
     "link_resends": link.resends,
     "link_targets": link.targets,
     "mechanisms": mechanisms,

@@ -6,7 +6,7 @@ from random import Random
 from antevolt.hdl.spec.link import Description, Kind, LinkParameters
 from antevolt.hdl.spec.machine import Machine
 from antevolt.host.link.hello import Hello
-from antevolt.host.link.session import REPLIES, Session
+from antevolt.host.link.session import Session
 from antevolt.sim.fuzz.campaign import Wrong
 from antevolt.sim.fuzz.decoder import framed, frames
 from antevolt.sim.fuzz.mutate import changed_bytes
@@ -59,7 +59,7 @@ class SessionTarget:
     def begin(self) -> None:
         self._line = Silent()
         self._session = Session(self._line, deadline=1.0)
-        self._session.baud = BAUD
+        self._session.line.set_baud(BAUD)
         self._session._hello = Hello(Description(Machine(), LinkParameters()), 0, 1)
 
     def draw(self, draw: Random) -> bytes:
@@ -67,7 +67,7 @@ class SessionTarget:
         for _ in range(draw.randint(1, 4)):
             body = self._bodies[int(draw.random() * POOL)]
             if draw.random() < 0.6:  # as the session expects it
-                number = self._session._expected if Kind(body[0]).sequenced else 0
+                number = self._session.arrivals.expected if Kind(body[0]).sequenced else 0
                 body = body[:1] + number.to_bytes(2, "little") + body[3:]
             if draw.random() < 0.3:
                 body = changed_bytes(draw, body, self._bodies) or b"\0"
@@ -79,15 +79,15 @@ class SessionTarget:
 
     def feed(self, item: bytes) -> None:
         session = self._session
-        if len(session._sent) < 3:
+        if len(session.sent) < 3:
             session.send(Kind.ECHO, b"fuzz")
         self._line.given = item
         try:
             session.poll()
         finally:
             session.inbox.clear()
-            if len(session._replies) > REPLIES or len(session._sent) > 4:
-                raise Wrong(f"{len(session._replies)} replies are kept")
+            if len(session.sent) > 4:
+                raise Wrong(f"{len(session.sent)} frames are under way")
             if self._line.written > HELD:
                 raise Wrong(f"{self._line.written} bytes were answered")
             self._line.written = 0

@@ -19,17 +19,11 @@ from antevolt.host.campaign import commit
 from antevolt.host.version import version
 from antevolt.sim.mutation import patch
 from antevolt.sim.mutation.kept import Kept, Verdict
+from antevolt.sim.mutation.machines import MACHINE, SHORT
 from antevolt.sim.mutation.netlist import mutated, tools
 from antevolt.sim.mutation.netlist_subject import NetlistSubject
-from antevolt.sim.mutation.short import (
-    MACHINE,
-    PATIENCE,
-    SHORT,
-    Model,
-    observe,
-    observe_short,
-    save,
-)
+from antevolt.sim.mutation.short import observe, observe_short
+from antevolt.sim.mutation.subject import PATIENCE, Model, save
 from antevolt.sim.rtl.build import build
 
 __all__ = ["Verdict", "model_campaign", "netlist_campaign", "result"]
@@ -56,7 +50,7 @@ def netlist_campaign(
     chosen = [m for m in mutants if only is None or m.number in only]
     with _folder() as folder:
         reference = folder / "reference.npz"
-        save(reference, Model(MACHINE))
+        save(reference, Model(MACHINE), observe)
         call = ["netlist", str(library), str(reference)]
         kept = Kept.open(out, commit(), kind="netlist", mutants=count, seed=seed)
         return _all(call, {m.number: str(m) for m in chosen}, progress, kept)

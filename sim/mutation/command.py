@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from antevolt.host.files import write_record
 from antevolt.sim.mutation.campaign import model_campaign, netlist_campaign, result
 
 __all__ = ["command"]
@@ -52,8 +53,7 @@ def command(
             verdicts = netlist_campaign(mutants, seed, advance, chosen, out)
             found = result("netlist", verdicts, seed=seed)
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(found, indent=1) + "\n")
+        write_record(out, found)
     if as_json:
         click.echo(json.dumps(found))
     else:

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from antevolt.hdl.spec.errors import BadFile
+from antevolt.sim.mutation.machines import MACHINE
 from antevolt.sim.mutation.netlist import place
 from antevolt.sim.mutation.netlist_subject import NetlistSubject
-from antevolt.sim.mutation.short import MACHINE, PATIENCE, observe
+from antevolt.sim.mutation.short import observe
+from antevolt.sim.mutation.subject import PATIENCE
 from antevolt.sim.rtl.build import build_verilog
 
 __all__ = ["Point", "by_file", "measure", "missed", "places", "points"]

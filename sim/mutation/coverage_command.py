@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from antevolt.host.campaign import commit
+from antevolt.host.files import write_record
 from antevolt.host.version import version
 from antevolt.sim.mutation.coverage import Point, by_file, measure, missed
-from antevolt.sim.mutation.short import MACHINE
+from antevolt.sim.mutation.machines import MACHINE
 
 __all__ = ["command"]
 
@@ -26,8 +27,7 @@ def command(out: Path | None, as_json: bool) -> None:
     of the gateware and kinds of points: blocks and branches of Amaranth's Verilog."""
     found = _result(measure())
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(found, indent=1) + "\n")
+        write_record(out, found)
     if as_json:
         click.echo(json.dumps(found))
         return

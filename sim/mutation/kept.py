@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from antevolt.hdl.spec.errors import BadFile
+from antevolt.host.files import make_folder
 
 __all__ = ["Kept", "Verdict"]
 
@@ -55,7 +56,7 @@ class Kept:
             raise BadFile(f"{path} holds no verdicts ({error}); remove it") from error
         if not same or not commit or commit.endswith("+"):
             found = []
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             path.write_text(json.dumps(head) + "\n")
         return cls(path, {verdict.number: verdict for verdict in found})
 

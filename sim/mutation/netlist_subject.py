@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
 from antevolt.host.backend import Backend
-from antevolt.sim.mutation.short import STOP
+from antevolt.sim.mutation.subject import STOP
 from antevolt.sim.rtl import library as lib
 from antevolt.sim.rtl.device import SLICE, RtlBackend
 
@@ -19,7 +19,7 @@ __all__ = ["NetlistSubject"]
 
 
 class NetlistSubject:
-    """`antevolt.sim.mutation.short.Subject` on a netlist of `machine`.
+    """`antevolt.sim.mutation.subject.Subject` on a netlist of `machine`.
 
     number    of the mutant; 0: none; None: the library has no mutants
     patience  cycles without a transfer after which the core is taken to hang

@@ -45,24 +45,29 @@ def main(arguments: list[str]) -> int:
 
 
 def _model(reference: Path, short: Path) -> dict[str, str]:
-    from antevolt.sim.mutation import short as of  # after the change of the sources
+    # after the change of the sources
+    from antevolt.sim.mutation.machines import MACHINE, SHORT
+    from antevolt.sim.mutation.short import observe, observe_short
+    from antevolt.sim.mutation.subject import Model
 
-    verdict = _compare(of.observe(of.Model(of.MACHINE)), reference)
+    verdict = _compare(observe(Model(MACHINE)), reference)
     if verdict["where"]:
         return verdict
-    return _compare(of.observe_short(of.Model(of.SHORT)), short)
+    return _compare(observe_short(Model(SHORT)), short)
 
 
 def _netlist(library: Path, reference: Path, number: int) -> dict[str, str]:
+    from antevolt.sim.mutation.machines import MACHINE
     from antevolt.sim.mutation.netlist_subject import NetlistSubject
-    from antevolt.sim.mutation.short import MACHINE, PATIENCE, observe
+    from antevolt.sim.mutation.short import observe
+    from antevolt.sim.mutation.subject import PATIENCE
 
     subject = NetlistSubject(MACHINE, library, number, PATIENCE, DEADLINE)
     return _compare(observe(subject), reference)
 
 
 def _compare(observations: Iterable[Any], reference: Path) -> dict[str, str]:
-    from antevolt.sim.mutation.short import load_kept
+    from antevolt.sim.mutation.subject import load_kept
 
     known = load_kept(reference)
     for seen in observations:

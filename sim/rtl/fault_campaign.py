@@ -254,7 +254,7 @@ class _Session:
                 break
         wire.begin(0)
         session.wait(lambda: not wire.waiting(), "end of what is spoilt")
-        begin, resent, under_way = wire.clock(), session.counts.resent, len(session._sent)
+        begin, resent, under_way = wire.clock(), session.counts.resent, len(session.sent)
         self.traffic.settle(board)
         result.recoveries += 1
         again = session.counts.resent - resent
@@ -296,13 +296,13 @@ def adds_up(board: LinkBackend) -> str:
             f"{counts.sent} frames sent, {counts.accepted} acknowledged, {counted['ACCEPTED']} "
             "accepted"
         )
-    session._acknowledge(AckFlag.REQUEST)
+    session.acknowledge(AckFlag.REQUEST)
     decoder, end, made = Decoder(), session.transport.clock() + REPLIES, -1
     while session.transport.clock() < end and made < 0:
         for message in decoder.feed(session.transport.read(REPLIES)):
             if message is not None and message.kind is Kind.ACK:
                 made = int.from_bytes(message.payload[2:4], "little")
-    came = (session._session + counts.received) % WHOLE
-    if not made == session._expected == came:
-        return f"the board made frames up to {made}, {came} came, {session._expected} is next"
+    came, expected = (session.number + counts.received) % WHOLE, session.arrivals.expected
+    if not made == expected == came:
+        return f"the board made frames up to {made}, {came} came, {expected} is next"
     return ""

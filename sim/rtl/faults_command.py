@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from antevolt.hdl.spec.errors import BadFile
 from antevolt.host.campaign import commit
-from antevolt.host.files import write_whole
+from antevolt.host.files import write_record
 from antevolt.host.version import version
 from antevolt.sim.rtl.fault_campaign import Result, campaign
 from antevolt.sim.rtl.lines import LINES
@@ -99,8 +99,7 @@ def _before(out: Path, wanted: Result) -> Result:
 
 def _write(out: Path | None, record: dict[str, Any]) -> None:
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(out, json.dumps(record, indent=1) + "\n")
+        write_record(out, record)
 
 
 def _print(r: Result) -> None:

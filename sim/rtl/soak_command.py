@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from antevolt.host.campaign import commit
-from antevolt.host.files import write_whole
+from antevolt.host.files import write_record
 from antevolt.host.version import version
 from antevolt.sim.rtl.lines import LINES
 from antevolt.sim.rtl.soak import Result, soak
@@ -48,8 +48,7 @@ def command(
     now = datetime.now(UTC).isoformat(timespec="seconds")
     record = {"date": now, "commit": made, "version": version(), **result.to_dict()}
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(out, json.dumps(record, indent=1) + "\n")
+        write_record(out, record)
     if as_json:
         click.echo(json.dumps(record))
     else:

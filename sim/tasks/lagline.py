@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from antevolt.host.files import make_folder
 from antevolt.sim.tasks.lag_chain import ETA, PERIOD, TAU_M, WEIGHTS, History, learn
 
 __all__ = ["command"]
@@ -87,10 +88,7 @@ def command(out: Path, seeds: int, periods: int, as_json: bool) -> None:
     # Drawing needs matplotlib, which takes longer to import than everything else together.
     from antevolt.sim.tasks.lagline_figure import draw
 
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise click.ClickException(f"cannot make the folder {out}: {error}") from error
+    make_folder(out)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     histories = []
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -105,10 +103,7 @@ def command(out: Path, seeds: int, periods: int, as_json: bool) -> None:
                 )
             )
     picture = out / "lagline.png"
-    try:
-        draw(picture, *histories)
-    except OSError as error:
-        raise click.ClickException(f"cannot write {picture}: {error}") from error
+    draw(picture, *histories)
     summaries = [_summary(history) for history in histories]
     if as_json:
         steps = periods * PERIOD

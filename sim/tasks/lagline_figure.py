@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from antevolt.sim.golden.activations import Array
 from antevolt.sim.tasks.lag_chain import DT, PERIOD, TAU_M, WEIGHTS, History
+from antevolt.sim.tasks.picture import write_png
 
 __all__ = ["draw"]
 
@@ -68,4 +69,4 @@ def draw(path: Path, gle: History, instantaneous: History) -> None:
     figure.suptitle(
         "LagLine: blue the first neuron, orange the second; dotted lines are the teacher's"
     )
-    figure.savefig(path, dpi=110)
+    write_png(figure, path, dpi=110)

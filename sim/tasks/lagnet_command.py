@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from antevolt.host.device import open as open_device
+from antevolt.host.files import make_folder, write_record
 from antevolt.sim.tasks.lagnet import (
     CORE,
     ETA,
@@ -195,10 +196,7 @@ def command(device: str, out: Path, seeds: int, as_json: bool) -> None:
     """
     from antevolt.sim.tasks.lagnet_figure import draw
 
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise click.ClickException(f"cannot make the folder {out}: {error}") from error
+    make_folder(out)
     outcome = _run_all(device, seeds)
     rows = [_row(run, outcome.bits if n == 0 else None) for n, run in enumerate(outcome.gle)]
     rows += [_row(run, None) for run in outcome.instantaneous]
@@ -213,11 +211,8 @@ def command(device: str, out: Path, seeds: int, as_json: bool) -> None:
         "failures": outcome.failures,
     }
     picture, record = out / "lagnet.png", out / "lagnet.json"
-    try:
-        draw(picture, device, outcome.gle, outcome.instantaneous)
-        record.write_text(json.dumps(result, indent=2) + "\n")
-    except OSError as error:
-        raise click.ClickException(f"cannot write to {out}: {error}") from error
+    draw(picture, device, outcome.gle, outcome.instantaneous)
+    write_record(record, result, indent=2)
     if as_json:
         click.echo(json.dumps(result, indent=2))
     else:

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MultipleLocator
 
 from antevolt.sim.tasks.lagnet import DT, LEARN_FROM, TEACHER, Run, signals
+from antevolt.sim.tasks.picture import write_png
 
 __all__ = ["draw"]
 
@@ -58,7 +59,7 @@ def draw(path: Path, device: str, gle: Sequence[Run], instantaneous: Sequence[Ru
     )
     where = "the RTL core" if device == "rtl" else f"the device {device}"
     figure.suptitle(f"LagNet: a student finds its teacher's weights, learning in {where}")
-    figure.savefig(path, dpi=150)
+    write_png(figure, path)
 
 
 def _outputs(panel: Axes, end: int, gle: Run, other: Run, title: str) -> None:

@@ -79,6 +79,11 @@ class Settings(TaskSettings):
         16, "Sequences at a time, whose gradients are summed for one change.", least=1, most=128
     )
     rows: int = setting(3, "Of the core's array.", least=1)
+    contexts: int = setting(
+        1,
+        "Sequences that share a column of the core; no result depends on it.",
+        kind=click.Choice(("1", "2", "4")),
+    )
     train: int = setting(4000, "Training sequences.", least=1, most=4000)
     valid: int = setting(2000, "Fresh sequences, looked at on the way.", least=1, most=2000)
     test: int = setting(1000, "Test sequences, read once, at the end.", least=1, most=1000)
@@ -110,11 +115,15 @@ class Settings(TaskSettings):
         """From options; without `eta`, that of the optimizer. Raises BadInput."""
         rate = options.pop("eta", None)
         rate = ETA[options.get("optimizer", cls.optimizer)] if rate is None else rate
-        return cls(eta=rate, word=int(options.pop("word", cls.word)), **options)
+        for name in ("word", "contexts"):
+            options[name] = int(options.get(name, getattr(cls, name)))
+        return cls(eta=rate, **options)
 
     def __post_init__(self) -> None:
         if self.train < self.streams:
             raise BadInput(f"{self.train} sequences do not fill {self.streams} streams once")
+        if self.streams % self.contexts:
+            raise BadInput(f"{self.streams} streams are no multiple of {self.contexts} contexts")
         if self.kappa is not None and self.rule != "gle":
             raise BadInput(f"kappa is for rule gle; errors of rule {self.rule} have none")
         if self.cosines and self.length != LENGTH:
@@ -180,10 +189,12 @@ def network(settings: Settings, seed: int) -> Network:
 
 def machine(settings: Settings) -> Machine:
     """A core with room for it."""
-    formats, io_depth = Formats(word=settings.word), 512
+    formats, io_depth = Formats(word=settings.word), 512 * settings.contexts
+    streams = settings.streams // settings.contexts
     return Machine(
         rows=settings.rows,
-        streams=settings.streams,
+        streams=streams,
+        contexts=settings.contexts,
         w_depth=4096,
         r_depth=1024,
         state_depth=2048,
@@ -192,7 +203,7 @@ def machine(settings: Settings) -> Machine:
         program_depth=512,
         moments=2 if settings.optimizer == "adam" else 1,
         phi_log2=formats.phi_log2,
-        sums=settings.streams * io_depth <= SUMS,
+        sums=streams * io_depth <= SUMS,
         formats=formats,
     )
 

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from antevolt.hdl.spec.errors import BadInput
-from antevolt.host.files import write_whole
+from antevolt.host.files import make_folder, write_record
 from antevolt.host.version import version
 from antevolt.sim.tasks.mnist1d import MNIST1D, Settings
 from antevolt.sim.tasks.run import commit, learn
@@ -173,11 +173,7 @@ def command(
     record = out / "mnist1d-ablations.json"
     result: Record = {}
     for variant in chosen:
-        settings, folder = variant.settings(epochs), out / variant.folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise click.ClickException(f"cannot make the folder {folder}: {error}") from error
+        settings, folder = variant.settings(epochs), make_folder(out / variant.folder)
         click.echo(f"{variant.name} ...", err=True)
         rows.append(row(variant, settings, learn(MNIST1D, settings, seed, folder, until=until)))
         result = {
@@ -190,7 +186,7 @@ def command(
             "epochs": epochs,
             "rows": rows,
         }
-        write_whole(record, json.dumps(result, indent=1) + "\n")
+        write_record(record, result)
     draw(record.with_suffix(".png"), result)
     if as_json:
         click.echo(json.dumps(result, indent=1))

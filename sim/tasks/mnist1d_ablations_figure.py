@@ -6,6 +6,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from antevolt.sim.tasks.picture import write_png
 from antevolt.sim.tasks.run_figure import COLOURS
 from antevolt.sim.tasks.task import Record
 
@@ -32,4 +33,4 @@ def draw(path: Path, result: Record) -> None:
     )
     panel.tick_params(axis="y", labelsize=8)
     panel.grid(axis="x", alpha=0.3)
-    figure.savefig(path, dpi=150)
+    write_png(figure, path)

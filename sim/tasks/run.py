@@ -18,7 +18,7 @@ from antevolt.hdl.spec.errors import BadFile, BadInput
 from antevolt.host import campaign
 from antevolt.host.device import Device
 from antevolt.host.device import open as open_device
-from antevolt.host.files import write_whole
+from antevolt.host.files import write_record
 from antevolt.host.version import version
 from antevolt.sim.tasks.float_core import CALL, open_core
 from antevolt.sim.tasks.learner import Learner
@@ -135,7 +135,7 @@ def _keep(core: Learner, record: Record, folder: Path) -> None:
 
 
 def _write(record: Record, folder: Path) -> None:
-    write_whole(folder / f"seed-{record['seed']}.json", json.dumps(record, indent=1) + "\n")
+    write_record(folder / f"seed-{record['seed']}.json", record)
 
 
 def _epoch(
@@ -215,14 +215,16 @@ def compare(
         with open_device(name, machine=task.machine(chosen), deadline=CALL) as core:
             core.load(task.network(chosen, seed), task.start(chosen, seed))
             told = None if progress is None else progress(name)
+            began = time.monotonic()
             outputs = _stream(core, samples, 8, None, told)
+            seconds = time.monotonic() - began
             raw = [core.machine.formats.r.to_raw(outputs).reshape(-1)]
             state = core.state_dict()
             cycles = core.counters()["busy"]
         names = sorted(n for n in state if n.endswith(".raw") or n.startswith("register."))
         raw += [np.asarray(state[n], dtype=np.int64).reshape(-1) for n in names]
-        found.append((np.concatenate(raw), cycles))
-    (words, cycles), (model_words, model_cycles) = found
+        found.append((np.concatenate(raw), cycles, seconds))
+    (words, cycles, seconds), (model_words, model_cycles, model_seconds) = found
     result: dict[str, Any] = {
         "task": task.name,
         "device": settings.device,
@@ -234,6 +236,8 @@ def compare(
         "differing_bits": int(np.bitwise_count(np.bitwise_xor(words, model_words)).sum()),
         "cycles": cycles,
         "cycles_of_the_model": model_cycles,
+        "seconds": seconds,
+        "seconds_of_the_model": model_seconds,
         "version": version(),
         "commit": commit(),
     }

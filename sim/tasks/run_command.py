@@ -30,6 +30,7 @@ from rich.table import Table
 from rich.text import Text
 
 from antevolt.hdl.spec.errors import BadInput
+from antevolt.host.files import make_folder, write_whole
 from antevolt.host.version import version
 from antevolt.sim.tasks.run import commit, compare, learn
 from antevolt.sim.tasks.setting import integers, options_of
@@ -154,13 +155,6 @@ def _lines(result: Record) -> str:
     return EPOCH.sub(lambda found: " ".join(found[0].split()), text) + "\n"
 
 
-def _write(path: Path, result: Record) -> None:
-    try:
-        path.write_text(_lines(result))
-    except OSError as error:
-        raise click.ClickException(f"cannot write {path}: {error}") from error
-
-
 def _compared(
     task: Task, settings: Settings, seed: int, steps: int, out: Path, as_json: bool
 ) -> None:
@@ -180,7 +174,7 @@ def _compared(
             return lambda done: bar.advance(row, done)
 
         result = compare(task, settings, seed, steps, told)
-    _write(out / "compare.json", result)
+    write_whole(out / "compare.json", _lines(result))
     if as_json:
         click.echo(json.dumps(result, indent=1))
     else:
@@ -275,10 +269,7 @@ def command(task: Task) -> TaskCommand:
         if len(set(seeds)) != len(seeds):
             raise BadInput(f"seeds {seeds} has one twice")
         settings: Settings = task.settings.of(**options)
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise click.ClickException(f"cannot make the folder {out}: {error}") from error
+        make_folder(out)
         if steps is not None:
             _compared(task, settings, seeds[0], steps, out, as_json)
             return
@@ -286,11 +277,8 @@ def command(task: Task) -> TaskCommand:
         runs = _run_all(task, settings, seeds, out, jobs, until, more)
         result = summary(task, settings, runs)
         picture, record = out / f"{task.name}.png", out / f"{task.name}.json"
-        try:
-            draw(picture, task, settings, runs)
-        except OSError as error:
-            raise click.ClickException(f"cannot write {picture}: {error}") from error
-        _write(record, result)
+        draw(picture, task, settings, runs)
+        write_whole(record, _lines(result))
         if as_json:
             click.echo(json.dumps(result, indent=1))
             return

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from antevolt.sim.tasks.picture import write_png
 from antevolt.sim.tasks.task import Settings, Task
 
 __all__ = ["draw"]
@@ -65,7 +66,7 @@ def draw(path: Path, task: Task, settings: Settings, runs: Sequence[Mapping[str,
         panel.legend(loc="best", fontsize=8)
     if profiles:
         _draw_profile(panels[1], task.profile, profiles[0])
-    figure.savefig(path, dpi=150)
+    write_png(figure, path)
 
 
 def _draw_profile(panel: Any, name: str, run: Mapping[str, Any]) -> None:

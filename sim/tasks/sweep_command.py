@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from antevolt.hdl.spec.errors import BadInput
-from antevolt.host.files import write_whole
+from antevolt.host.files import make_folder, write_record
 from antevolt.host.version import version
 from antevolt.sim.tasks.run import commit
 from antevolt.sim.tasks.run_command import TaskCommand
@@ -195,10 +195,7 @@ def command(
     known = {opt.lstrip("-") for p in task_command.params for opt in p.opts}
     space = parse(over, known.__contains__)
     _, seeds = task_command.parsed(options)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise click.ClickException(f"cannot make the folder {out}: {error}") from error
+    make_folder(out)
     sweep = Sweep(
         find=partial(find, name, options),
         space=space,
@@ -229,7 +226,7 @@ def command(
         _watched(sweep, study, jobs, dask)
     found = result(study, about, list(space))
     found |= {"version": version(), "commit": commit(), "seconds": time.monotonic() - began}
-    write_whole(out / "sweep.json", json.dumps(found, indent=1) + "\n")
+    write_record(out / "sweep.json", found)
     draw(out / "sweep.png", task, space, found)
     if as_json:
         click.echo(json.dumps(found, indent=1))

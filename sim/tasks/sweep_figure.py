@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from antevolt.sim.tasks.picture import write_png
 from antevolt.sim.tasks.run_figure import COLOURS
 from antevolt.sim.tasks.space import Dimension, Range
 from antevolt.sim.tasks.task import Record, Task
@@ -43,7 +44,7 @@ def draw(path: Path, task: Task, space: Mapping[str, Dimension], found: Record) 
         if task.logarithmic and figures:
             panel.set_yscale("log")
     figure.suptitle(f"{found['task']}: {len(trials)} trials, seeds {found['seeds']}", fontsize=10)
-    figure.savefig(path, dpi=150)
+    write_png(figure, path)
 
 
 def _points(panel: Axes, at: list[Any], trials: list[Record], figures: list[float]) -> None:

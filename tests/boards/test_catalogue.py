@@ -1,12 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every board: its files agree with each other, with the platform and with the limits."""
 
-import gc
-import warnings
-from collections.abc import Iterator
-
 import pytest
-from amaranth.hdl import UnusedElaboratable
+from refused import refusal
 
 from antevolt.boards.board import Board
 from antevolt.boards.catalogue import BOARDS, MODULES, board
@@ -79,19 +75,9 @@ def test_a_clock_that_cannot_be_made_is_refused() -> None:
         find("ecp5", 25e6, 5e9)
 
 
-@pytest.fixture
-def half_made() -> Iterator[None]:
-    """What is refused while it is made will not be used, and Amaranth would say so."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UnusedElaboratable)
-        yield
-        gc.collect()
-
-
-@pytest.mark.usefixtures("half_made")
 def test_a_second_clock_is_made_on_an_ecp5_only() -> None:
-    with pytest.raises(BadInput, match="on an ECP5 only, not on ice40"):
-        Clock(find("ice40", 12e6, 60e6), None, "iCE40UP5K", divide=2)
+    said = refusal(lambda: Clock(find("ice40", 12e6, 60e6), None, "iCE40UP5K", divide=2))
+    assert "on an ECP5 only, not on ice40" in said
 
 
 def test_a_link_that_misses_its_clock_is_a_clock_that_is_missed() -> None:

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """A board with a network in it: what is elaborated, what the report says, what is refused."""
 
-import gc
 import json
-import warnings
-from collections.abc import Callable
+import subprocess
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from amaranth.hdl import UnusedElaboratable
 from click.testing import CliRunner
+from refused import refusal
 
 from antevolt.boards import build as builder
 from antevolt.boards.build import Prepared, identify, prepare
@@ -22,7 +21,7 @@ from antevolt.boards.place import Clocked, Placed
 from antevolt.boards.standalone import Standalone, standalone
 from antevolt.boards.synthesis import Architecture, netlist
 from antevolt.hdl.core.sequencer import Sequencer
-from antevolt.hdl.spec.errors import AntevoltError, DoesNotFit
+from antevolt.hdl.spec.errors import DoesNotFit
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.network import Network, Population, write
@@ -39,19 +38,6 @@ LARGE = Network(1, (Population(4000, "tanh"), Population(1, "linear")))
 
 def board(network: Network = NETWORK, teacher: str = TEACHER) -> Standalone:
     return standalone(BOARD, bake(network, BOARD.machine), teacher)
-
-
-def refusal(make: Callable[[], Any]) -> str:
-    """What the error says that `make` raises; nobody will use what it had made by then."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UnusedElaboratable)
-        try:
-            make()
-            said = "nothing"
-        except AntevoltError as error:
-            said = str(error)
-        gc.collect()
-    return said
 
 
 def test_the_design_has_contents_and_no_serial_line() -> None:
@@ -147,6 +133,21 @@ def test_what_is_refused() -> None:
     assert "the network has 3 inputs" in refusal(lambda: board(wide))
     assert "weight pairs per row needs" in refusal(lambda: board(LARGE))
     assert "the core has 64" in refusal(lambda: board(LARGE))
+
+
+def test_a_refusal_is_one_line(tmp_path: Path) -> None:
+    """What was made before a teacher is refused is no matter for the user."""
+    file = tmp_path / "wide.json"
+    write(file, NETWORK.with_(inputs=3))
+    call = "from antevolt.host.cli import main; main()"
+    arguments = ["build", BOARD.name, "--network", str(file), "--teacher", TEACHER]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", call, *arguments],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "the network has 3 inputs" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_options_that_belong_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -156,7 +156,7 @@ def test_refused(opened: LinkBackend, code: Code, kind: Kind, payload: bytes) ->
     opened.write(REGION, 0, 0, words)
     opened.session.flush()
     session = opened.session
-    session.transport.write(codec.encode(kind, session._sent.next, payload))
+    session.transport.write(codec.encode(kind, session.sent.next, payload))
     with pytest.raises(Refused, match=code.name):
         session.wait(lambda: False, "an error")
     assert opened.read(REGION, 0, 0, DEPTH).tolist() == words
@@ -170,7 +170,7 @@ def test_limits_to_the_word(opened: LinkBackend) -> None:
             opened.read(region, units - 1, words - 1, 1)  # type: ignore[arg-type]
             place = bytes((region, units - 1)) + words.to_bytes(2, "little") + b"\1\0"
             session = opened.session
-            session.transport.write(codec.encode(Kind.READ, session._sent.next, place))
+            session.transport.write(codec.encode(Kind.READ, session.sent.next, place))
             with pytest.raises(Refused, match="RANGE"):
                 session.wait(lambda: False, "an error")
 
@@ -178,7 +178,7 @@ def test_limits_to_the_word(opened: LinkBackend) -> None:
 def test_oversize_and_early(opened: LinkBackend) -> None:
     session = opened.session
     session.transport.write(b"\1" * 600 + b"\0" + b"\3ab\0")
-    session.transport.write(codec.encode(Kind.ECHO, session._sent.next + 1, b"early"))
+    session.transport.write(codec.encode(Kind.ECHO, session.sent.next + 1, b"early"))
     assert session.echo(b"in time")
     counted = opened.counters()
     assert (counted["OVERSIZE"], counted["SHORT"], counted["SEQUENCE"]) == (1, 1, 1)
@@ -187,7 +187,7 @@ def test_oversize_and_early(opened: LinkBackend) -> None:
 def test_a_frame_that_comes_again(opened: LinkBackend) -> None:
     session = opened.session
     assert session.echo(b"once")
-    session.transport.write(codec.encode(Kind.ECHO, session._sent.next - 1, b"once"))
+    session.transport.write(codec.encode(Kind.ECHO, session.sent.next - 1, b"once"))
     assert session.echo(b"twice")
     assert opened.counters()["DUPLICATES"] == 1
 
@@ -211,7 +211,7 @@ def test_no_credit_is_noticed(opened: LinkBackend) -> None:
     session = opened.session
     session.send(Kind.X, bytes((VALID,)) + codec.pack(np.array([99]), WORD))
     session.send(Kind.READ, bytes((REGION, 0, 0, 0, 1, 0)))
-    session._sent._used -= 1 << 20
+    session.sent._used -= 1 << 20
     for _ in range(10):
         session.send(Kind.ECHO, bytes(PAYLOAD_BYTES))
     for _ in range(50):
@@ -245,7 +245,7 @@ def test_nobody_there(level: int) -> None:
     wire = line()
     wire.stuck = level
     session = Session(wire)
-    session.baud = wire.power_up_baud
+    session.line.baud = wire.power_up_baud
     with pytest.raises(NoPort, match="no board answers"):
         session.ask(2)
 

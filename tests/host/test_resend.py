@@ -37,9 +37,9 @@ class Host:
     def __init__(self) -> None:
         self.line = Script()
         self.session = Session(self.line, deadline=5.0)
-        self.session.baud = self.line.power_up_baud
+        self.session.line.set_baud(self.line.power_up_baud)
         self.session._hello = Hello(Description(Machine(), LinkParameters()), 0, 0)
-        self.session._heard_at = self.session._moved_at = 0.0
+        self.session.line.heard_at = self.session._moved_at = 0.0
         for k in range(FRAMES):
             self.session.send(Kind.ECHO, bytes([k]))
 
@@ -81,7 +81,7 @@ def test_a_loss_from_the_board_says_nothing_of_frames_to_it(frame: bytes) -> Non
     assert host.line.written > before
     for expected in range(FRAMES + 1):
         assert host.hears(ack(expected)) == 0
-    assert not host.session._sent
+    assert not host.session.sent
 
 
 @pytest.mark.parametrize("frame", [BROKEN, EARLY])
@@ -114,5 +114,5 @@ def test_what_is_sent_behind_the_question_is_not_lost() -> None:
 
 def test_the_question_after_a_pause_of_the_host_is_no_loss() -> None:
     host = Host()
-    host.session._acknowledge(AckFlag.REQUEST)
+    host.session.acknowledge(AckFlag.REQUEST)
     assert host.hears(ack(1)) == 0

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every file of `hdl/core` and `hdl/io` that describes gateware has a bench of its name; those of
-`hdl/core` have pauses in all stall patterns."""
+`hdl/core` have pauses in all stall patterns. No bench waits for cycles without a name."""
 
 import ast
 from pathlib import Path
@@ -104,3 +104,58 @@ def test_a_file_that_is_no_bench_is_found(tmp_path: Path) -> None:
     path.write_text(bench)
     assert is_bench_of("core.key", path)
     assert not is_bench_of("core.keys", path)
+
+
+def waits(tree: ast.Module) -> list[ast.expr]:
+    """What `cycles.run(...)` is told in a file, without pauses that are drawn."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [
+        call.args[0]
+        for call in calls
+        if isinstance(call.func, ast.Attribute)
+        and ast.unparse(call.func).endswith("cycles.run")
+        and "draw." not in ast.unparse(call.args[0])
+    ]
+
+
+def is_typed_in(wait: ast.AST) -> bool:
+    """A number of cycles, or an offset of more than one; a factor is neither."""
+    if isinstance(wait, ast.BinOp) and isinstance(wait.op, ast.Mult):
+        return False
+    if isinstance(wait, ast.BinOp):
+        return is_typed_in(wait.left) or is_typed_in(wait.right)
+    return isinstance(wait, ast.Constant) and isinstance(wait.value, int) and wait.value > 1
+
+
+def nameless(text: str) -> list[str]:
+    """Waits of a bench whose length is typed in: a component's latency comes from the component,
+    any other is a constant of the bench, and beside it stands what these cycles are."""
+    tree, lines = ast.parse(text), text.splitlines()
+    found = [
+        f"line {wait.lineno}: cycles.run({ast.unparse(wait)})"
+        for wait in waits(tree)
+        if is_typed_in(wait)
+    ]
+    used = {n.id for wait in waits(tree) for n in ast.walk(wait) if isinstance(n, ast.Name)}
+    for node in tree.body:
+        if not isinstance(node, ast.Assign) or not any(map(is_typed_in, ast.walk(node.value))):
+            continue
+        names = {n.id for target in node.targets for n in ast.walk(target) if hasattr(n, "id")}
+        if used & names and "cycles" not in lines[node.lineno - 1].partition("#")[2]:
+            found.append(f"line {node.lineno}: say what these cycles are")
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(BENCHES.glob("*.py")), ids=lambda path: path.stem)
+def test_waits_have_names(path: Path) -> None:
+    assert nameless(path.read_text()) == []
+
+
+def test_a_wait_without_a_name_is_found() -> None:
+    text = "LONG = 60{}\n\n\nasync def test():\n    await bench.cycles.run({})\n"
+    assert nameless(text.format("  # cycles of a reply", "LONG + 1")) == []
+    assert nameless(text.format("", "latency")) == nameless(text.format("", "2 * latency")) == []
+    assert nameless(text.format("", "draw.randrange(20)")) == []
+    assert nameless(text.format("", "7")) == ["line 5: cycles.run(7)"]
+    assert nameless(text.format("", "latency + 2")) == ["line 5: cycles.run(latency + 2)"]
+    assert nameless(text.format("  # of a reply", "LONG")) == ["line 1: say what these cycles are"]

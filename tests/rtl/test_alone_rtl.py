@@ -1,21 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """A core without a host: from its reset on, without a write, it does what the model does."""
 
-import gc
-import warnings
-
 import cocotb
 import numpy as np
 import pytest
-from amaranth.hdl import Module, Signal, UnusedElaboratable
+from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
+from refused import refusal
 
 from antevolt.hdl.alone import Alone, lesson, memories
 from antevolt.hdl.core.core import Core
 from antevolt.hdl.core.gate import request
 from antevolt.hdl.lagged import FLAGS, GOOD, SHARE, Lagged, samples
-from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, Register
@@ -52,6 +49,8 @@ NETWORKS = {
     ),
 }
 STEPS = {"1x1": 400, "2x2x2": 200}
+HEARD = 4  # cycles in which the teacher has heard the last word of a step that ended
+SOME = 40  # cycles; a step is under way then
 
 
 class Watched(wiring.Component):
@@ -118,7 +117,7 @@ async def equals_the_model_without_a_write(dut):
     words = steps * machine.total_streams
     await cycles.until(lambda: len(heard.words) == words, limit=10**6)
     await cycles.until(lambda: not int(dut.busy.value))
-    await cycles.run(4)
+    await cycles.run(HEARD)
     got, learned = int(dut.error.value), int(dut.learned.value)
     parameters = network.random_parameters(network.seed)
     image = bake(network, machine).image
@@ -152,7 +151,7 @@ async def a_reset_goes_on_from_what_was_learned(dut):
     steps = 7
     words = steps * machine.total_streams
     await cycles.until(lambda: len(heard.words) == words)
-    await cycles.run(40)
+    await cycles.run(SOME)
     await cycles.reset()
     for part in (bench.access, bench.answer):
         part.clear()
@@ -177,19 +176,6 @@ class Busy(wiring.Component):
 
     def __init__(self, machine):
         super().__init__({**lesson(machine), "busy": Out(1)})
-
-
-def refusal(make):
-    """What the BadInput says that `make` raises; nobody will use what it had made by then."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UnusedElaboratable)
-        try:
-            make()
-            said = "nothing"
-        except BadInput as error:
-            said = str(error)
-        gc.collect()
-    return said
 
 
 def test_a_teacher_that_does_not_match_is_refused():

@@ -10,6 +10,7 @@ from antevolt.hdl.io.axi_lite import AxiLite
 from antevolt.sim.bench.streams import STALLS, Cycles, stalls
 
 BROKEN = 0x3C  # an address at which the registers fail
+FOREVER = 1 << 30  # cycles
 
 
 class Registers:
@@ -53,7 +54,7 @@ async def reads_and_writes(dut):
     registers = Registers(cycles)
     master = AxiLiteMaster(AxiLiteBus.from_entity(dut), dut.clk, dut.rst)
     await cycles.reset()
-    cocotb.start_soon(cycles.run(1 << 30))
+    cocotb.start_soon(cycles.run(FOREVER))
     words = [0] * 16
     for pattern in STALLS:
         pause(master, pattern)
@@ -82,7 +83,7 @@ async def both_ways_at_once(dut):
     registers = Registers(cycles)
     master = AxiLiteMaster(AxiLiteBus.from_entity(dut), dut.clk, dut.rst)
     await cycles.reset()
-    cocotb.start_soon(cycles.run(1 << 30))
+    cocotb.start_soon(cycles.run(FOREVER))
     for pattern in STALLS:
         pause(master, pattern)
         first, count = len(registers.served), 40

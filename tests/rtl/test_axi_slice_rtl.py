@@ -10,6 +10,7 @@ from antevolt.hdl.io.axi_slice import AxiSlice
 from antevolt.sim.bench.streams import STALLS, Cycles, Sink, Source, stalls
 
 WIDTH, WORDS = 23, 150
+SOON = 20  # cycles in which it takes all that it can hold
 
 
 @cocotb.test()
@@ -36,7 +37,7 @@ async def a_reset_forgets(dut):
     words = [draw.getrandbits(WIDTH) for _ in range(WORDS)]
     source.send(words[:5])
     sink.open = False
-    await cycles.run(20)
+    await cycles.run(SOON)
     assert source.taken == 2  # as many as it holds
     await cycles.reset()
     source.clear()

@@ -14,6 +14,7 @@ from antevolt.sim.bench.simulator import values
 from antevolt.sim.bench.streams import STALLS, Cycles, Sink, Source, stalls
 
 WORDS = 140  # of a run; whole packets
+SOON = 5  # cycles in which a first word gets through
 
 
 def signed(word, bits):
@@ -80,7 +81,7 @@ async def an_offered_word_stays_in_a_reset_of_the_core(dut):
     await cycles.reset()
     dut.packet.value = 3
     source.send([5, 6])
-    await cycles.run(5)
+    await cycles.run(SOON)
     assert (int(dut.tvalid.value), int(dut.tdata.value)) == (1, 5)
     dut.restart.value = 1
     await cycles.step()

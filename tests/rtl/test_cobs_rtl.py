@@ -10,6 +10,7 @@ from antevolt.hdl.io.cobs import CobsDecoder, CobsEncoder
 from antevolt.sim.bench.streams import STALLS, Cycles, Sink, Source
 
 END = 1 << 8
+SILENCE = 50  # cycles in which nothing may follow the last byte
 
 
 def frames(draw, count):
@@ -31,7 +32,7 @@ async def encodes(dut, idle, pressure):
         source.send([*frame, END])
         expected += cobs.encode(frame) + b"\0"
     await cycles.until(lambda: len(sink.words) >= len(expected))
-    await cycles.run(50)
+    await cycles.run(SILENCE)
     assert bytes(sink.words) == expected
     assert int(dut.idle.value)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from antevolt.hdl.core.column import Column
+from antevolt.hdl.core.tap import REPLY_LATENCY
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS
@@ -87,7 +88,7 @@ async def a_reset_in_mid_operation(dut):
 async def replies_pass_by(dut):
     cycles, draw = Cycles(dut), np.random.default_rng(1)
     await cycles.reset()
-    await cycles.run(4)
+    await cycles.run(REPLY_LATENCY)
     for _ in range(50):
         before, rates = int(draw.integers(1 << 36)), int(draw.integers(1 << len(dut.reply_rates)))
         dut.reply_before.value, dut.reply_rates.value = before, rates

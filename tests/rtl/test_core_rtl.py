@@ -11,6 +11,7 @@ from antevolt.hdl.spec.flags import FLAG_BITS, Flag, target_follows
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
+from antevolt.hdl.spec.moments import Rule, knows
 from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.compile import compile
 from antevolt.host.targets import known_only
@@ -26,6 +27,8 @@ MACHINES = {
     "2x3": Machine(rows=2, streams=3, multipliers=2, **SMALL),
     "2x2x2": Machine(rows=2, streams=2, contexts=2, tile_rows=2, multipliers=5, **SMALL),
     "3x2, carries sums on": Machine(rows=3, streams=2, tile_rows=2, carry=True, **SMALL),
+    "2x1, a moment": Machine(rows=2, moments=1, formats=Formats(word=12), **SMALL),
+    "1x2x2, two moments": Machine(streams=2, contexts=2, multipliers=3, moments=2, **SMALL),
 }
 SCHEDULES = {
     "1x1": "sequential",
@@ -33,10 +36,15 @@ SCHEDULES = {
     "2x3": "parallel",
     "2x2x2": "sequential",
     "3x2, carries sums on": "parallel",
+    "2x1, a moment": "sequential",
+    "1x2x2, two moments": "parallel",
 }
 STEPS, INPUTS, OUTPUTS = 12, 2, 5
 ONE = "equals_the_model/idle=3/pressure=2$"
 EVERYTHING = Flag.VALID | Flag.TARGET_VALID | Flag.LEARN
+LONG = 100  # cycles in which a step would begin
+BEGUN = 2  # cycles from an answer taken to the step that waited for it
+NO_INPUT, NO_TARGET = 300, 900  # cycles that the core is left waiting
 
 
 def network(schedule="sequential", apply_every=1, optimizer="sgd"):
@@ -142,6 +150,19 @@ async def sums_are_carried_on(dut, optimizer, apply_every):
 
 
 @cocotb.test()
+@cocotb.parametrize(optimizer=["momentum", "sign", "adam"], apply_every=[1, 3])
+async def moments_are_kept(dut, optimizer, apply_every):
+    """Their random bits are drawn for numbers of weights, which are narrow in a core as small."""
+    machine = Machine.from_json(values()["machine"])
+    if not knows(machine.moments, machine.carry, Rule[optimizer.upper()]):
+        return
+    case = Case(dut, "random", "random", apply_every, flags=EVERYTHING, optimizer=optimizer)
+    await case.load()
+    await case.check(range(STEPS - STEPS % apply_every))
+    assert np.count_nonzero(case.model.memories.moments) > case.net.weight_count / 2
+
+
+@cocotb.test()
 async def everything_saturates_alike(dut):
     case = Case(dut, steps=6)
     r = case.image.machine.formats.r
@@ -228,11 +249,11 @@ async def latencies_of_the_ports(dut):
     bench.answer.open = False
     bench.request(Region.RATES, 0, 7)
     case.send(range(1))
-    await cycles.run(100)
+    await cycles.run(LONG)
     assert not int(dut.busy.value)  # an answer that is not taken keeps the step waiting
     bench.answer.open = True
     await cycles.until(lambda: len(bench.answer.words) == 2)
-    await cycles.run(2)
+    await cycles.run(BEGUN)
     assert int(dut.busy.value)
     await cycles.reset(1)
     assert not int(dut.busy.value)
@@ -275,14 +296,14 @@ async def an_input_that_does_not_come(dut):
     words = case.send(range(1))
     kept, held = bench.x.words.pop(), bench.y.words.pop()
     await cycles.until(lambda: not bench.x.words)
-    await cycles.run(300)
+    await cycles.run(NO_INPUT)
     assert int(dut.busy.value)
     assert int(dut.x__ready.value)
     bench.x.send([kept])
     while bench.x.words:
         await cycles.step()
     await cycles.until(lambda: not bench.y.words)
-    await cycles.run(900)
+    await cycles.run(NO_TARGET)
     assert int(dut.busy.value)
     assert int(dut.y__ready.value)
     bench.y.send([held])

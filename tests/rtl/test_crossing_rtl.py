@@ -16,6 +16,8 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.sim.bench.streams import STALLS, Cycles, Sink, Source, stalls
 
 INWARD, OUTWARD, WORDS = ("x", "y", "access"), ("out", "answer"), 60
+OPEN = CLOSED + 5  # cycles after a reset in which words pass again
+STARTED = 3  # cycles in which an input is on its way to the core
 
 
 class OneClock(wiring.Component):
@@ -45,7 +47,7 @@ class Bench:
 
     async def start(self):
         await self.cycles.reset()
-        await self.cycles.run(CLOSED + 5)
+        await self.cycles.run(OPEN)
         assert not int(self.dut.core_restart.value)
 
     def send(self):
@@ -109,7 +111,7 @@ async def a_step_is_seen_from_its_first_input_on(dut):
     await bench.cycles.run(SEEN)
     assert not int(dut.busy.value)
     bench.ways["x"][0].send([1])
-    await bench.cycles.run(3)
+    await bench.cycles.run(STARTED)
     for cycle in range(60):
         dut.core_busy.value = cycle > 2
         await bench.cycles.step()

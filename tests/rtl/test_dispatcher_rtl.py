@@ -14,6 +14,11 @@ from antevolt.hdl.spec.memory_map import DATA_BITS, Region
 from antevolt.sim.bench.simulator import values
 from antevolt.sim.bench.streams import STALLS, Cycles, Sink, Source
 
+SERVED = 400  # cycles in which all that was taken in is answered
+REFUSED = 500, 200  # cycles in which nothing may be served
+SERVES = 300  # cycles in which a frame that waited is served
+SHORT = 2  # cycles of rest, too few to serve anything
+
 
 def packed(words, width):
     total = sum(word << k * width for k, word in enumerate(words))
@@ -50,7 +55,7 @@ class Bench:
 
     async def finish(self):
         await self.cycles.until(lambda: not self.i.words, limit=500_000)
-        await self.cycles.run(400)
+        await self.cycles.run(SERVED)
 
 
 def request(write, region, unit, index, data=0):
@@ -101,16 +106,16 @@ async def accesses_wait_for_the_steps(dut):
     bench.send(Kind.X, bytes((1,)) + packed([5], bench.word))
     bench.send(Kind.READ, bytes((3, 0, 0, 0, 1, 0)))
     bench.send(Kind.ECHO, b"x")
-    await bench.cycles.run(500)
+    await bench.cycles.run(REFUSED[0])
     assert len(bench.x.words) == 1
     assert not bench.access.words + bench.echo.words
     dut.resting.value = 1
-    await bench.cycles.run(2)
+    await bench.cycles.run(SHORT)
     dut.resting.value = 0  # a step has begun after all
-    await bench.cycles.run(200)
+    await bench.cycles.run(REFUSED[1])
     assert not bench.access.words
     dut.resting.value = 1
-    await bench.cycles.run(300)
+    await bench.cycles.run(SERVES)
     assert len(bench.access.words) == len(bench.echo.words) == 1
 
 

@@ -8,6 +8,7 @@ import cocotb
 import numpy as np
 import pytest
 
+from access_bus import WRITTEN
 from antevolt.hdl.core.bundles import Access, coefficient
 from antevolt.hdl.core.filter import EVENTS, FilterUnit
 from antevolt.hdl.spec.formats import Formats
@@ -96,7 +97,7 @@ async def load_tables(cycles, machine, words):
         )
         await cycles.step()
     cycles.dut.access.value = 0
-    await cycles.run(3)
+    await cycles.run(WRITTEN)
 
 
 @cocotb.test()

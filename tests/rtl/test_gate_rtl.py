@@ -14,6 +14,7 @@ from antevolt.sim.bench.streams import STALLS, Cycles, Sink, Source
 from antevolt.sim.bench.timeline import packed, unpacked
 
 PLACES = [(region, unit, index) for region in (0, 15) for unit in (0, 255) for index in (1, 65535)]
+SETTLED = 2  # cycles beyond the latency in which a last write is done
 
 
 class Bench:
@@ -83,7 +84,7 @@ class Bench:
             lambda: not self.source.words and len(self.sink.words) == len(self.expected)
         )
         self.steps = 0.0
-        await self.cycles.run(self.latency + 2)
+        await self.cycles.run(self.latency + SETTLED)
 
 
 @cocotb.test()

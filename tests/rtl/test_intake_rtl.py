@@ -26,6 +26,7 @@ MACHINES = {
 ONE = ("write", "region", "unit", "index", "data")
 PUT_OUT = (1 << FLAG_BITS) - 1  # flags that outputs carry
 LIMIT = 5000  # cycles in which any operation ends
+SILENCE = 9  # cycles in which nothing may follow the last write
 
 
 class Bench:
@@ -162,7 +163,7 @@ async def words_that_are_there_early(dut):
         await bench.cycles.step()
         dut.start.value = 0
         assert await bench.cycles.until(lambda: bench.done, LIMIT) == cost
-        await bench.cycles.run(9)
+        await bench.cycles.run(SILENCE)
         assert bench.writes == expected
         assert list(bench.x.words) == list(bench.y.words) == extra
         bench.x.clear()

@@ -22,6 +22,7 @@ from antevolt.sim.bench.streams import Cycles
 MACHINE = Machine(streams=3, rows=2, sums=False)
 LINK = LinkParameters()
 WORD = MACHINE.formats.word
+FOUND = 4  # cycles in which the limits of a kind of frame are at hand
 
 
 def expected(kind, payload):
@@ -54,7 +55,7 @@ async def code_of(cycles, kind, payload, draw):
     dut.start.value = 1
     await cycles.step()
     dut.start.value = 0
-    await cycles.run(4)
+    await cycles.run(FOUND)
     for byte in payload + draw.randbytes(CRC_BYTES):
         dut.push.value, dut.byte.value = 1, byte
         await cycles.step()

@@ -8,6 +8,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from access_bus import WRITTEN
 from antevolt.hdl.core.bundles import Access
 from antevolt.hdl.core.moments import Moments
 from antevolt.hdl.core.tap import REPLY_LATENCY, Tap
@@ -60,8 +61,8 @@ async def words_come_back(dut, idle):
             given = {"region": Region.MOMENTS, "unit": 3, "index": address, "write": 1}
             play.set(now, "access", packed(Access(), **given, data=words[address]))
         # the bus acts cycles later than the lane, and both write at one port
-        now += 3 + next(waits)
-    now += 4
+        now += WRITTEN + next(waits)
+    now += WRITTEN + 1
     for address in sorted(words):
         play.set(now, "raddr", address)
         play.look(now + LEAD, "word")

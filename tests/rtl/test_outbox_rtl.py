@@ -14,6 +14,10 @@ from antevolt.host.link.codec import outputs, unpack
 from antevolt.sim.bench.simulator import values
 from antevolt.sim.bench.streams import Cycles, Source
 
+BUSY, FREE = 600, 20  # cycles with nothing sent while the line is busy, and to what waited
+ROOM = 60  # cycles in which a frame gets as far as it may
+LINE = 80  # cycles of a frame on its way
+
 
 class Bench:
     """Notes the frames."""
@@ -42,7 +46,7 @@ class Bench:
     async def finish(self):
         sources = self.out, self.answer, self.echo
         await self.cycles.until(lambda: not any(source.words for source in sources))
-        await self.cycles.run(QUIET + 80)
+        await self.cycles.run(QUIET + LINE)
 
     def words(self, kind):
         found = []
@@ -93,10 +97,10 @@ async def waits_while_the_line_is_busy(dut):
     await bench.cycles.reset()
     dut.free.value = 0
     bench.echo.send([1, 2, 3])
-    await bench.cycles.run(600)
+    await bench.cycles.run(BUSY)
     assert bench.frames == []
     dut.free.value = 1
-    await bench.cycles.run(20)
+    await bench.cycles.run(FREE)
     assert bench.frames == [(Kind.ECHOED, b"\1\2\3")]
 
 
@@ -107,10 +111,10 @@ async def gives_what_it_has_when_there_is_no_room(dut):
     await bench.cycles.reset()
     dut.free.value = 0
     bench.echo.send([1, 2])
-    await bench.cycles.run(60)
+    await bench.cycles.run(ROOM)
     dut.room.value = 0
     bench.echo.send([3])
-    await bench.cycles.run(60)
+    await bench.cycles.run(ROOM)
     assert bench.frames == [(Kind.ECHOED, b"\1\2")]
     assert len(bench.echo.words) == 1
     dut.room.value = dut.free.value = 1

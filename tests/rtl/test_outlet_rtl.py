@@ -24,6 +24,8 @@ CASES = {
 }
 PLACES = 64
 LIMIT = 5000  # cycles in which any operation ends
+SILENCE = 20  # cycles in which nothing may follow the last word
+CLOSED = 100  # cycles without a reader
 
 
 class Bench:
@@ -96,7 +98,7 @@ async def equals_the_loops(dut, stall):
             await bench.cycles.run(bench.latency)
             bench.flags = bench.numbers(FLAG_BITS, len(bench.flags))
     await bench.cycles.until(lambda: len(bench.sink.words) == len(bench.expected), LIMIT)
-    await bench.cycles.run(20)
+    await bench.cycles.run(SILENCE)
     assert bench.sink.words == bench.expected
     assert (waited > 0) == (stall in ("bursty", "random", "one_in_four"))
 
@@ -109,13 +111,13 @@ async def a_reader_that_does_not_come(dut):
     for _ in range(20):
         bench.sink.open = False
         cost = await bench.start()
-        await bench.cycles.run(100)
+        await bench.cycles.run(CLOSED)
         kept = values()["way"] + 4
         assert bench.done is False
-        assert bench.waiting == (100 - kept if cost > kept else 0)
+        assert bench.waiting == (CLOSED - kept if cost > kept else 0)
         bench.sink.open = True
         await bench.cycles.until(lambda: len(bench.sink.words) == len(bench.expected), LIMIT)
-        await bench.cycles.run(5)
+        await bench.cycles.run(SILENCE)
         assert bench.sink.words == bench.expected
 
 

@@ -7,9 +7,14 @@ from antevolt.hdl.io.rate import CALM, Rate
 from antevolt.hdl.spec.link import LinkParameters
 from antevolt.sim.bench.streams import Cycles
 
-LINK = LinkParameters(silence=200e-6, trial=50e-6)  # 2400 and 600 cycles
-SILENCE, TRIAL = 2400, 600
+LINK = LinkParameters(silence=200e-6, trial=50e-6)
+SILENCE, TRIAL = (round(seconds * LINK.clock_hz) for seconds in (LINK.silence, LINK.trial))
 SLOW, FAST = LINK.divisor(LINK.power_up_baud), LINK.divisor(LINK.fastest_baud)
+SEEN = 10  # cycles in which a change of the state shows, or would
+ALMOST = 5  # cycles short of silence
+REPLY = 50  # cycles of a reply on the line
+RESENT = 20  # cycles of one more
+CALMER = 3  # cycles from the end of the calm to the new rate
 
 
 class Bench:
@@ -34,10 +39,10 @@ async def speaks_when_it_was_asked(dut):
     await bench.cycles.reset()
     assert bench.state == (SLOW, 1)
     await bench.pulse(heard=1)
-    await bench.cycles.run(10)
+    await bench.cycles.run(SEEN)
     assert bench.state == (SLOW, 1)
     await bench.pulse(heard=1, opens=1)
-    await bench.cycles.run(10)
+    await bench.cycles.run(SEEN)
     assert bench.state == (SLOW, 0)
 
 
@@ -48,11 +53,11 @@ async def falls_silent(dut):
     await bench.cycles.reset()
     await bench.pulse(heard=1, opens=1)
     for _ in range(3):
-        await bench.cycles.run(SILENCE - 5)
+        await bench.cycles.run(SILENCE - ALMOST)
         await bench.pulse(heard=1)
-    await bench.cycles.run(SILENCE - 5)
+    await bench.cycles.run(SILENCE - ALMOST)
     assert bench.state == (SLOW, 0)
-    await bench.cycles.run(10)
+    await bench.cycles.run(SEEN)
     assert bench.state == (SLOW, 1)
 
 
@@ -61,16 +66,16 @@ async def changed(dut):
     await bench.cycles.reset()
     await bench.pulse(heard=1, opens=1)
     await bench.pulse(heard=1, change=1, wanted=FAST)
-    await bench.cycles.run(50)  # the reply is on the line
+    await bench.cycles.run(REPLY)  # the reply is on the line
     assert int(dut.changing.value)
     assert bench.state == (SLOW, 0)
     dut.drained.value = 1
-    await bench.cycles.run(CALM - 2)
+    await bench.cycles.run(CALM - CALMER + 1)
     dut.drained.value = 0  # a reply more
-    await bench.cycles.run(20)
+    await bench.cycles.run(RESENT)
     assert bench.state == (SLOW, 0)
     dut.drained.value = 1
-    await bench.cycles.run(CALM + 3)
+    await bench.cycles.run(CALM + CALMER)
     assert bench.state == (FAST, 0)
     assert not int(dut.changing.value)
     return bench
@@ -79,18 +84,18 @@ async def changed(dut):
 @cocotb.test()
 async def a_new_rate_stays_when_something_is_heard(dut):
     bench = await changed(dut)
-    await bench.cycles.run(TRIAL - 10)
+    await bench.cycles.run(TRIAL - SEEN)
     await bench.pulse(heard=1)
-    await bench.cycles.run(SILENCE - 10)
+    await bench.cycles.run(SILENCE - SEEN)
     assert bench.state == (FAST, 0)
-    await bench.cycles.run(20)
+    await bench.cycles.run(RESENT)
     assert bench.state == (SLOW, 1)
 
 
 @cocotb.test()
 async def a_new_rate_goes_when_nothing_is_heard(dut):
     bench = await changed(dut)
-    await bench.cycles.run(TRIAL + 10)
+    await bench.cycles.run(TRIAL + SEEN)
     assert bench.state == (SLOW, 1)
 
 

@@ -8,6 +8,8 @@ import cocotb
 from antevolt.hdl.io.reader import Reader
 from antevolt.sim.bench.streams import STALLS, Cycles, Sink
 
+SILENCE = 20  # cycles in which nothing may follow the last byte
+
 
 class Memory:
     """Bytes of which `end` are there; those behind are noise."""
@@ -39,7 +41,7 @@ async def reads_what_is_there(dut, pressure):
         await cycles.run(draw.choice([1, 2, 3, 60]))
         assert len(sink.words) <= memory.end
     await cycles.until(lambda: len(sink.words) == len(data))
-    await cycles.run(20)
+    await cycles.run(SILENCE)
     assert bytes(sink.words) == data
 
 

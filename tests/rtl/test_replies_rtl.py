@@ -11,6 +11,7 @@ LINK = LinkParameters(receive_bytes=512)
 STATE = {
     "fingerprint": 0x89ABCDEF, "session": 0x1234, "expected": 77, "consumed": 9, "upcoming": 88,
 }  # fmt: skip
+SOON = 5  # cycles in which a reply that is due is there
 
 
 class Bench:
@@ -86,16 +87,16 @@ async def credit_is_told_unasked(dut):
     await bench.pulse(acknowledge=1)
     assert await bench.take() == ACK
     dut.consumed.value = 9 + 127
-    await bench.cycles.run(5)
+    await bench.cycles.run(SOON)
     assert await bench.take() is None
     dut.consumed.value = 9 + 128
-    await bench.cycles.run(5)
+    await bench.cycles.run(SOON)
     assert await bench.take() == (Kind.ACK, 77, 9 + 128 | 88 << 16, 4, 0)
-    await bench.cycles.run(5)
+    await bench.cycles.run(SOON)
     assert await bench.take() is None
     await bench.pulse(restart=1, clear=1)
     dut.consumed.value = 0
-    await bench.cycles.run(5)
+    await bench.cycles.run(SOON)
     assert await bench.take() is None
 
 

@@ -15,6 +15,7 @@ from antevolt.sim.bench.simulator import values
 from antevolt.sim.bench.streams import STALLS, Cycles, Sink
 
 INPUTS = {"byte": 8, "push": 1, "kind": 8, "length": 8, "commit": 1, "drop": 1}
+SILENCE = 10  # cycles in which nothing may follow the last word
 
 
 class Pair(wiring.Component):
@@ -89,7 +90,7 @@ async def equals_a_queue(dut, pressure):
             expected += [keep, kind, *data[:keep]]
         await bench.cycles.run(draw.choice([0, 20, 200]))
     await bench.cycles.until(lambda: bench.used == 0)
-    await bench.cycles.run(10)
+    await bench.cycles.run(SILENCE)
     assert bench.sink.words == expected
     assert forgotten > 10
 

@@ -12,6 +12,9 @@ from antevolt.sim.bench.streams import Cycles, Sink
 
 TEXT = b"\1description"
 END = 1 << 8
+MUTE = 300  # cycles in which nothing may be sent
+REPLIES = 1500  # cycles of all replies on the line
+BEGUN, ENDED = 40, 5  # cycles to the first byte of what is to be sent, and after the last
 
 
 class Bench:
@@ -77,9 +80,9 @@ class Bench:
         ][start:end]
 
     async def settle(self):
-        await self.cycles.run(40)
+        await self.cycles.run(BEGUN)
         await self.cycles.until(lambda: int(self.dut.idle.value))
-        await self.cycles.run(5)
+        await self.cycles.run(ENDED)
 
     async def acknowledge(self, count, resend=0):
         up_to = (self.session + count) & 0xFFFF
@@ -164,11 +167,11 @@ async def replies_come_first(dut):
         (Kind.ACK, 9, 0x44332211, 4, 0),
         (Kind.RESET, 3, 0, 0, 0),
     ]
-    await bench.cycles.run(300)
+    await bench.cycles.run(MUTE)
     assert bench.sent() == []
     dut.mute.value = 0
     dut.hold.value = 1
-    await bench.cycles.run(1500)
+    await bench.cycles.run(REPLIES)
     replies = [
         (Kind.HELLO, 7, TEXT + bytes.fromhex("112233445566")),
         (Kind.ACK, 9, bytes.fromhex("11223344")),

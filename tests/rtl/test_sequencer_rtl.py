@@ -8,6 +8,7 @@ from random import Random
 
 import cocotb
 
+from access_bus import WRITTEN
 from antevolt.hdl.core.bundles import Access
 from antevolt.hdl.core.sequencer import Sequencer
 from antevolt.hdl.core.tap import REPLY_LATENCY
@@ -30,6 +31,7 @@ MACHINE = Machine(program_depth=32)
 SILENT = packed(Access(), write=1, read=1)
 FETCHED = 3  # from `go` to the first ISSUE
 OFTEN = {"never idle": 1.0, "seldom": 0.05, "half": 0.5}
+LONG = 60, 200  # cycles of a run: so many for each operation, and so many more
 
 
 def drawn(draw, count):
@@ -62,7 +64,7 @@ async def load(cycles, program):
             await cycles.run(REPLY_LATENCY - 1)
             assert int(cycles.dut.reply.value) == word
     cycles.dut.access.value = 0
-    await cycles.run(3)
+    await cycles.run(WRITTEN)
 
 
 class Inputs:
@@ -153,7 +155,7 @@ async def runs(dut, draw, often, idle=None):
         program = drawn(draw, count)
         await load(cycles, program)
         inputs = Inputs(cycles, draw, often, idle)
-        await cycles.run(60 * count + 200)
+        await cycles.run(LONG[0] * count + LONG[1])
         dut.done.value = dut.due.value = 1
         dut.taking.value = dut.access.value = 0
         cycles.drivers.remove(inputs)

@@ -17,6 +17,7 @@ from antevolt.sim.golden.filter import share
 from flow import gaps
 
 STROBES = ("first", "compare", "add", "last")
+ENDS = 2  # cycles of a first and of a last value
 
 
 async def put(cycles, value, **strobes):
@@ -94,7 +95,7 @@ async def a_sum_of_half_the_range(dut):
     dut.value.value, dut.add.value, dut.first.value = word, 1, 1
     await cycles.step()
     dut.first.value = 0
-    await cycles.run(count - 2)
+    await cycles.run(count - ENDS)
     dut.last.value = 1
     await cycles.step()
     dut.add.value = dut.last.value = 0

@@ -9,12 +9,14 @@ from antevolt.hdl.io.tally import Tally
 from antevolt.hdl.spec.link import LINK_WORDS
 from antevolt.sim.bench.streams import Cycles
 
+STANDS = 2  # cycles from an address to its count, as the contract says
+
 
 async def counts(dut, cycles):
     found = []
     for number in range(LINK_WORDS):
         dut.address.value = number
-        await cycles.run(2)
+        await cycles.run(STANDS)
         found.append(int(dut.data.value))
     return found
 

@@ -10,6 +10,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from access_bus import WRITTEN
 from antevolt.hdl.core.bundles import Access, Reply
 from antevolt.hdl.core.tap import REPLY_LATENCY, Tap
 from antevolt.hdl.lib.ram import Ram
@@ -28,7 +29,6 @@ MEMORIES = {
 PORTS = {"raddr": 4, "waddr": 4, "wdata": WIDTH, "wen": 1}
 OPERANDS = [f"{name}_{port}" for name in MEMORIES for port in PORTS if port != "wen"]
 SILENT = packed(Access(), write=1, read=1)
-WRITTEN = 3  # cycles from an access to the cycle after its write
 
 
 class Tile(wiring.Component):

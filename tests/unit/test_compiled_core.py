@@ -30,61 +30,19 @@ CHAIN = Network(
     ),
 )
 NETWORKS = {name: net.with_(eta=2.0**-6) for name, net in {"chain": CHAIN, **GRAPHS}.items()}
+DEPTHS = {"w_depth": 256, "r_depth": 256, "state_depth": 256, "program_depth": 512, "tables": 4}
+WIDER = {"w_depth": 512, "r_depth": 256, "state_depth": 512, "io_depth": 128, "program_depth": 1024}
 MACHINES = {
-    "18": Machine(
-        rows=2,
-        streams=2,
-        w_depth=256,
-        r_depth=256,
-        state_depth=256,
-        q_depth=64,
-        program_depth=512,
-        tables=4,
-    ),
+    "18": Machine(rows=2, streams=2, q_depth=64, **DEPTHS),
     "16, contexts": Machine(
-        rows=3,
-        streams=2,
-        contexts=2,
-        filters=2,
-        multipliers=2,
-        w_depth=512,
-        r_depth=256,
-        state_depth=512,
-        q_depth=64,
-        io_depth=128,
-        program_depth=1024,
-        tables=4,
-        tile_rows=2,
-        formats=Formats(16),
+        rows=3, streams=2, contexts=2, filters=2, multipliers=2, tile_rows=2,
+        q_depth=64, formats=Formats(16), **DEPTHS | WIDER,
     ),
-    "12": Machine(
-        rows=2,
-        streams=3,
-        w_depth=256,
-        r_depth=256,
-        state_depth=256,
-        q_depth=64,
-        program_depth=512,
-        tables=4,
-        formats=Formats(12),
-    ),
-    "8": Machine(
-        rows=2,
-        w_depth=256,
-        r_depth=256,
-        state_depth=256,
-        program_depth=512,
-        tables=4,
-        phi_log2=6,
-        formats=Formats(8),
-    ),
-    "one stream": Machine(
-        rows=3, w_depth=256, r_depth=256, state_depth=256, program_depth=512, tables=4
-    ),
-    "nine streams": Machine(
-        rows=1, streams=9, w_depth=512, r_depth=256, state_depth=256, program_depth=512, tables=4
-    ),
-}
+    "12": Machine(rows=2, streams=3, q_depth=64, formats=Formats(12), **DEPTHS),
+    "8": Machine(rows=2, phi_log2=6, formats=Formats(8), **DEPTHS),
+    "one stream": Machine(rows=3, **DEPTHS),
+    "nine streams": Machine(streams=9, **DEPTHS | {"w_depth": 512}),
+}  # fmt: skip
 
 STEPS = 200
 SCHEDULED = [

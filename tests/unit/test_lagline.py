@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from antevolt.hdl.spec.errors import BadInput
+from antevolt.hdl.spec.errors import BadFile, BadInput
 from antevolt.sim.golden.reference import FloatNetwork
 from antevolt.sim.tasks.lag_chain import (
     DT,
@@ -97,6 +97,5 @@ def test_command(tmp_path: Path) -> None:
 
 def test_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    result = CliRunner().invoke(command, ["--out", str(tmp_path / "file" / "folder")])
-    assert result.exit_code == 1
-    assert "cannot make the folder" in result.output
+    with pytest.raises(BadFile, match="cannot make the folder"):
+        command.main(["--out", str(tmp_path / "file" / "folder")], standalone_mode=False)
