@@ -37,7 +37,7 @@ def drawn(draw, rows, rules=(0,)):
     """An operation of any operands that its fields hold."""
     kind, words, groups = draw.choice(KINDS), draw.randrange(1, 9), draw.randrange(1, 4)
     flags = ("prior", "q", "g", "head", "tail", "prior_e", "keep")
-    interval = max(words, 2 * rows) + draw.choice([0, 1, 5])
+    interval = max(words, 2 * rows - 1) + draw.choice([0, 1, 5])
     return Operation(
         kind, **{name: draw.randrange(2) for name in flags},
         **{name: draw.randrange(depth) for name, depth in DEPTHS.items()},
