@@ -14,9 +14,10 @@ from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
 from antevolt.hdl.spec.network import Network
 from antevolt.hdl.spec.program import Operation
 from antevolt.hdl.spec.time_constants import ratios
-from antevolt.host.layout import Layout, place
+from antevolt.host.layout import Layout
 from antevolt.host.optimizer import optimizer_of
 from antevolt.host.phi_tables import table
+from antevolt.host.placing import place
 from antevolt.host.program import operations
 from antevolt.host.quantize import (
     coefficient,

@@ -11,7 +11,8 @@ from antevolt.hdl.spec.memory_map import KINDS, Region, Register
 from antevolt.hdl.spec.network import Network
 from antevolt.hdl.spec.program import Kind, Operation
 from antevolt.host.effects import written
-from antevolt.host.state import Memory, Place
+from antevolt.host.places import Place
+from antevolt.host.state import Memory
 from antevolt.host.verify_worker import COMPARED, Memories
 from antevolt.host.words import signed
 

@@ -1,34 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where every weight and every state of a network lies in a core's memories, and their names.
-
-A `Place` holds, for each element of an array, the word it lies in and the bits of it. Reading
-gathers, writing replaces these bits and keeps the others, such as the constant one beside a rate.
-"""
+"""The weights and states of a loaded network, by name: read, checked and written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from antevolt.hdl.spec.errors import BadInput
-from antevolt.hdl.spec.formats import QFormat, Raw
+from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.memory_map import OUTPUT_SUM_BITS, Region, Register
-from antevolt.hdl.spec.moments import NEEDS, WORD, Rule
+from antevolt.hdl.spec.memory_map import Region, Register
+from antevolt.hdl.spec.moments import NEEDS, Rule
 from antevolt.hdl.spec.network import Network, Projection
 from antevolt.hdl.spec.outputs import NEEDS_SUMS, OutputMode
-from antevolt.hdl.spec.time_constants import BITS, FRAC, HIGHEST, ONE, ratios
+from antevolt.hdl.spec.time_constants import HIGHEST, ONE, ratios
 from antevolt.host.backend import Access
 from antevolt.host.checkpoint import State
 from antevolt.host.layout import Layout
+from antevolt.host.places import Place, places
 from antevolt.host.quantize import learns_times
 from antevolt.host.samples import real_array
 from antevolt.host.transfer import FORMATS, RAW, differing, formats_of, told, transferred
 from antevolt.host.words import signed
 
-__all__ = ["Memory", "Place"]
+__all__ = ["Memory"]
 
 REGISTERS = {
     "register.step": Register.STEP,
@@ -46,57 +41,12 @@ SHARED = (Region.WEIGHTS, Region.GRADIENTS, Region.MOMENTS, Region.TIMES)
 """Regions that belong to all streams together."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where an array lies: unit, index and lowest bit of each element, all of the array's shape."""
-
-    region: Region
-    unit: NDArray[np.int64]
-    index: NDArray[np.int64]
-    shift: NDArray[np.int64]
-    fmt: QFormat
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.unit.shape
-
-    def __getitem__(self, at: Any) -> "Place":
-        """A part of it."""
-        return replace(self, unit=self.unit[at], index=self.index[at], shift=self.shift[at])
-
-    def gather(self, backend: Access) -> Raw:
-        """The integers that lie there."""
-        words, at = self._words(backend)
-        return signed(words[at] >> self.shift, self.fmt.width)
-
-    def scatter(self, backend: Access, raw: Raw) -> None:
-        """Put integers there, which are in the range of the format."""
-        words, at = self._words(backend)
-        mask = (1 << self.fmt.width) - 1
-        for shift in np.unique(self.shift):  # two halves of one word do not go in one assignment
-            here = self.shift == shift
-            place = tuple(a[here] for a in at)
-            words[place] = (words[place] & ~(mask << shift)) | (raw[here] & mask) << shift
-        first = int(self.index.min())
-        for row, unit in zip(words, np.unique(self.unit), strict=True):
-            backend.write(self.region, int(unit), first, row)
-
-    def _words(
-        self, backend: Access
-    ) -> tuple[NDArray[np.int64], tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """The span of words that holds the array, by unit, and each element's place in it."""
-        first, end = int(self.index.min()), int(self.index.max()) + 1
-        units = np.unique(self.unit)
-        words = np.stack([backend.read(self.region, int(u), first, end - first) for u in units])
-        return words, (np.searchsorted(units, self.unit), self.index - first)
-
-
 class Memory:
     """The weights and states of one loaded network, by name (`Device.state_dict`)."""
 
     def __init__(self, network: Network, machine: Machine, layout: Layout):
         self.network, self.machine, self.layout = network, machine, layout
-        self.places = _places(network, machine, layout)
+        self.places = dict(places(network, machine, layout))
 
     def read(self, backend: Access) -> State:
         """Everything, as real numbers and as integers."""
@@ -238,76 +188,3 @@ def _integers(name: str, state: Mapping[str, ArrayLike], place: Place) -> Raw:
             f"leave out {name + RAW} to load the real numbers"
         )
     return raw.astype(np.int64)
-
-
-def _places(network: Network, machine: Machine, layout: Layout) -> dict[str, Place]:
-    f, word, places = machine.formats, machine.formats.word, {}
-    for k, projection in enumerate(network.projections):
-        row, pair, half = layout.weight_places(k)
-        weights = Place(Region.WEIGHTS, row, pair, half * word, f.w)
-        moments, zero = NEEDS[Rule[network.optimizer.upper()]], np.zeros_like(row)
-        moment = QFormat(WORD * moments, 0)
-        if moments:
-            index = 2 * pair + half
-            places[f"projection.{k}.moment"] = Place(Region.MOMENTS, row, index, zero, moment)
-        inputs = network.sizes[projection.source]
-        places[f"projection.{k}.weight"] = weights[:, :inputs]
-        if projection.bias:
-            places[f"projection.{k}.bias"] = weights[:, inputs]
-        places[f"projection.{k}.gradient"] = Place(
-            Region.GRADIENTS, row, 2 * pair + half, np.zeros_like(row), f.g
-        )
-        if k in layout.backward:
-            row, pair, half = layout.weight_places(k, backward=True)
-            back = Place(Region.WEIGHTS, row, pair, half * word, f.w)
-            places[f"projection.{k}.backward"] = back[:, :inputs]
-            index, name = 2 * pair + half, f"projection.{k}.backward"
-            if projection.backward == "learned":
-                places[f"{name}_gradient"] = Place(Region.GRADIENTS, row, index, zero, f.g)
-            if projection.backward == "learned" and moments:
-                places[f"{name}_moment"] = Place(Region.MOMENTS, row, index, zero, moment)
-    neurons = np.array(layout.neurons)
-    context, column = np.divmod(np.arange(machine.total_streams), machine.streams)
-
-    def each(region: Region, index: Raw, fmt: QFormat, shift: ArrayLike = 0) -> Place:
-        """`index` [S, n] words, each in its stream's column."""
-        unit, index, shift = np.broadcast_arrays(column[:, None], index, shift)
-        return Place(region, unit, index, shift, fmt)
-
-    for population, size in enumerate(layout.network.sizes):
-        name, units = f"population.{population}", np.arange(size)
-        pairs = np.array(layout.rates[population].pairs)[context, None] + units // 2
-        places[f"{name}.r"] = each(Region.RATES, pairs, f.r, units % 2 * word)
-        if population == 0:
-            continue
-        places_of = neurons[context, population - 1][:, None] + units
-        places[f"{name}.u"] = each(Region.STATE, 2 * places_of, f.u)
-        places[f"{name}.v"] = each(Region.STATE, 2 * places_of + 1, f.v)
-        places[f"{name}.e"] = each(Region.PARTNER, 2 * places_of, f.e)
-        places[f"{name}.slope"] = each(Region.PARTNER, 2 * places_of + 1, f.r)
-        places[f"{name}.q"] = each(Region.Q, places_of, f.e)
-    for l, learner in enumerate(network.populations, 1):
-        if not learns_times(learner):
-            continue
-        index = 4 * (layout.coefficients[l - 1] + np.arange(learner.size))
-        zero, tau = np.zeros_like(index), QFormat(BITS, FRAC)
-        total = QFormat(BITS, f.g.frac)
-        for which, (quantity, fmt) in enumerate(
-            (("tau_m", tau), ("tau_r", tau), ("tau_m_sum", total), ("tau_r_sum", total))
-        ):
-            place = Place(Region.TIMES, zero, index + which, zero, fmt)
-            places[f"population.{l}.{quantity}"] = place
-    for population, first in layout.outputs.items():
-        units = np.arange(layout.network.sizes[population])
-        own = population == len(network.populations)
-        name = "output" if own else f"population.{population}.kept"
-        places[name] = each(Region.OUTPUT, np.array(first)[context, None] + units, f.r)
-        if population == len(layout.given.populations) and machine.sums:
-            index = np.array(first)[context, None] + units
-            places["sum"] = each(Region.SUMS, index, QFormat(OUTPUT_SUM_BITS, f.r.frac))
-    for trace in layout.traces:
-        units = np.arange(trace.rates.n)
-        number = sum(name.startswith(f"trace.{trace.source}.{trace.target}.") for name in places)
-        index = 2 * (np.array(trace.neurons)[context, None] + units)
-        places[f"trace.{trace.source}.{trace.target}.{number}.u"] = each(Region.STATE, index, f.u)
-    return places

@@ -17,7 +17,7 @@ from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.compile import compile
-from antevolt.host.layout import place
+from antevolt.host.placing import place
 
 __all__ = ["boards", "components", "deep", "mechanisms", "model", "placed", "small"]
 

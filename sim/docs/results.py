@@ -42,10 +42,10 @@ def mnist1d() -> str:
     """Accuracies, one line per record of finished runs."""
     lines = [
         (
-            "| rule, optimizer | kappa | hidden | weights | bits | streams | epochs | seeds "
+            "| rule, optimizer | kappa | hidden | weights | bits | streams | rate | epochs | seeds "
             "| valid | test | by seed | fresh 10,000 | minutes | commit | record |"
         ),
-        "|---" * 15 + "|",
+        "|---" * 16 + "|",
     ]
     for name, record in _taken():
         settings, runs = record["settings"], record["runs"]
@@ -58,7 +58,7 @@ def mnist1d() -> str:
             f"| `{settings['rule']}`, `{settings['optimizer']}` | {settings.get('kappa') or ''} "
             f"| {_shape(settings['hidden'])} | {record['weights']:,} "
             f"| {settings['word']}{', dithered' if settings.get('dither') else ''} "
-            f"| {settings['streams']} | {settings['epochs']} "
+            f"| {settings['streams']} | {settings['eta']:g} | {settings['epochs']} "
             f"| {_list(record['seeds'])} | {fmean(valid):.2f} % | {_spread(tests)} "
             f"| {_list(f'{t:.1f}' for t in tests)} "
             f"| {_spread(fresh) if len(fresh) == len(runs) else ''} "

@@ -24,7 +24,7 @@ def tries() -> str:
 
 
 def stopped() -> str:
-    """Runs of many epochs that were begun, and left."""
+    """Runs of many epochs, some of which were left."""
     ((_, record),) = records(RECORD)
     lines = [
         "| bits | streams | rate | seed | epochs | valid, at epoch | test | fresh | commit |",

@@ -10,7 +10,7 @@ from random import Random
 import numpy as np
 
 from access_bus import WRITTEN
-from antevolt.hdl.core.bundles import Access, FilterCommand, Push
+from antevolt.hdl.core.bundles import Access, FilterCommand, Push, coefficient
 from antevolt.hdl.core.column import FLAGS_REGION, TARGET_REGION
 from antevolt.hdl.core.tap import reply_latency
 from antevolt.hdl.lib.ram import Ram
@@ -31,6 +31,7 @@ from antevolt.sim.golden.streams import Streams
 from flow import gaps
 
 DEPTH = 16
+KEPT = 6  # cycles from a finished word of q to the memory
 MEMORIES = (Region.STATE, Region.PARTNER, Region.Q, Region.OUTPUT)
 MODELS = {
     Kind.MEMBRANE: golden.Membrane, Kind.TRACE: golden.Trace, Kind.EXP: golden.Exp,
@@ -128,7 +129,7 @@ class Bench:
         mode, place = int(op.kind in golden.ERRORS), op.rates * 2 + op.odd + number
         first = (2 * (op.weights + (0 if op.shared else number)) + mode) * 4
         words = self.model.read(Region.COEFFICIENTS, 0, first, 3).tolist()
-        coefficients = sum(c << n * (self.f.word + 6) for n, c in enumerate(words))
+        coefficients = sum(c << n * coefficient(self.machine).size for n, c in enumerate(words))
         return coefficients << self.layout["c"].offset | packed(
             self.layout, start=1, unit=turn % self.machine.filters, error=mode,
             neuron=op.neurons + number, context=op.context, prior=op.prior, cost=op.cost > 0,
@@ -178,7 +179,7 @@ class Bench:
             for port, value in fields.items():
                 play.set(at, port, int(value))
             at += 1
-        play.look(at + 6, "d_shift")
+        play.look(at + KEPT, "d_shift")
         play.fill(["q_data", "q_neuron", "q_context"], self.noise)  # what is not live
         await play.play()
         if self.flags[context] & Flag.VALID:

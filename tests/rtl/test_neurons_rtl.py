@@ -16,7 +16,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from access_bus import WRITTEN
-from antevolt.hdl.core.bundles import Access, FilterCommand
+from antevolt.hdl.core.bundles import Access, FilterCommand, coefficient
 from antevolt.hdl.core.neurons import Neurons
 from antevolt.hdl.core.tap import reply_latency
 from antevolt.hdl.spec.formats import Formats
@@ -32,6 +32,7 @@ from flow import gaps
 KINDS = (Kind.MEMBRANE, Kind.ERROR, Kind.TRACE, Kind.EXP, Kind.NORM)
 OPERATIONS = 60, 120  # with pauses and without
 DEPTH = 32
+AFTER = 9  # cycles behind the last operation that are looked at
 SIZES = {"state_depth": DEPTH, "r_depth": 32, "io_depth": 32, "tables": 3}
 MACHINES = {
     "1x1": Machine(multipliers=2, spacing=4, formats=Formats(word=16), **SIZES),
@@ -83,7 +84,7 @@ def commands(op, machine, words):
     for number in range(op.n):
         place = (op.weights + (0 if op.shared else number)) % machine.coefficient_depth
         c = sum(
-            words[(2 * place + error) * 4 + which] << which * (machine.formats.word + 6)
+            words[(2 * place + error) * 4 + which] << which * coefficient(machine).size
             for which in range(3)
         )
         at = number // rows * interval + number % rows * spacing
@@ -102,7 +103,7 @@ def commands(op, machine, words):
 async def load(cycles, machine, draw):
     """Random coefficients, written and read back over the bus; returns them by index."""
     words = {
-        n: draw.getrandbits(machine.formats.word + 6)
+        n: draw.getrandbits(coefficient(machine).size)
         for n in range(8 * machine.coefficient_depth)
         if n % 4 < 3
     }
@@ -149,13 +150,13 @@ async def equals_the_loops(dut, idle):
             step = at
             play.set(step, "step", 1)
             at += draw.randrange(1, 9)
-    for cycle in range(at + 9):
+    for cycle in range(at + AFTER):
         play.look(cycle, "command")
     play.fill(("op", "fresh", "tune_address", "tune_data"), draw)
     play.fill(["access"], draw, quiet=packed(Access(), write=1, read=1))
     await play.play()
     assert len(wanted) > (500 if idle == "none" else 250)
-    for cycle in range(at + 9):
+    for cycle in range(at + AFTER):
         seen = unpacked(layout, play.seen["command", cycle])
         fields = wanted.get(cycle, {"start": 0})
         assert {name: seen[name] for name in fields} == fields, cycle
