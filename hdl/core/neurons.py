@@ -27,7 +27,8 @@ class Neurons(wiring.Component):
 
     Members
     -------
-    op, membrane, error, trace, exp, norm : the operation, and its issue
+    op, membrane, error, trace, exp, norm : the operation, and its issue; its first neuron comes no
+        sooner after the last one before than neurons of one operation do
     step : a pulse at the start of a step;  fresh : gradient sums start anew
     command : to the columns; it says the same until the next start
     index : the number of its coefficient;  anew : its sums start anew
