@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from antevolt.boards.measure import PLAIN, Record, records
 from antevolt.boards.pieces import added, compared
 from antevolt.boards.synthesis import Architecture, Usage
+from antevolt.hdl.core.apply import MULTIPLY, may_multiply
 from antevolt.hdl.lib.ram import SHAPES
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.machine import Machine
@@ -64,10 +65,11 @@ def _terms(machine: Machine) -> list[float]:
     ]
 
 
-def multipliers(machine: Machine) -> int:
+def multipliers(machine: Machine, architecture: Architecture = "ecp5") -> int:
     """Multiplier blocks of a core."""
     m = machine
     own = m.streams * (2 * m.rows + m.filters * m.multipliers)
+    own += 2 * m.rows * (architecture in MULTIPLY and may_multiply(m))
     return own + m.time_constants * m.streams + (m.moments == 2) * m.rows
 
 
@@ -132,7 +134,7 @@ def predict(machine: Machine, architecture: Architecture, linked: bool = True) -
     for width, depth in _memories(machine, architecture)[1]:
         luts += _luts(width, depth)
         ffs += width + log2(depth)  # of the word and of its address
-    blocks = 0 if architecture == "ice40hx" else multipliers(machine)
+    blocks = 0 if architecture == "ice40hx" else multipliers(machine, architecture)
     tables, registers = round(luts) + around.luts, round(ffs) + around.ffs
     own = 0.0  # share of the flip-flops that take a logic cell
     if measured and measured[0].usage.slots:

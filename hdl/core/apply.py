@@ -20,7 +20,7 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.moments import SCALE, WORD, Rule
 from antevolt.hdl.spec.timing import FOLD, NUMBERS, RESULT, WEIGHT
 
-__all__ = ["ApplyLane"]
+__all__ = ["MULTIPLY", "ApplyLane", "may_multiply"]
 
 
 class ApplyLane(wiring.Component):

@@ -28,7 +28,8 @@ class Neurons(wiring.Component):
     Members
     -------
     op, start, membrane, error, trace, exp, norm : the operation, and its issue; `start`: any of the
-        five
+        five; its first neuron comes no sooner after the last one before than neurons of one
+        operation do
     step : a pulse at the start of a step;  fresh : gradient sums start anew
     command : to the columns; it says the same until the next start
     index : the number of its coefficient;  anew : its sums start anew

@@ -96,6 +96,7 @@ class Times(wiring.Component):
         index = line.hold("index", self.index, 0, at)
         live = line.at(at) & line.hold("live", self.live, 0, at)
         fresh = line.hold("fresh", self.fresh, 0, at)
+        line.finish()
         tap = Tap(m, self.access, None, self.contents, self.machine.near)
         for which, ram in enumerate(self.rams):
             if which < 2:

@@ -144,8 +144,7 @@ async def equals_the_loops(dut, idle):
             turn = (at + cycle - (COEFFICIENTS + 1) - step - 1) // machine.interval
             wanted[at + cycle] = fields | {"unit": turn % machine.filters}
         at = max(wanted) - (COEFFICIENTS + 1) + next(waits)
-        # two operations' neurons are as far apart as those of one; a core that is near relies on it
-        at += machine.interval if machine.near else 0
+        at += machine.interval - 1  # the timetable parts two operations' neurons as those of one
         if number % 5 == 4:
             at += COEFFICIENTS + 1
             step = at
