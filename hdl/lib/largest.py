@@ -33,13 +33,14 @@ def largest(m: Module, value: Any, first: Any, live: Any, kept: Any) -> tuple[An
 
 
 def _exceeds(m: Module, a: Any, b: Any, name: str) -> Any:
-    """a > b, a cycle later: parts of PART bits are compared each by itself."""
+    """a > b, a cycle later: parts of PART bits are compared each by itself, by the sign of their
+    difference, behind which nothing stands."""
     found: Any = 0
     for low in range(0, len(a), PART):
         x, y = a[low : low + PART], b[low : low + PART]
         if low + PART >= len(a):
             x, y = x.as_signed(), y.as_signed()
         over, same = register(f"{name}_over{low}", 1), register(f"{name}_same{low}", 1)
-        m.d.sync += [over.eq(x > y), same.eq(x == y)]
+        m.d.sync += [over.eq((y - x)[-1]), same.eq(x == y)]
         found = over | same & found
     return found
