@@ -19,11 +19,11 @@ from antevolt.hdl.spec.errors import BadInput, DoesNotFit
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Population
+from antevolt.host.comparison import Case, Report
 from antevolt.host.files import write_record
 from antevolt.host.outputs import OutputSetting
 from antevolt.host.random_samples import coarse, random_network
 from antevolt.host.rehearse import rehearse
-from antevolt.host.verify import Case, Report
 from antevolt.host.version import version
 
 __all__ = ["campaign", "commit", "found", "random_cases", "result", "stress_network", "write"]

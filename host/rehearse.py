@@ -4,10 +4,10 @@
 import numpy as np
 
 from antevolt.hdl.spec.memory_map import Region, size
+from antevolt.host.comparison import SATURATED, Case, words_computed
 from antevolt.host.compile import compile
 from antevolt.host.random_samples import LONG_ENOUGH
 from antevolt.host.state import Memory
-from antevolt.host.verify import SATURATED, Case, words_computed
 from antevolt.sim.golden.compiled import make_core
 
 __all__ = ["rehearse"]

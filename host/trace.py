@@ -19,12 +19,12 @@ from antevolt.hdl.spec.flags import Flag
 from antevolt.hdl.spec.memory_map import Region, size
 from antevolt.hdl.spec.network import read
 from antevolt.hdl.spec.program import Operation
+from antevolt.host.comparison import Case
 from antevolt.host.device import Device
 from antevolt.host.effects import Written, written
 from antevolt.host.files import make_folder
 from antevolt.host.model import ModelBackend
 from antevolt.host.samples import Batch
-from antevolt.host.verify import Case
 from antevolt.host.verify_command import core_options, machine_of, run_cases
 from antevolt.host.words import signed, word_bits
 from antevolt.sim.golden.core import GoldenCore

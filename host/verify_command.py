@@ -24,7 +24,8 @@ from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import read
 from antevolt.host.campaign import campaign, found, key, random_cases, result, write
-from antevolt.host.verify import Case, Report, verify
+from antevolt.host.comparison import Case, Report
+from antevolt.host.verify import verify
 
 __all__ = ["command", "core_options", "machine_of", "machine_options", "run_cases"]
 

@@ -88,6 +88,7 @@ class Cycles:
         self.dut.rst.value = 0
 
     async def run(self, cycles: int) -> None:
+        """So many cycles; a driver that joins where there was none is moved from the end on."""
         if cycles > 1 and not self.drivers:  # nobody moves: the simulator goes on by itself
             await Timer(cycles * PERIOD - PERIOD // 4, unit="ns")
             await self._falling

@@ -14,10 +14,11 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
 from antevolt.hdl.spec.network import Network, Population
 from antevolt.hdl.spec.outputs import OutputMode
+from antevolt.host.comparison import Case
 from antevolt.host.device import Device, Sample, open
 from antevolt.host.outputs import OutputSetting, Sent
 from antevolt.host.samples import Batch
-from antevolt.host.verify import Case, verify
+from antevolt.host.verify import verify
 from antevolt.host.verify_worker import memories
 from antevolt.sim.rtl.device import RtlBackend
 from small import same

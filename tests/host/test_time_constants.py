@@ -11,10 +11,11 @@ from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Population
 from antevolt.hdl.spec.time_constants import FRAC, HIGHEST, ONE, moved, ratio
+from antevolt.host.comparison import Case
 from antevolt.host.compile import compile
 from antevolt.host.device import open
 from antevolt.host.quantize import tau_rate
-from antevolt.host.verify import Case, verify
+from antevolt.host.verify import verify
 from antevolt.sim.golden.reference import FloatNetwork
 
 DEPTHS = {"w_depth": 64, "r_depth": 64, "state_depth": 64, "q_depth": 32, "io_depth": 16}

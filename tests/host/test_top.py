@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from antevolt.hdl.spec.memory_map import Region
+from antevolt.host.comparison import Case
 from antevolt.host.device import open as open_device
 from antevolt.host.link.backend import LinkBackend
-from antevolt.host.verify import Case, verify
+from antevolt.host.verify import verify
 from small import NETWORK, SMALL, everything, same, signals
 
 STEPS = 64

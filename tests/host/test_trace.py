@@ -8,8 +8,8 @@ import pytest
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.network import write
 from antevolt.host import cli
+from antevolt.host.comparison import Case
 from antevolt.host.trace import trace
-from antevolt.host.verify import Case
 from small import NETWORK, SMALL
 
 CASE = Case(NETWORK, SMALL, steps=20, seed=5)

@@ -15,10 +15,12 @@ from antevolt.hdl.spec.errors import AntevoltError
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import write
 from antevolt.host import cli
+from antevolt.host.both_sides import Progress
 from antevolt.host.campaign import campaign, stress_network
+from antevolt.host.comparison import Case, Report
 from antevolt.host.device import open
 from antevolt.host.state import Memory
-from antevolt.host.verify import Case, Progress, Report, verify
+from antevolt.host.verify import verify
 from antevolt.host.verify_command import run_cases
 from antevolt.host.verify_worker import Fault
 from small import NETWORK, SMALL

@@ -10,8 +10,9 @@ from graphs import GRAPHS
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.host.campaign import random_cases
+from antevolt.host.comparison import Case
 from antevolt.host.random_samples import coarse, random_network
-from antevolt.host.verify import Case, verify
+from antevolt.host.verify import verify
 
 MACHINE = Machine(
     rows=3,
