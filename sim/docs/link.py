@@ -20,6 +20,7 @@ from antevolt.hdl.spec.link import (
     Code,
     Kind,
     LinkParameters,
+    describe,
 )
 from antevolt.hdl.spec.machine import Machine
 from antevolt.host.link.codec import LONGEST, encode
@@ -229,7 +230,28 @@ def faults() -> str:
         f"unnoticed {bits['undetected']}, hung {bits['hangs']}, failed {bits['failed']}."
     )
     said = "".join(f"* {message}\n" for message in found["messages"])
-    return f"{_when(found)}:\n\n{_table(rows)}\n\n{said and said + chr(10)}{after}"
+    return f"{_when(found)}:\n\n{_table(rows)}\n\n{said and said + chr(10)}{after}\n\n{_dense()}"
+
+
+def _dense() -> str:
+    """Of a campaign with more faults than a rate can be agreed on through."""
+    found = record("faults-dense.json")
+    least = min(found["means"], key=float)
+    if any(f"mean {least}: LinkLost" not in message for message in found["messages"]):
+        raise BadFile("a session of faults-dense.json ended otherwise than its page says")
+    return (
+        f"With twice as many ({_when(found)}): {found['injected']:,} faults, wrong and unnoticed "
+        f"{found['undetected']}, hung {found['hangs']}; {found['failed']} of {found['sessions']} "
+        f"sessions ended with `LinkLost`, all of them where a fault came every {least} bytes: an "
+        f"answer to HELLO alone has {_hello()}."
+    )
+
+
+def _hello() -> int:
+    """Bytes of a board's answer to HELLO, on the line."""
+    fields = next(f.fields for f in TABLE if f.sender == "board" and f.kind == Kind.HELLO)
+    said = describe(Machine(), LinkParameters()) + bytes(sum(field.size for field in fields))
+    return len(encode(Kind.HELLO, 0, said))
 
 
 def resends() -> str:
