@@ -6,6 +6,8 @@ from statistics import fmean
 
 from antevolt.boards import components as own_components
 from antevolt.boards import deep as core_of_deep
+from antevolt.boards.board import Board
+from antevolt.boards.build import Build
 from antevolt.boards.catalogue import BOARDS
 from antevolt.boards.measure import MECHANISMS, PLAIN, records
 from antevolt.boards.model import errors, link, predict, rams
@@ -61,8 +63,11 @@ def boards() -> str:
 def placed() -> str:
     """Builds that were placed, routed and timed."""
     lines = [
-        "| board | core | wanted | reached | median | slowest path | logic, wires | build |",
-        "|---|---|---|---|---|---|---|---|",
+        (
+            "| board | core | wanted | reached | median | slowest path | logic, wires "
+            "| LUTs (the estimate now) | flip-flops | build |"
+        ),
+        "|---" * 10 + "|",
     ]
     for board in BOARDS.values():
         result = stored(board)
@@ -75,11 +80,18 @@ def placed() -> str:
             times = f"{result.path.logic}, {result.path.wire} ns"
         lines.append(
             f"| `{board.name}` | {result.core} | {result.target:g} MHz | {each} MHz "
-            f"| {result.median:.1f} MHz | {ends} | {times} | `{result.id}` |"
+            f"| {result.median:.1f} MHz | {ends} | {times} | {_both(board, result, 'luts')} "
+            f"| {_both(board, result, 'ffs')} | `{result.id}` |"
         )
     if len(lines) == 2:
         return "None yet: run `make fit`."
     return "\n".join(lines)
+
+
+def _both(board: Board, result: Build, name: str) -> str:
+    """What a build took, and what is estimated for its board."""
+    expected = predict(board.machine, board.part.architecture).to_dict()[name]
+    return f"{result.usage[name]:,} ({expected:,})"
 
 
 LEAST = 90
