@@ -151,7 +151,7 @@ class Column(wiring.Component):
             events[name] = Cat(unit.events[n] for unit in self.units).any()
         m.d.sync += self.saturated.eq(Cat(events[name] for name in KINDS))
         self.tap.answers.append(self.reply_rates)
-        line.finish()
+        line.finish(platform)
         reply = self.tap.reply("reply_register", self.reply_before.as_value())
         m.d.comb += self.reply.as_value().eq(reply)
         return m

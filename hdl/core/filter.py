@@ -169,7 +169,7 @@ class FilterUnit(wiring.Component):
                 ]
                 self._choose(m, line, f"{port}{number}", getattr(unit, port), choices)
         self._results(m, line, on)
-        line.finish()
+        line.finish(platform)
         return m
 
     def _choose(

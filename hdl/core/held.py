@@ -6,17 +6,23 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib.memory import Memory
 
+from antevolt.hdl.lib.family import family
 from antevolt.hdl.lib.registers import register
 
 __all__ = ["Pipeline"]
 
 FEW = 3  # stages; a memory is smaller than more of them
+STYLES = {"ecp5": {"ram_style": "distributed"}, "gowin": {"ram_style": "distributed"}}
+"""What yosys is told where a family has memories of LUTs; elsewhere it chooses by itself."""
+WITHOUT = ("ice40",)
+"""Families that have none: a memory would be more registers than the stages are."""
 
 
 class Pipeline:
     """Times count from a neuron's start. A value that is needed longer than one period moves on
     through registers that are loaded once per neuron, so that no two neurons meet; one that would
-    need more than FEW of them stands in a memory of a word per neuron, of LUTs."""
+    need more than FEW of them stands in a memory of a word per neuron, of LUTs where a family has
+    those."""
 
     def __init__(self, m: Module, start: Any, period: int, length: int):
         self.m, self.period = m, period
@@ -44,6 +50,10 @@ class Pipeline:
         number = (need - ready - 1) // self.period
         if number >= FEW:
             return self._queued(name, value, ready, need)
+        return self._staged(name, value, ready, number)
+
+    def _staged(self, name: str, value: Any, ready: int, number: int) -> Any:
+        """The last of `number` + 1 registers, each loaded a period after the one before."""
         stages = self._stages.setdefault(name, [])
         while len(stages) <= number:
             n = len(stages)
@@ -61,22 +71,31 @@ class Pipeline:
             queue[name] = value, Signal(value.shape(), name=f"{name}_at{need}")
         return queue[name][1]
 
-    def finish(self) -> None:
-        """To be called when all is held: makes the memories, each first in, first out, since
-        neurons do not overtake each other."""
-        m = self.m
+    def finish(self, platform: object) -> None:
+        """To be called when all is held: makes the memories."""
         for (ready, need), queue in self._queues.items():
-            given, taken = zip(*queue.values(), strict=True)
-            depth = 1 << ((need - ready) // self.period).bit_length()
-            style = {"ram_style": "distributed"}
-            memory = Memory(shape=len(Cat(given)), depth=depth, init=[], attrs=style)
-            m.submodules[f"queue{ready}_{need}"] = memory
-            write, read = memory.write_port(), memory.read_port(domain="comb")
-            m.d.comb += [
-                *(write.addr.eq(self._turn(ready, depth)), write.data.eq(Cat(given))),
-                *(write.en.eq(self.taps[ready]), read.addr.eq(self._turn(need, depth))),
-                Cat(taken).eq(read.data),
-            ]
+            if family(platform) in WITHOUT:
+                number = (need - ready - 1) // self.period
+                for name, (value, taken) in queue.items():
+                    self.m.d.comb += taken.eq(self._staged(name, value, ready, number))
+            else:
+                self._memory(ready, need, queue, STYLES.get(family(platform), {}))
+
+    def _memory(
+        self, ready: int, need: int, queue: dict[str, tuple[Any, Signal]], style: dict[str, str]
+    ) -> None:
+        """First in, first out, since neurons do not overtake each other."""
+        m = self.m
+        given, taken = zip(*queue.values(), strict=True)
+        depth = 1 << ((need - ready) // self.period).bit_length()
+        memory = Memory(shape=len(Cat(given)), depth=depth, init=[], attrs=style)
+        m.submodules[f"queue{ready}_{need}"] = memory
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        m.d.comb += [
+            *(write.addr.eq(self._turn(ready, depth)), write.data.eq(Cat(given))),
+            *(write.en.eq(self.taps[ready]), read.addr.eq(self._turn(need, depth))),
+            Cat(taken).eq(read.data),
+        ]
 
     def _turn(self, time: int, depth: int) -> Signal:
         """Which neuron is at `time`, modulo `depth`."""

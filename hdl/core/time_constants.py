@@ -86,17 +86,17 @@ class Times(wiring.Component):
         self.tau = [register(f"tau_{name}", BITS) for name in "mr"]
         self.keep = Signal()  # write both back
         self._walk(m)
-        self._sums(m)
+        self._sums(m, platform)
         return m
 
-    def _sums(self, m: Module) -> None:
+    def _sums(self, m: Module, platform: object) -> None:
         """Add the terms as they come; a neuron is seen again much later than it takes."""
         machine, at = self.machine, self.timing.times_sum - Ram.latency - 1
         line = Pipeline(m, self.command, machine.interval, at)
         index = line.hold("index", self.index, 0, at)
         live = line.at(at) & line.hold("live", self.live, 0, at)
         fresh = line.hold("fresh", self.fresh, 0, at)
-        line.finish()
+        line.finish(platform)
         tap = Tap(m, self.access, None, self.contents, self.machine.near)
         for which, ram in enumerate(self.rams):
             if which < 2:

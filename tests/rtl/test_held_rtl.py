@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Values on their way through a unit that takes a new one every period, against a list of them."""
 
+import re
 from random import Random
 
 import cocotb
 import pytest
+from amaranth.back import rtlil
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.held import Pipeline
+from antevolt.hdl.lib.family import Blocks
 from antevolt.sim.bench.simulator import values
 from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.bench.timeline import Timeline
@@ -23,8 +26,8 @@ USES = {"a": (0, (0, 1, 2, 9, LENGTH)), "b": (4, (4, 5, 11, 20)), "c": (LENGTH, 
 class Line(wiring.Component):
     """The values of `USES`, and the strobe, at all times at which they are needed."""
 
-    def __init__(self, period):
-        self.period = period
+    def __init__(self, period, family="generic"):
+        self.period, self.family = period, family
         super().__init__(
             {"start": In(1), "at": Out(LENGTH + 1)}
             | {name: In(BITS) for name in USES}
@@ -40,7 +43,7 @@ class Line(wiring.Component):
             for need in needs:
                 held = line.hold(name, getattr(self, name), ready, need)
                 m.d.comb += getattr(self, f"{name}_{need}").eq(held)
-        line.finish()
+        line.finish(Blocks(self.family))
         return m
 
 
@@ -83,9 +86,19 @@ async def a_reset_forgets_all(dut):
         assert not int(dut.at.value)
 
 
+@pytest.mark.parametrize("family", ["generic", "ice40"])
 @pytest.mark.parametrize("period", [1, 2, 5])
-def test_held(bench, period):
-    bench(Line(period), period=period)
+def test_held(bench, period, family):
+    bench(Line(period, family), period=period)
+
+
+@pytest.mark.parametrize(
+    ("family", "style"), [("ecp5", "distributed"), ("gowin", "distributed"), ("ice40", None)]
+)
+def test_memories_are_of_luts_where_a_family_has_them(family, style):
+    found = re.findall(r'ram_style "(\w+)"', rtlil.convert(Line(2, family)))
+    assert set(found) == ({style} if style else set())
+    assert ("memory width" in rtlil.convert(Line(2, family))) == (style is not None)
 
 
 def test_a_value_is_not_needed_before_it_is_ready():
