@@ -113,6 +113,7 @@ class LinkBackend:
     def check_counts(self) -> None:
         """Every frame once: raises LinkError when the two ends' counts disagree."""
         counted, counts = self.counters(), self.session.counts
+        self.session.flush()  # an answer may come though the acknowledgement beside it was lost
         if counted["ACCEPTED"] != (counts.sent & 0xFFFF) or counts.accepted != counts.sent:
             raise LinkError(
                 f"{counts.sent} frames were sent, {counts.accepted} acknowledged, the board "

@@ -291,6 +291,7 @@ def adds_up(board: LinkBackend) -> str:
     """
     session = board.session
     counts, counted = session.counts, board.counters()
+    session.flush()
     if counts.sent != counts.accepted or counts.sent % WHOLE != counted["ACCEPTED"]:
         return (
             f"{counts.sent} frames sent, {counts.accepted} acknowledged, {counted['ACCEPTED']} "

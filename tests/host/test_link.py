@@ -4,6 +4,7 @@
 import time
 from collections.abc import Iterator
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -106,6 +107,41 @@ def test_counts_agree(opened: LinkBackend) -> None:
     counted = opened.counters()
     assert counted.pop("ACCEPTED") == opened.session.counts.sent > 0
     assert set(counted.values()) == {0}
+
+
+class Forgetful:
+    """A line that loses the next acknowledgement of the board once it is told to."""
+
+    def __init__(self, wire: ByteLine):
+        self._wire, self._kept, self.loses = wire, b"", False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._wire, name)
+
+    def read(self, seconds: float) -> bytes:
+        *whole, self._kept = (self._kept + self._wire.read(seconds)).split(b"\0")
+        came = b""
+        for body in whole:
+            frame = body + b"\0"
+            message = next(iter(codec.Decoder().feed(frame)), None)
+            if self.loses and message is not None and message.kind is Kind.ACK:
+                self.loses = False
+            else:
+                came += frame
+        return came
+
+
+def test_counts_agree_though_the_last_acknowledgement_was_lost() -> None:
+    """An answer comes in a frame of its own, and is no acknowledgement of the question."""
+    wire = Forgetful(byte_line())
+    session = Session(wire)
+    session.connect()
+    backend = LinkBackend(session)
+    wire.loses = True
+    backend.check_counts()
+    assert not wire.loses
+    assert session.counts.polls == 1  # into the silence after it
+    backend.close()
 
 
 def test_a_program_has_a_fingerprint(opened: LinkBackend) -> None:
