@@ -3,6 +3,7 @@
 
 import time
 from collections.abc import Iterator
+from mmap import mmap
 from random import Random
 from typing import Any
 
@@ -376,10 +377,11 @@ def test_soak_that_has_no_time() -> None:
 
 
 def test_soak_notices_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept, take = [], Traffic.put
+    kept, take, size = [], Traffic.put, 1 << 13
 
     def put(traffic: Traffic, board: LinkBackend, longest: int) -> None:
-        kept.append(b"x" * 5000)
+        kept.append(mmap(-1, size))  # of its own: other tests have left holes that would do
+        kept[-1].write(b"x" * size)
         take(traffic, board, longest)
 
     monkeypatch.setattr(Traffic, "put", put)
