@@ -110,15 +110,21 @@ class LinkBackend:
         """Tell the board which program it has, for the next HELLO."""
         self._write(LINK_REGION, 0, LinkRegister.FINGERPRINT, np.array([fingerprint]))
 
-    def check_counts(self) -> None:
-        """Every frame once: raises LinkError when the two ends' counts disagree."""
+    def disagreement(self) -> str:
+        """How the two ends' counts of frames to the board disagree; "" if they do not."""
         counted, counts = self.counters(), self.session.counts
         self.session.flush()  # an answer may come though the acknowledgement beside it was lost
-        if counted["ACCEPTED"] != (counts.sent & 0xFFFF) or counts.accepted != counts.sent:
-            raise LinkError(
-                f"{counts.sent} frames were sent, {counts.accepted} acknowledged, the board "
-                f"accepted {counted['ACCEPTED']} (modulo 65536)"
-            )
+        if counted["ACCEPTED"] == counts.sent & 0xFFFF and counts.accepted == counts.sent:
+            return ""
+        return (
+            f"{counts.sent} frames were sent, {counts.accepted} acknowledged, the board "
+            f"accepted {counted['ACCEPTED']} (modulo 65536)"
+        )
+
+    def check_counts(self) -> None:
+        """Every frame once: raises LinkError when the two ends' counts disagree."""
+        if problem := self.disagreement():
+            raise LinkError(problem)
 
     def close(self) -> None:
         """Let go of the board. Raises LinkError when a frame was lost without a word."""

@@ -289,21 +289,16 @@ def adds_up(board: LinkBackend) -> str:
     Each frame to the board was sent once, acknowledged once and accepted once; each one that the
     board made came once.
     """
-    session = board.session
-    counts, counted = session.counts, board.counters()
-    session.flush()
-    if counts.sent != counts.accepted or counts.sent % WHOLE != counted["ACCEPTED"]:
-        return (
-            f"{counts.sent} frames sent, {counts.accepted} acknowledged, {counted['ACCEPTED']} "
-            "accepted"
-        )
+    session, problem = board.session, board.disagreement()
+    if problem:
+        return problem
     session.acknowledge(AckFlag.REQUEST)
     decoder, end, made = Decoder(), session.transport.clock() + REPLIES, -1
     while session.transport.clock() < end and made < 0:
         for message in decoder.feed(session.transport.read(REPLIES)):
             if message is not None and message.kind is Kind.ACK:
                 made = int.from_bytes(message.payload[2:4], "little")
-    came, expected = (session.number + counts.received) % WHOLE, session.arrivals.expected
+    came, expected = (session.number + session.counts.received) % WHOLE, session.arrivals.expected
     if not made == expected == came:
         return f"the board made frames up to {made}, {came} came, {expected} is next"
     return ""
