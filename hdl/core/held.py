@@ -6,16 +6,14 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib.memory import Memory
 
-from antevolt.hdl.lib.family import family
+from antevolt.hdl.lib.family import LUT_MEMORY, family
 from antevolt.hdl.lib.registers import register
 
 __all__ = ["Pipeline"]
 
 FEW = 3  # stages; a memory is smaller than more of them
-STYLES = {"ecp5": {"ram_style": "distributed"}, "gowin": {"ram_style": "distributed"}}
-"""What yosys is told where a family has memories of LUTs; elsewhere it chooses by itself."""
 WITHOUT = ("ice40",)
-"""Families that have none: a memory would be more registers than the stages are."""
+"""Families that have no memories of LUTs: a memory would be more registers than the stages are."""
 
 
 class Pipeline:
@@ -79,7 +77,7 @@ class Pipeline:
                 for name, (value, taken) in queue.items():
                     self.m.d.comb += taken.eq(self._staged(name, value, ready, number))
             else:
-                self._memory(ready, need, queue, STYLES.get(family(platform), {}))
+                self._memory(ready, need, queue, LUT_MEMORY.get(family(platform), {}))
 
     def _memory(
         self, ready: int, need: int, queue: dict[str, tuple[Any, Signal]], style: dict[str, str]

@@ -3,10 +3,14 @@
 
 from typing import Literal, get_args
 
-__all__ = ["FAMILIES", "Blocks", "Ecp5", "Family", "family"]
+__all__ = ["FAMILIES", "LUT_MEMORY", "Blocks", "Ecp5", "Family", "family"]
 
 Family = Literal["generic", "ecp5", "ice40", "gowin"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
+LUT_MEMORY: dict[str, dict[str, str]] = dict.fromkeys(
+    ("ecp5", "gowin"), {"ram_style": "distributed"}
+)
+"""Of families with memories made of LUTs that the open tools use: what yosys is told of one."""
 
 
 class Blocks:

@@ -8,14 +8,14 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from antevolt.hdl.lib.family import family
+from antevolt.hdl.lib.family import LUT_MEMORY, family
 from antevolt.hdl.lib.registers import delay
 
 __all__ = ["Late", "late"]
 
 OUTPUT = {"ecp5": 1, "gowin": 0}
-"""Families with such memories that the open tools use, and whether a register stands behind one: on
-Gowin it would take a logic cell for each bit. (Xilinx makes shift registers of plain chains.)"""
+"""Whether a register stands behind such a memory: on Gowin it would take a logic cell for each bit.
+(Xilinx makes shift registers of plain chains.)"""
 SHORTEST, NARROWEST, DEEPEST = 4, 6, 16  # cycles and bits that are worth it; words of a memory
 
 
@@ -39,12 +39,13 @@ class Late(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        output = OUTPUT.get(family(platform))
-        if output is None:
+        own = family(platform)
+        if own not in LUT_MEMORY:
             m.d.comb += self.o.eq(delay(m, self.i, self.cycles, "word"))
             return m
+        output = OUTPUT[own]
         depth = self.cycles - output
-        memory = Memory(shape=self.width, depth=depth, init=[], attrs={"ram_style": "distributed"})
+        memory = Memory(shape=self.width, depth=depth, init=[], attrs=LUT_MEMORY[own])
         m.submodules.memory = memory
         write, read = memory.write_port(), memory.read_port(domain="comb")
         place = Signal(range(depth), reset_less=True)
