@@ -23,7 +23,7 @@ class Losses:
 
     def __init__(self, sent: Window):
         self.sent = sent
-        self._broken = -1  # the frame that was missing when one was broken last
+        self._first, self._broken = -1, 0  # so many were broken since this one has been missing
 
     def after_error(
         self, code: int, missing: int, until: int, selective: bool, now: float, pause: float
@@ -31,20 +31,21 @@ class Losses:
         """What to send after an ERROR.
 
         A broken frame has no number. When others were sent behind the missing one, the next that
-        arrives tells how many are missing; when that is broken, too, or there is none, the first
-        one is sent.
+        arrives tells how many are missing; when that is broken, too, or there is none, as many are
+        sent as were broken.
         """
         frames = self.sent.frames()
         for frame in frames[missing:until]:
             frame.kept = True
         lost, rest = frames[:missing], frames[until:] if code in DROPPED else []
         if not missing and code not in DROPPED:
-            number = frames[0].number
+            first = frames[0].number
+            self._broken = self._broken + 1 if first == self._first else 1
+            self._first = first
             if not selective:
                 rest = frames
-            elif len(frames) == 1 or self._broken == number:
-                lost = frames[:1]
-            self._broken = number
+            elif self._broken > 1 or len(frames) == 1:
+                lost = frames[: self._broken]
         if rest and now - rest[0].again < pause:
             rest = []
         return _wanted([f for f in lost if now - f.again >= pause] + rest)
