@@ -18,15 +18,15 @@ from antevolt.hdl.io.gap import Gap
 from antevolt.hdl.io.reader import Reader
 from antevolt.hdl.io.ring import Ring
 from antevolt.hdl.io.splice import Splice
-from antevolt.hdl.spec.link import ENTRY_BYTES, GAP_MOST, SLACK_BYTES
+from antevolt.hdl.spec.link import ENTRY_BYTES, SLACK_BYTES
 from antevolt.sim.bench.simulator import values
 from antevolt.sim.bench.streams import STALLS, Cycles, Sink
+from order import WHOLE, Model
 
-WHOLE, HALF = 1 << 16, 1 << 15
 RING = {"byte": 8, "push": 1, "kind": 8, "length": 8, "commit": 1, "drop": 1}
 OUTS = {"known": 1, "strange": 1, "ahead": 1, "expected": 16, "missing": 8, "until": 8}
 SETTLES = 12  # cycles between a frame's last byte and its verdict
-UNTIL = 255  # frames from the expected one to the end of those kept, at most
+IDLE, ENDED, BLOCKED = 20, 20, 100  # cycles: for room; of silence after the last byte; at a gap
 
 
 class Receiver(wiring.Component):
@@ -61,40 +61,6 @@ class Receiver(wiring.Component):
             *(self.full.eq(ring.full), self.base.eq(splice.base), self.end.eq(ring.end)),
         ]
         return m
-
-
-class Model:
-    """What is taken, by number: one gap at a time."""
-
-    def __init__(self, expected):
-        self.expected = expected
-        self.missing = self.until = 0
-        self.begun = False
-
-    def verdict(self, number, free):
-        """`known`, `strange`, or kept."""
-        ahead = (number - self.expected) % WHOLE
-        if ahead >= HALF or self.missing and self.missing <= ahead < self.until:
-            return "known"
-        if ahead == 0:
-            return "kept"
-        if not self.missing:
-            return "kept" if free and ahead < GAP_MOST else "strange"
-        return "kept" if ahead == self.until < UNTIL and not self.begun else "strange"
-
-    def keep(self, number):
-        """Whether others behind it may be read with it, now that it is kept."""
-        ahead = (number - self.expected) % WHOLE
-        if ahead:
-            self.missing = self.missing or ahead
-            self.until = ahead + 1
-        elif self.missing > 1:
-            self.expected = (self.expected + 1) % WHOLE
-            self.missing, self.until, self.begun = self.missing - 1, self.until - 1, True
-        else:
-            self.expected = (self.expected + max(1, self.until)) % WHOLE
-            self.missing = self.until = 0
-            self.begun = False
 
 
 class Bench:
@@ -175,7 +141,7 @@ class Bench:
     async def settle(self):
         """All that is in order comes out, and nothing else."""
         await self.cycles.until(lambda: len(self.sink.words) >= len(self.delivered), 20_000)
-        await self.cycles.run(20)
+        await self.cycles.run(ENDED)
         assert self.sink.words == self.delivered
 
 
@@ -196,7 +162,7 @@ async def equals_a_receiver_in_python(dut, pressure, loss):
             line.extend(index for index in wanted if index < len(bench.frames))
             again += 1
         if not line:
-            await bench.cycles.run(20)
+            await bench.cycles.run(IDLE)
             continue
         index = line.popleft()
         what = draw.random() / loss
@@ -224,7 +190,7 @@ async def one_loss(dut):
     assert all(bench.makes() for _ in range(6))
     for index, verdict in ((0, "kept"), (3, "kept"), (4, "kept"), (3, "known"), (5, "kept")):
         assert await bench.arrives(index) == verdict
-    await bench.cycles.run(100)
+    await bench.cycles.run(BLOCKED)
     assert len(bench.sink.words) == ENTRY_BYTES + len(bench.frames[0][1])
     state = [int(getattr(dut, name).value) for name in ("missing", "until", "free")]
     assert state == [2, 5, 0]
@@ -256,31 +222,14 @@ async def what_is_read_keeps_its_place_until_the_frames_before_it_are_read(dut):
     while len(bench.sink.words) < 36:
         await bench.cycles.step()
         bases.append((len(bench.sink.words), int(dut.base.value)))
-    await bench.cycles.run(5)
+    await bench.cycles.run(ENDED)
     assert {base for words, base in bases if words < 12} == {0}
     assert {base for words, base in bases if 12 < words < 36} <= set(range(25))
     assert int(dut.base.value) == 36
 
 
-@cocotb.test()
-async def a_gap_has_bounds(dut):
-    """Of frames missing, and of frames up to the end of those kept."""
-    bench = Bench(dut, "none", 0)
-    await bench.start()
-    bench.frames = [(1, b"")] * 400
-    assert await bench.arrives(GAP_MOST) == "strange"
-    assert await bench.arrives(GAP_MOST - 1) == "kept"
-    for index in range(GAP_MOST, UNTIL):
-        assert await bench.arrives(index) == "kept"
-    assert await bench.arrives(UNTIL) == "strange"
-
-
 def test_splice(bench):
     bench(Receiver(64), only="equals|one_loss|keeps", depth=64)
-
-
-def test_bounds(bench):
-    bench(Receiver(1024), only="bounds", depth=1024)
 
 
 @pytest.mark.parametrize("depth", [512])
