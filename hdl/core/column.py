@@ -28,7 +28,7 @@ from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region
 from antevolt.hdl.spec.roundings import PRE
-from antevolt.hdl.spec.timing import BASE, DRIVE, FETCH, LAG, Timing, filter_schedule
+from antevolt.hdl.spec.timing import BASE, DRIVE, FETCH, Timing, filter_schedule
 
 __all__ = ["FLAGS_REGION", "TARGET_REGION", "Column"]
 
@@ -398,10 +398,10 @@ class Column(wiring.Component):
         ]
 
     def _drive(self, m: Module) -> tuple[Any, Any]:
-        """s from the drained sum: DRIVE cycles."""
+        """s from the drained sum: DRIVE cycles; without a lag fewer, since the sum stays."""
         f = self.machine.formats
         drop = f.drive.frac - f.u.frac
-        low = delay(m, self.d_lo, LAG, "drain_low")
+        low = delay(m, self.d_lo, Timing(self.machine).lag, "drain_low")
         total = Signal(signed(f.accumulator), name="drained")
         m.d.comb += total.eq(Cat(low, self.d_hi))
         rounded = register("drive_rounded", signed(f.accumulator - drop + 1))

@@ -117,6 +117,12 @@ class Timing:
         return -(-self.machine.streams // self.machine.tile_streams)
 
     @property
+    def lag(self) -> int:
+        """Cycles by which high parts trail low parts. None in a core that is near: there the whole
+        is as soon as the low part, and a drained sum stays until the column takes it."""
+        return 0 if self.machine.near and not self.machine.carry else LAG
+
+    @property
     def q_address(self) -> int:
         """Slot to the address of its q word, in column tile 0."""
         levels = (min(self.machine.tile_rows, self.machine.rows) - 1).bit_length()

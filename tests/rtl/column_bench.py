@@ -152,8 +152,10 @@ class Bench:
                 play.set(turn * spacing + more, "command", command & ~start)
             at = turn * spacing + FETCH + BASE - 1 - DRIVE
             shifts[at] = int(op.kind == Kind.MEMBRANE)
-            play.set(at, "d_lo", int(acc[n]) & (1 << f.word) - 1)
-            play.set(at + LAG, "d_hi", int(acc[n]) >> f.word)
+            lag = Timing(self.machine).lag
+            for stays in range(1 if lag else 1 + LAG):
+                play.set(at + stays, "d_lo", int(acc[n]) & (1 << f.word) - 1)
+                play.set(at + lag + stays, "d_hi", int(acc[n]) >> f.word)
         for at in range(max(shifts) + 2):
             play.look(at, "d_shift")
         last, written = turn * spacing, values()["written"]
