@@ -117,8 +117,8 @@ class RegisterMemory(wiring.Component):
         words = [0] * (DEPTH // 2)
         for number in WRITABLE:
             words[number] = self.contents.register(number, ONCE.get(number, 0))
-        for number, word in enumerate(described(self.machine), Register.CORE_KIND):
-            words[number] = word
+        own = described(self.machine)
+        words[Register.CORE_KIND : Register.CORE_KIND + len(own)] = own
         memory = Memory(shape=DATA_BITS, depth=DEPTH, init=words * 2, attrs=BLOCK)
         m.submodules.memory = memory
         return memory.read_port(), memory.write_port()
