@@ -18,10 +18,11 @@ from antevolt.boards.measure import PLAIN, Record, records
 from antevolt.boards.pieces import added, compared
 from antevolt.boards.synthesis import Architecture, Usage
 from antevolt.hdl.core.apply import MULTIPLY, may_multiply
+from antevolt.hdl.core.register_memory import DEPTH
 from antevolt.hdl.lib.ram import SHAPES
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.memory_map import OUTPUT_SUM_BITS
+from antevolt.hdl.spec.memory_map import DATA_BITS, OUTPUT_SUM_BITS
 from antevolt.hdl.spec.moments import WORD
 
 __all__ = ["TERMS", "errors", "link", "multipliers", "predict", "rams"]
@@ -93,6 +94,7 @@ def _memories(machine: Machine, architecture: Architecture) -> tuple[Shapes, Sha
         *[(word + 6, 2 * m.coefficient_depth)] * 3,
         *[(36, m.coefficient_depth)] * (4 * m.time_constants),
         *[(OUTPUT_SUM_BITS, sums)] * m.sums,
+        *[(DATA_BITS, DEPTH)] * m.near,
         *[(pair, m.w_depth), (f.g.width, 2 * m.w_depth)] * m.rows,
         *[(WORD * m.moments, 2 * m.w_depth)] * (m.rows if m.moments else 0),
         *[(pair, m.r_depth), (f.q.width, m.q_depth), (wide, 2 * m.state_depth)] * m.streams,

@@ -17,5 +17,5 @@ BOARD = Board(
     baud=1_000_000,
     loader="tangnano9k",
     lacks="everything that may be left out, counters of saturations, and words of more than 12 "
-    "bits; even so it does not fit",
+    "bits",
 )

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from antevolt.hdl.lib.late import late
 from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.lib.registers import delay, register
-from antevolt.hdl.lib.skew import LAG, Skew, add, low_bits
+from antevolt.hdl.lib.skew import Skew, add, low_bits
 from antevolt.hdl.spec.timing import LEAD
 
 __all__ = ["Accumulator"]
@@ -27,10 +27,9 @@ class Accumulator(wiring.Component):
     done_data, done_address, done_live, done_beside : the word as it is written back, `latency`
         cycles later
 
-    A word may be read again `spec.timing.RMW` cycles after its last read, not earlier.
+    A word may be read again `spec.timing.RMW` cycles after its last read, not earlier. All goes by
+    the lag of `total`.
     """
-
-    latency = LEAD + LAG + 1
 
     address: Any
     live: Any
@@ -45,6 +44,7 @@ class Accumulator(wiring.Component):
     def __init__(self, ram: Ram, total: Skew, beside: int = 0):
         width, self.half = ram.width, low_bits(ram.width)
         self.total, self.ram = total, ram
+        self.latency = LEAD + total.lag + 1
         bits = len(self.ram.raddr)
         super().__init__(
             {
@@ -64,7 +64,7 @@ class Accumulator(wiring.Component):
         m = Module()
         m.submodules.ram = self.ram  # its ports are joined by the owner, who shares them
         half, high = self.half, self.ram.width - self.half
-        old = Skew("old", half, high)
+        old = Skew("old", half, high, lag=self.total.lag)
         upper = register("upper", signed(high))
         with m.If(delay(m, self.clear, LEAD - 1, "clear")):
             m.d.sync += [old.lo.eq(0), upper.eq(0)]
@@ -72,12 +72,12 @@ class Accumulator(wiring.Component):
             m.d.sync += [old.lo.eq(self.ram.rdata[:half]), upper.eq(self.ram.rdata[half:])]
         m.d.comb += self.word.eq(Cat(old.lo, upper))
         delayed = Signal(signed(high))
-        m.d.comb += delayed.eq(delay(m, upper, LAG, "upper"))
+        m.d.comb += delayed.eq(delay(m, upper, self.total.lag, "upper"))
         old.hi = delayed
         new = add(m, "new", old, self.total, high)
         back = late(m, Cat(self.address, self.live, self.beside), self.latency, "back")
         m.d.comb += [
-            self.done_data.eq(Cat(delay(m, new.lo, LAG, "low"), new.hi)),
+            self.done_data.eq(Cat(delay(m, new.lo, self.total.lag, "low"), new.hi)),
             Cat(self.done_address, self.done_live, self.done_beside).eq(back),
         ]
         return m

@@ -19,7 +19,7 @@ from antevolt.hdl.lib.skew import Skew, add, hold, low_bits, tree
 from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
-from antevolt.hdl.spec.timing import NORMAL, Timing
+from antevolt.hdl.spec.timing import FOLD, LEAD, NORMAL, Timing
 
 __all__ = ["Array"]
 
@@ -111,7 +111,7 @@ class Array(wiring.Component):
         )
         places = bels or {}
         self.elements = {
-            (i, k): Element(f, places.get((i, k), (None, None)))
+            (i, k): Element(f, places.get((i, k), (None, None)), self.timing.lag)
             for i in range(rows)
             for k in range(streams)
         }
@@ -332,7 +332,7 @@ class Array(wiring.Component):
         for t, rows in enumerate(self.row_tiles):
             answers, folds = [], at[t][depth + 2 :]
             if machine.carry:
-                folds = delay(m, folds, Accumulator.latency, f"fold{t}")
+                folds = delay(m, folds, LEAD + FOLD, f"fold{t}")
             for i in rows:
                 terms = [[self.elements[i, k].g_part for k in cols] for cols in self.column_tiles]
                 width = machine.formats.g.width

@@ -19,6 +19,7 @@ __all__ = [
     "bits",
     "coefficient",
     "flags",
+    "ranges",
 ]
 
 SHIFT_BITS = 6
@@ -27,6 +28,15 @@ SHIFT_BITS = 6
 def bits(depth: int) -> int:
     """Address bits of a memory of `depth` words."""
     return (depth - 1).bit_length()
+
+
+def ranges(machine: Machine) -> tuple[int, int]:
+    """Bits of a number of words and of a place, for what goes through the core's streams: as the
+    program has them, or, in a core that is near, as its memories can have them."""
+    if not machine.near:
+        return 12, 14
+    depth = max(machine.r_depth, machine.state_depth, machine.io_depth)
+    return min(12, (2 * depth).bit_length()), bits(depth)
 
 
 flags = data.StructLayout({"valid": 1, "first": 1, "last": 1, "target_valid": 1, "learn": 1})

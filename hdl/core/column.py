@@ -28,7 +28,7 @@ from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region
 from antevolt.hdl.spec.roundings import PRE
-from antevolt.hdl.spec.timing import BASE, DRIVE, FETCH, LAG, Timing, filter_schedule
+from antevolt.hdl.spec.timing import BASE, FETCH, Timing, filter_schedule
 
 __all__ = ["FLAGS_REGION", "TARGET_REGION", "Column"]
 
@@ -42,7 +42,7 @@ class Column(wiring.Component):
     Members
     -------
     command, push, access : bundles at this column's hop
-    d_lo, d_hi, d_shift : the drain of the array (d_lo read DRIVE cycles before s is due)
+    d_lo, d_hi, d_shift : the drain of the array (d_lo read `Timing.drive` cycles before s is due)
     q_data, q_neuron, q_context, q_live : finished q words
     e_in, e_shift : the e chain of the array
     rates_* : write port of the column's activity memory
@@ -122,9 +122,9 @@ class Column(wiring.Component):
         self.norm = command.norm if machine.softmax else absent
         self.drawn = command.drawn if machine.traces or machine.softmax else absent
         drained = ~(command.error | self.drawn)
+        taken = FETCH + BASE - 1 - Timing(machine).drive
         m.d.comb += self.d_shift.eq(
-            line.at(FETCH + BASE - 1 - DRIVE)
-            & line.hold("drained", drained, 0, FETCH + BASE - 1 - DRIVE, self.rest)
+            line.at(taken) & line.hold("drained", drained, 0, taken, self.rest)
         )
         self.share = register("share", coefficient(machine))
         results = self._units(m, line, own)
@@ -398,10 +398,10 @@ class Column(wiring.Component):
         ]
 
     def _drive(self, m: Module) -> tuple[Any, Any]:
-        """s from the drained sum: DRIVE cycles."""
+        """s from the drained sum: `Timing.drive` cycles."""
         f = self.machine.formats
         drop = f.drive.frac - f.u.frac
-        low = delay(m, self.d_lo, LAG, "drain_low")
+        low = delay(m, self.d_lo, Timing(self.machine).lag, "drain_low")
         total = Signal(signed(f.accumulator), name="drained")
         m.d.comb += total.eq(Cat(low, self.d_hi))
         rounded = register("drive_rounded", signed(f.accumulator - drop + 1))

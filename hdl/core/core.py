@@ -16,6 +16,7 @@ from antevolt.hdl.core.intake import Intake
 from antevolt.hdl.core.key import KeyMixer, LaneKey
 from antevolt.hdl.core.neurons import Neurons
 from antevolt.hdl.core.outlet import Outlet
+from antevolt.hdl.core.register_memory import RegisterMemory
 from antevolt.hdl.core.registers import EVENT_BITS, Registers
 from antevolt.hdl.core.sequencer import Sequencer
 from antevolt.hdl.core.sweeps import Sweeps
@@ -95,7 +96,8 @@ class Core(wiring.Component):
             width = 2 * machine.formats.word - machine.formats.g_drop + 1
             self.times = Times(machine, width + machine.streams.bit_length(), contents)
             m.submodules.times = self.times
-        m.submodules.registers = self.registers = Registers(machine, contents)
+        registers = RegisterMemory if machine.near else Registers
+        m.submodules.registers = self.registers = registers(machine, contents)
         m.submodules.intake = self.intake = Intake(machine)
         m.submodules.outlet = self.outlet = Outlet(machine, way, contents)
         m.submodules.gate = self.gate = Gate(way, machine.near)
@@ -124,16 +126,21 @@ class Core(wiring.Component):
         intake, outlet, registers = self.intake, self.outlet, self.registers
         op, issue = sequencer.op, {kind: sequencer.issue[kind] for kind in Kind}
         start, again = Signal(), {kind: sequencer.again[kind] for kind in Kind}
-        m.d.sync += [
-            self.gate.idle.eq(~sequencer.busy & ~start & ~outlet.unsettled),
-            # an operation is at hand a cycle before it is issued
+        starts = ~sequencer.busy & self.x.valid & ~self.gate.wants
+        idle = ~sequencer.busy & ~start & ~outlet.unsettled
+        if self.machine.near:
+            starts, idle = starts & registers.ready, idle & registers.ready
+        m.d.sync += self.gate.idle.eq(idle)
+        # an operation is at hand a cycle before it is issued, and in a core that is near after it
+        hand = m.d.comb if self.machine.near else m.d.sync
+        hand += [
             *(intake.target.eq(op.kind == Kind.TARGET), intake.n.eq(op.n)),
             intake.address.eq(Mux(op.kind == Kind.TARGET, op.extra, op.rates)),
             *(intake.context.eq(op.context), intake.bias.eq(op.bias)),
             *(intake.keep.eq(op.output), intake.kept.eq(op.extra)),
         ]
         m.d.comb += [
-            start.eq(~sequencer.busy & self.x.valid & ~self.gate.wants),
+            start.eq(starts),
             *(sequencer.go.eq(start), intake.new_step.eq(start), neurons.step.eq(start)),
             self.busy.eq(sequencer.busy),
             *(sequencer.due.eq(registers.due), sequencer.done.eq(intake.done | outlet.done)),
@@ -272,10 +279,13 @@ class Core(wiring.Component):
         """Apply lanes behind their hops, one per row."""
         machine, array, op = self.machine, self.array, self.sequencer.op
         m.submodules.key = key = LaneKey() if machine.near else KeyMixer()
+        registers = self.registers
         rule = Signal(ApplyRule())
+        if machine.near:
+            m.d.comb += registers.key.eq(self.sweeps.apply)
+        seed, step = [registers.word] * 2 if machine.near else [registers.seed, registers.step]
         m.d.comb += [
-            key.start.eq(self.sweeps.apply),
-            *(key.seed.eq(self.registers.seed), key.step.eq(self.registers.step)),
+            *(key.start.eq(self.sweeps.apply), key.seed.eq(seed), key.step.eq(step)),
             key.projection.eq(op.n),
             *(rule.m.eq(op.interval[:3]), rule.k.eq(op.interval[3:])),
             *(rule.stochastic.eq(op.output), rule.key.eq(key.key)),

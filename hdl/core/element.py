@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -28,7 +28,7 @@ class Element(wiring.Component):
     back, ce : with the operands: which sweep, and take new operands (a back sweep holds e)
     clear, load : start a sum; copy the finished sum to the drain register
     e_in, e, e_shift : the e chain, towards row 0
-    d_in_*, d_*, d_shift : the drain chain, towards row 0, low part LAG cycles ahead
+    d_in_*, d_*, d_shift : the drain chain, towards row 0, low part `lag` cycles ahead
 
     Latency: operands at cycle 0, products at 5, accumulator at 7.
     """
@@ -48,8 +48,13 @@ class Element(wiring.Component):
     d_hi: Any
     d_shift: Any
 
-    def __init__(self, formats: Formats, bels: tuple[str | None, str | None] = (None, None)):
-        self.formats, self.bels = formats, bels
+    def __init__(
+        self,
+        formats: Formats,
+        bels: tuple[str | None, str | None] = (None, None),
+        lag: int = LAG,
+    ):
+        self.formats, self.bels, self.lag = formats, bels, lag
         word, high = formats.word, formats.accumulator - formats.word
         super().__init__(
             {
@@ -75,7 +80,7 @@ class Element(wiring.Component):
     def _part(self, name: str, fmt: QFormat, drop: int) -> Skew:
         """A product of two words on its way into a sum of format `fmt`."""
         low = low_bits(fmt.width)
-        return Skew(name, low, 2 * self.formats.word - drop - low, pending=drop > 0)
+        return Skew(name, low, 2 * self.formats.word - drop - low, drop > 0, self.lag)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -99,24 +104,22 @@ class Element(wiring.Component):
 
     def _accumulate(self, m: Module, mults: list[Multiplier]) -> None:
         word, high = self.formats.word, self.formats.accumulator - self.formats.word
-        p0, p1 = Skew("p0", word, word), Skew("p1", word, word)
+        p0, p1 = (Skew(name, word, word, lag=self.lag) for name in ("p0", "p1"))
         take_product(m, p0, mults[0].p, 0)
         take_product(m, p1, mults[1].p, 0)
         s = add(m, "s", p0, p1, word + 1)
-        m.submodules.lo = lo = MaskAdd(word)
-        m.submodules.hi = hi = MaskAdd(high, carry_in=True)
         acc_lo, acc_hi = register("acc_lo", word), register("acc_hi", signed(high))
-        extended = Signal(signed(high))
-        clear = delay(m, self.clear, LAG, "clear", keep=True)
-        m.d.comb += [
-            extended.eq(s.hi),
-            *(lo.a.eq(acc_lo), lo.b.eq(s.lo), lo.clear.eq(self.clear)),
-            *(hi.a.eq(acc_hi), hi.b.eq(extended), hi.clear.eq(clear)),
-            hi.cin.eq(delay(m, lo.cout, LAG, "carry")),
-        ]
-        m.d.sync += [acc_lo.eq(lo.total), acc_hi.eq(hi.total)]
-        load = delay(m, self.load, LAG, "load", keep=True)
-        shift = delay(m, self.d_shift, LAG, "shift", keep=True)
+        if self.lag:
+            self._in_halves(m, s, acc_lo, acc_hi)
+        else:
+            m.submodules.whole = whole = MaskAdd(word + high)
+            m.d.comb += [
+                *(whole.a.eq(Cat(acc_lo, acc_hi)), whole.b.eq(Cat(s.lo, s.hi).as_signed())),
+                whole.clear.eq(self.clear),
+            ]
+            m.d.sync += Cat(acc_lo, acc_hi).eq(whole.total)
+        load = delay(m, self.load, self.lag, "load", keep=True)
+        shift = delay(m, self.d_shift, self.lag, "shift", keep=True)
         for out, acc, before, copy, move in (
             (self.d_lo, acc_lo, self.d_in_lo, self.load, self.d_shift),
             (self.d_hi, acc_hi, self.d_in_hi, load, shift),
@@ -125,3 +128,16 @@ class Element(wiring.Component):
             m.d.comb += out.eq(drain)
             with m.If(copy | move):
                 m.d.sync += drain.eq(Mux(copy, acc, before))
+
+    def _in_halves(self, m: Module, s: Skew, acc_lo: Any, acc_hi: Any) -> None:
+        m.submodules.lo = lo = MaskAdd(len(acc_lo))
+        m.submodules.hi = hi = MaskAdd(len(acc_hi), carry_in=True)
+        extended = Signal(signed(len(acc_hi)))
+        clear = delay(m, self.clear, self.lag, "clear", keep=True)
+        m.d.comb += [
+            extended.eq(s.hi),
+            *(lo.a.eq(acc_lo), lo.b.eq(s.lo), lo.clear.eq(self.clear)),
+            *(hi.a.eq(acc_hi), hi.b.eq(extended), hi.clear.eq(clear)),
+            hi.cin.eq(delay(m, lo.cout, self.lag, "carry")),
+        ]
+        m.d.sync += [acc_lo.eq(lo.total), acc_hi.eq(hi.total)]

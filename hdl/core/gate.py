@@ -27,6 +27,8 @@ class Gate(wiring.Component):
     idle : no step runs or starts;  wants : a request is there or at work, so that no step may start
     access : onto the bus, a cycle after the request is taken, or as it is taken in a core that is
         near;  reply : the word, `latency` cycles after its read
+
+    A core that is near takes no write before the one before it has settled.
     """
 
     i: Any
@@ -78,7 +80,8 @@ class Gate(wiring.Component):
                         m.next = "READ"
             with m.State("SETTLE"):  # a write is on its way to the last tile
                 m.d.sync += [timer.eq(timer - 1), last.eq(timer == 1)]
-                with m.If(self.i.valid & self.i.payload.write | last):
+                follows = self.i.valid & self.i.payload.write
+                with m.If(last if self.near else follows | last):
                     m.d.sync += serves.eq(0)
                     m.next = "READY"
             with m.State("READ"):

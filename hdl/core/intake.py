@@ -8,7 +8,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from antevolt.hdl.core.bundles import Access, bits, flags
+from antevolt.hdl.core.bundles import Access, bits, flags, ranges
 from antevolt.hdl.core.column import FLAGS_REGION, TARGET_REGION
 from antevolt.hdl.lib.registers import KEEP
 from antevolt.hdl.spec.flags import INPUT_FLAG_BITS, Flag
@@ -127,11 +127,12 @@ class Intake(wiring.Component):
         self, m: Module, idle: Any, before: Any, took: Any, got: Any, targets: Any
     ) -> Signal:
         """Words of a stream, from `before` its first one on; returns whether one is to come."""
-        left, last, single = Signal(12), Signal(), Signal()
-        n, address = Signal(12), Signal(14)  # as at the start
-        self.last, self.odd, self.place = last, Signal(), Signal(14)  # where the next word goes
+        counts, places = ranges(self.machine)
+        left, last, single = Signal(counts), Signal(), Signal()
+        n, address = Signal(counts), Signal(places)  # as at the start
+        self.last, self.odd, self.place = last, Signal(), Signal(places)  # where the next one goes
         with m.If(idle):
-            m.d.sync += [n.eq(self.n), single.eq(self.n == 1), address.eq(self.address)]
+            m.d.sync += [n.eq(self.n), single.eq(self.n[:counts] == 1), address.eq(self.address)]
         with m.If(before):
             m.d.sync += [left.eq(n), last.eq(single), self.odd.eq(0), self.place.eq(address)]
         with m.Elif(took | got):
@@ -168,7 +169,7 @@ class Intake(wiring.Component):
         word, access, valid = self.machine.formats.word, self.access, self.x.valid
         write, read = self.memory.write_port(), self.memory.read_port(domain="comb")
         arriving, own = Signal(flags), Signal(flags)
-        data, low, also = self.x.payload[:word], Signal(word), Signal(14)
+        data, low, also = self.x.payload[:word], Signal(word), Signal(ranges(self.machine)[1])
         one = Mux(self.bias == Bias.HIGH, 1 << self.machine.formats.r.frac, 0)
         m.d.comb += [
             arriving.as_value().eq(self.x.payload[word:]),

@@ -74,12 +74,12 @@ class LaneKey(wiring.Component):
 
     Members
     -------
-    start, seed, step, projection, key : as `KeyMixer`'s, but that `step` must last one cycle more,
-        and that `key` changes meanwhile
+    start, projection, key : as `KeyMixer`'s, but that `key` changes meanwhile
+    seed, step : a cycle after the start, and two cycles after it
     takes, word : `word ^ key` is to be mixed;  mixed : what comes of it, `mixer.LATENCY` later
     """
 
-    latency = 2 * (1 + LATENCY)
+    latency = 1 + 2 * (1 + LATENCY)
 
     start: Any
     seed: Any
@@ -100,10 +100,10 @@ class LaneKey(wiring.Component):
         for n in range(self.latency - 1):
             passes.append(Signal(name=f"pass{n}"))
             m.d.sync += passes[-1].eq(passes[-2] & (~self.start if n else 1))
-        first, second, last = passes[1], passes[1 + LATENCY], passes[1 + 2 * LATENCY]
+        first, second, last = passes[2], passes[2 + LATENCY], passes[2 + 2 * LATENCY]
         m.d.comb += self.takes.eq(first | second)
         m.d.comb += self.word.eq(Mux(first, self.step, self.mixed))
-        with m.If(self.start):
+        with m.If(passes[1]):
             m.d.sync += self.key.eq(self.seed)
         with m.Elif(first):
             m.d.sync += self.key.eq(self.projection)

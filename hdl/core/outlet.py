@@ -8,7 +8,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
-from antevolt.hdl.core.bundles import Access, Reply, bits, flags
+from antevolt.hdl.core.bundles import Access, Reply, bits, flags, ranges
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.largest import largest
 from antevolt.hdl.lib.late import late
@@ -79,7 +79,8 @@ class Outlet(wiring.Component):
 
     def __init__(self, machine: Machine, latency: int, contents: Contents | None = None):
         self.machine, self.latency, self.contents = machine, latency, contents
-        self.way = latency + (ADD + SHIFT if machine.sums else 0) + 1  # a register before the FIFO
+        # a register before the FIFO, unless it is near
+        self.way = latency + (ADD + SHIFT if machine.sums else 0) + (not machine.near)
         word = machine.formats.word
         super().__init__(
             {
@@ -120,8 +121,12 @@ class Outlet(wiring.Component):
             then, value = self._sums(m, then, value, self.access.unit, self.access.index)
         dropped = Signal()
         m.d.sync += room.eq(room - issue + (self.o.valid & self.o.ready) + dropped)
-        m.d.sync += [dropped.eq(then.en & ~then.emits), fifo.w_en.eq(then.en & then.emits)]
-        m.d.sync += fifo.w_data.eq(Cat(value[:word], then.flags.as_value()))
+        m.d.sync += dropped.eq(then.en & ~then.emits)
+        before = m.d.comb if self.machine.near else m.d.sync
+        before += [
+            fifo.w_en.eq(then.en & then.emits),
+            fifo.w_data.eq(Cat(value[:word], then.flags.as_value())),
+        ]
         m.d.comb += [
             self.waiting.eq(self.busy & ~free),
             *(self.o.payload.eq(fifo.r_data), self.o.valid.eq(fifo.r_rdy)),
@@ -133,14 +138,19 @@ class Outlet(wiring.Component):
         """Reads of the words, and the tag of the one that was read a cycle before."""
         machine, access = self.machine, self.access
         self.busy, column, issue = Signal(), Signal(range(machine.streams)), Signal()
-        left, place = Signal(12), Signal(14)  # words to come of this stream; where the next stands
+        counts, places = ranges(machine)
+        left, place = Signal(counts), Signal(places)  # words to come of this stream; the next's
         index = Signal(self.flags_index.shape())
         now, own = Signal(tag), register("own_flags", flags)
         last, single, final = Signal(), Signal(), Signal()  # word, of each stream, and column
         of_one = machine.streams == 1
         was_last, was_head = register("was_last", 1), register("was_head", 1)
         en = delay(m, issue, 1, "issued", init=True)
-        m.d.sync += [own.eq(self.flags), was_last.eq(last), was_head.eq(left == self.n)]
+        m.d.sync += [
+            own.eq(self.flags),
+            was_last.eq(last),
+            was_head.eq(left == self.n[: len(left)]),
+        ]
         emits = self._emits(m, own, was_last)
         m.d.comb += [
             issue.eq(self.busy & room),

@@ -101,8 +101,8 @@ PORTS: tuple[Port, ...] = (
         "65",
         "a request: write (1 bit, lowest), region (4), unit (8), index (16), data (36) "
         "(`hdl/spec/memory_map.py`)",
-        "a write every 2 cycles; from a read to its answer L + 1 cycles; after a write, a read "
-        "waits L cycles",
+        "a write every 2 cycles, if `near` every L + 1; from a read to its answer L + 1 cycles; "
+        "after a write, a read waits L cycles",
         "waits: taken between steps only, and then before the next step starts",
         "a request at work is lost",
     ),

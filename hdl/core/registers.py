@@ -16,9 +16,36 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, KINDS, Region, Register, size
 from antevolt.hdl.spec.outputs import MODE_BITS, SHIFT_BITS
 
-__all__ = ["Registers"]
+__all__ = ["EVENT_BITS", "WRITABLE", "Registers", "ports"]
 
 EVENT_BITS = 8
+WRITABLE = (
+    *(Register.STEP, Register.SEED, Register.APPLY_EVERY, Register.LEARNED),
+    *(Register.OUTPUT_MODE, Register.OUTPUT_EVERY, Register.OUTPUT_PASSED, Register.OUTPUT_SHIFT),
+)
+"""What a host can set; a reset puts it back."""
+
+
+def ports(contents: Contents) -> dict[str, Any]:
+    """What registers have in common, however they are kept."""
+    first = contents.register
+    return {
+        "fresh": Out(1),
+        "learns": In(1),
+        "due": Out(1),
+        "output_mode": Out(MODE_BITS, init=first(Register.OUTPUT_MODE)),
+        "output_shift": Out(SHIFT_BITS, init=first(Register.OUTPUT_SHIFT)),
+        "output_due": Out(1),
+        "ended": In(1),
+        "busy": In(1),
+        "stalled_input": In(1),
+        "stalled_output": In(1),
+        "slot": In(1),
+        "saturated": In(EVENT_BITS).array(len(KINDS)),
+        "saturated_sums": In(2),
+        "access": In(Access()),
+        "reply": Out(Reply()),
+    }
 
 
 class Registers(wiring.Component):
@@ -64,21 +91,7 @@ class Registers(wiring.Component):
             {
                 "step": Out(32, init=first(Register.STEP)),
                 "seed": Out(32, init=first(Register.SEED)),
-                "fresh": Out(1),
-                "learns": In(1),
-                "due": Out(1),
-                "output_mode": Out(MODE_BITS, init=first(Register.OUTPUT_MODE)),
-                "output_shift": Out(SHIFT_BITS, init=first(Register.OUTPUT_SHIFT)),
-                "output_due": Out(1),
-                "ended": In(1),
-                "busy": In(1),
-                "stalled_input": In(1),
-                "stalled_output": In(1),
-                "slot": In(1),
-                "saturated": In(EVENT_BITS).array(len(KINDS)),
-                "saturated_sums": In(2),
-                "access": In(Access()),
-                "reply": Out(Reply()),
+                **ports(self.contents),
             }
         )
 

@@ -47,8 +47,9 @@ class Machine:
     saturations   are counted; without, `Device.counters` names none
     spacing       cycles from one neuron to the next in a filter at least: 1 for as few as its
                   multipliers allow; with more, fewer registers hold what several neurons need
-    near          no registers that only keep wires short, for parts on which none is long: in one
-                  tile, and with a spacing of NEAR_SPACING or more
+    near          no registers that only keep wires short, for parts on which none is long, and the
+                  core's registers in one memory: in one tile, and with a spacing of NEAR_SPACING or
+                  more
     lut_depth     memories of at most so many words are made of LUTs where a family can (ECP5), to
                   save block RAMs; 0: none
     """

@@ -24,7 +24,7 @@ STATE = 3  # command at a column to u or v, and e or r'
 FETCH = 5  # command at a column to q, and so to the first product
 CHOOSE = 1  # an operand's register before its product
 LOOKUP = 3  # p to interval value and slope
-DRIVE = 5  # low part of a drained sum to s
+DRIVE = 5  # low part of a drained sum to s, with a lag
 
 # inside an apply lane, from its gradient word (with a rule that has moments: DIRECTION later)
 NUMBERS = 1  # when the weight's numbers must be there
@@ -115,6 +115,17 @@ class Timing:
     @property
     def tiles_across(self) -> int:
         return -(-self.machine.streams // self.machine.tile_streams)
+
+    @property
+    def lag(self) -> int:
+        """Cycles by which high parts trail low parts; none in a core that is near, but where sums
+        are carried on."""
+        return 0 if self.machine.near and not self.machine.carry else LAG
+
+    @property
+    def drive(self) -> int:
+        """Low part of a drained sum, as its column takes it, to s."""
+        return DRIVE - LAG + self.lag
 
     @property
     def q_address(self) -> int:

@@ -18,7 +18,7 @@ from antevolt.hdl.spec.flags import FLAG_BITS, Flag
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
 from antevolt.hdl.spec.program import Bias, Cost, Kind, Operation
-from antevolt.hdl.spec.timing import BASE, DIVIDE, DRIVE, FETCH, LAG, Timing
+from antevolt.hdl.spec.timing import BASE, DIVIDE, FETCH, Timing
 from antevolt.host.phi_tables import table
 from antevolt.host.words import word_bits
 from antevolt.sim.bench.simulator import values
@@ -143,17 +143,18 @@ class Bench:
         """One operation here and in the model."""
         play, f, spacing = Timeline(self.cycles), self.f, self.machine.interval
         acc, shifts, turn = self.numbers(f.accumulator, op.n), {}, -1
-        rest = Timing(self.machine).rest
+        timing = Timing(self.machine)
+        rest = timing.rest
         for n in range(op.n):
             turn += 1 + next(self.waits)
             command, start = self.command(op, n, turn), packed(self.layout, start=1)
             play.set(turn * spacing, "command", command)
             for more in range(1, rest + 1):
                 play.set(turn * spacing + more, "command", command & ~start)
-            at = turn * spacing + FETCH + BASE - 1 - DRIVE
+            at = turn * spacing + FETCH + BASE - 1 - timing.drive
             shifts[at] = int(op.kind == Kind.MEMBRANE)
             play.set(at, "d_lo", int(acc[n]) & (1 << f.word) - 1)
-            play.set(at + LAG, "d_hi", int(acc[n]) >> f.word)
+            play.set(at + timing.lag, "d_hi", int(acc[n]) >> f.word)
         for at in range(max(shifts) + 2):
             play.look(at, "d_shift")
         last, written = turn * spacing, values()["written"]

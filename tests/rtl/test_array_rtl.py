@@ -17,7 +17,7 @@ from antevolt.hdl.core.array import Array
 from antevolt.hdl.core.bundles import Slot
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.timing import BASE, DRIVE, FETCH, FOLD, LAG, Timing
+from antevolt.hdl.spec.timing import BASE, DRIVE, FETCH, FOLD, Timing
 from antevolt.host.schedule import back_interval, forward_interval
 from antevolt.host.words import signed
 from antevolt.sim.bench.simulator import values
@@ -36,6 +36,9 @@ MACHINES = {
     "3x2": Machine(rows=3, streams=2, multipliers=5, **DEPTHS),
     "5x3 in tiles": Machine(
         rows=5, streams=3, contexts=2, tile_rows=2, tile_streams=2, multipliers=3, **DEPTHS
+    ),
+    "2x2, near": Machine(
+        rows=2, streams=2, tile_rows=2, tile_streams=2, spacing=12, near=True, **DEPTHS
     ),
     "3x2 in tiles, carries sums on": Machine(
         rows=3, streams=2, tile_rows=2, tile_streams=1, carry=True, **DEPTHS
@@ -139,7 +142,7 @@ class Bench:
                     at += i * m.interval
                     play.set(at, f"d_shift__{k}", 1)
                     play.look(at, f"d_lo__{k}")
-                    play.look(at + LAG, f"d_hi__{k}")
+                    play.look(at + self.timing.lag, f"d_hi__{k}")
                     places[k, g * m.rows + i] = at
         return start + GROUPS * interval, places
 
@@ -147,7 +150,7 @@ class Bench:
         found = np.zeros((self.machine.streams, self.targets))
         high = self.f.accumulator - self.f.word
         for (k, n), at in places.items():
-            upper = int(signed(play.seen[f"d_hi__{k}", at + LAG], high))
+            upper = int(signed(play.seen[f"d_hi__{k}", at + self.timing.lag], high))
             found[k, n] = upper << self.f.word | play.seen[f"d_lo__{k}", at]
         return found
 

@@ -6,9 +6,10 @@ from random import Random
 import cocotb
 import pytest
 
+from antevolt.boards.presets import SMALLEST
 from antevolt.hdl.io.dispatcher import Dispatcher
 from antevolt.hdl.spec.formats import Formats
-from antevolt.hdl.spec.link import LINK_REGION, Kind, LinkRegister
+from antevolt.hdl.spec.link import LINK_REGION, Kind, LinkRegister, memory_limits
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, Region
 from antevolt.sim.bench.simulator import values
@@ -17,6 +18,7 @@ from antevolt.sim.bench.streams import STALLS, Cycles, Sink, Source
 SERVED = 400  # cycles in which all that was taken in is answered
 REFUSED = 500, 200  # cycles in which nothing may be served
 SERVES = 300  # cycles in which a frame that waited is served
+MOST = 12  # words of a frame
 SHORT = 2  # cycles of rest, too few to serve anything
 
 
@@ -68,12 +70,19 @@ async def words_to_the_ports(dut, stall):
     bench, draw = Bench(dut, stall), Random(stall)
     await bench.cycles.reset()
     word, x, y, echo, accesses, answers = bench.word, [], [], [], [], []
+    limits = {
+        region: limit
+        for region, limit in memory_limits(Machine.from_json(values()["machine"])).items()
+        if limit.words > MOST
+    }
     for _ in range(12):
         kind = draw.choice([Kind.X, Kind.X_FLAGS, Kind.Y, Kind.WRITE, Kind.READ, Kind.ECHO])
-        count, flags = draw.randint(1, 12), draw.randrange(64)
+        count, flags = draw.randint(1, MOST), draw.randrange(64)
         width = {Kind.X_FLAGS: word + 6, Kind.WRITE: DATA_BITS, Kind.ECHO: 8}.get(kind, word)
         words = [draw.getrandbits(width) for _ in range(count)]
-        place = draw.randrange(14), draw.randrange(256), draw.randrange(60000)
+        region = draw.choice(sorted(set(limits) - {LINK_REGION}))
+        units, depth = limits[region]
+        place = region, draw.randrange(units), draw.randrange(depth - count + 1)
         head = bytes(place[:2]) + place[2].to_bytes(2, "little")
         if kind == Kind.X:
             bench.send(kind, bytes((flags,)) + packed(words, width))
@@ -144,6 +153,10 @@ async def registers_of_the_link(dut):
     assert int(dut.fingerprint.value) == 0
 
 
-@pytest.mark.parametrize("word", [18, 16])
-def test_dispatcher(bench, word):
-    bench(Dispatcher(Machine(formats=Formats(word))), word=word)
+@pytest.mark.parametrize(
+    "machine",
+    [Machine(rows=3, streams=200, moments=1), SMALLEST, Machine(formats=Formats(16))],
+    ids=["wide", "smallest", "16 bits"],
+)
+def test_dispatcher(bench, machine):
+    bench(Dispatcher(machine), word=machine.formats.word, machine=machine.to_json())

@@ -29,8 +29,8 @@ PARTS = ("q", "g")
 class Seen(wiring.Component):
     """An element with its products as ports."""
 
-    def __init__(self, formats):
-        self.element = Element(formats)
+    def __init__(self, formats, lag):
+        self.element = Element(formats, lag=lag)
         members = dict(self.element.signature.members)
         for part in PARTS:
             skew = getattr(self.element, f"{part}_part")
@@ -56,7 +56,7 @@ class Bench:
     """An element, words of its range, and what is to be seen."""
 
     def __init__(self, dut):
-        self.f = Formats(word=values()["word"])
+        self.f, self.lag = Formats(word=values()["word"]), values()["lag"]
         self.cycles, self.draw = Cycles(dut), Random(1)
         self.play, self.expected = Timeline(self.cycles), {}
 
@@ -80,9 +80,9 @@ class Bench:
         self.expected[port, at] = value
 
     def sum(self, at, name, value, shift):
-        """A skewed sum: its low word at `at`, the rest LAG later."""
+        """A skewed sum: its low word at `at`, the rest `lag` later."""
         self.want(at, f"{name}_lo", value & (1 << shift) - 1)
-        self.want(at + LAG, f"{name}_hi", value >> shift)
+        self.want(at + self.lag, f"{name}_hi", value >> shift)
 
     async def check(self):
         await self.play.play()
@@ -121,7 +121,7 @@ async def forward_sums(dut, idle):
         bench.sum(drained + stays, "d", total, f.word)
         play.set(drained + stays, "d_shift", 1)
         play.set(drained + stays, "d_in_lo", entering & (1 << f.word) - 1)
-        play.set(drained + stays + LAG, "d_in_hi", entering >> f.word)
+        play.set(drained + stays + bench.lag, "d_in_hi", entering >> f.word)
         bench.sum(drained + stays + 1, "d", entering, f.word)
     between = ("w", "r", "back", "ce", "d_in_lo", "d_in_hi", "e_in", "e_shift")
     play.fill(between, Random(2))
@@ -166,6 +166,6 @@ async def back_products(dut, idle):
     await bench.check()
 
 
-@pytest.mark.parametrize("word", [8, 12, 16, 18])
-def test_element(bench, word):
-    bench(Seen(Formats(word=word)), word=word)
+@pytest.mark.parametrize(("word", "lag"), [(8, LAG), (12, LAG), (16, LAG), (18, LAG), (12, 0)])
+def test_element(bench, word, lag):
+    bench(Seen(Formats(word=word), lag), word=word, lag=lag)

@@ -49,6 +49,8 @@ class Bench:
         if access["write"] or access["read"]:
             assert access["write"] != access["read"]
             assert self.idle
+            if values()["near"]:  # each waits until the one before has settled
+                assert now - self.last > self.latency
             self.last = now
             place = access["region"], access["unit"], access["index"]
             self.accesses.append((access["write"], *place))
@@ -131,7 +133,7 @@ async def resets_at_any_time(dut):
             part.clear()
         for part in (bench.replies, bench.writes, bench.expected):
             part.clear()
-        bench.after = dict(bench.memory)
+        bench.after, bench.last = dict(bench.memory), -1000
         await bench.cycles.step()
         assert not int(dut.o__valid.value) | int(dut.access.value) & 3 | int(dut.wants.value)
         bench.send(3)
@@ -140,6 +142,6 @@ async def resets_at_any_time(dut):
         assert bench.memory == bench.after
 
 
-@pytest.mark.parametrize("latency", [1, 9])
-def test_gate(bench, latency):
-    bench(Gate(latency), latency=latency)
+@pytest.mark.parametrize(("latency", "near"), [(1, False), (9, False), (5, True)])
+def test_gate(bench, latency, near):
+    bench(Gate(latency, near), latency=latency, near=near)
