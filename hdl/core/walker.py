@@ -107,13 +107,13 @@ class Walker(_Walker):
                 *(Cat(more, within, wait).eq(given), kept.eq(given)),
                 *(self.index.eq(0), lead.eq(self.lead)),
             ]
-        with m.Elif(self.runs & self.wraps):
-            m.d.sync += [Cat(more, within, wait).eq(kept), self.index.eq(0)]
         with m.Elif(self.runs):
             m.d.sync += [
                 *(more.eq(more - 1), within.eq(within - 1), wait.eq(wait - 1)),
                 self.index.eq(self.index + 1),
             ]
+            with m.If(self.wraps):
+                m.d.sync += [Cat(more, within, wait).eq(kept), self.index.eq(0)]
         with m.Elif(self.leads):
             m.d.sync += lead.eq(lead - 1)
         return lead, more, within, wait
@@ -132,17 +132,17 @@ class Walker(_Walker):
                 *(groups.eq(self.groups), self.group_last.eq(single)),
                 *(self.leads.eq(~at_once), self.runs.eq(at_once), live.eq(at_once)),
             ]
-        with m.Elif(self.runs & self.wraps):
-            m.d.sync += [
-                *(known.eq(flags), first.eq(1), self.group_first.eq(0)),
-                *(groups.eq(groups - 1), self.group_last.eq(groups == 2)),
-                *(self.runs.eq(~self.group_last), live.eq(~self.group_last)),
-            ]
         with m.Elif(self.runs):  # never while it leads
             m.d.sync += [
                 *(ends.eq(more == 2), self.wraps.eq(wait == 2), first.eq(0)),
                 *(live.eq(live & ~ends), inside.eq(inside & (within != 1))),
             ]
+            with m.If(self.wraps):
+                m.d.sync += [
+                    *(known.eq(flags), first.eq(1), self.group_first.eq(0)),
+                    *(groups.eq(groups - 1), self.group_last.eq(groups == 2)),
+                    *(self.runs.eq(~self.group_last), live.eq(~self.group_last)),
+                ]
         with m.Elif(self.leads & (lead == 1)):
             m.d.sync += [self.leads.eq(0), self.runs.eq(1), live.eq(1)]
         m.d.comb += [
