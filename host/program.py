@@ -56,7 +56,6 @@ class _Program:
 
     def operations(self) -> Iterator[Operation]:
         contexts = range(self.machine.contexts)
-        top = len(self.network.populations)
         yield from (self._input(t) for t in contexts)
         if self.parallel:
             yield from (self._target(t) for t in contexts)
@@ -64,38 +63,45 @@ class _Program:
         for t in contexts:
             yield from (self._copy(l, t) for l in self.layout.delayed)
             yield from self._traces(t, None, recurrent=True)
-        if self.parallel:
-            for t in contexts:
-                yield from self._traces(t, None, recurrent=False)
-            for l in range(1, top + 1):
-                yield from (self._error(l, t) for t in contexts)
-            for l in range(top, 0, -1):
-                for t in contexts:
-                    yield from self._forward(l, t)
-                for t in contexts:
-                    yield from self._gradients(l, t)
-                    yield from self._errors_below(l - 1, t)
-            yield from self._applies()
-        else:
-            for l in range(1, top + 1):
-                yield from (self._target(t) for t in contexts if min(t + 1, top) == l)
-                for t in contexts:
-                    yield from self._forward(l, t)
-                    if l == top and t < contexts[-1]:  # while the next context's FORWARD sweeps
-                        yield self._error(l, t)
-            for t in contexts:
-                yield from self._traces(t, top, recurrent=False)
-            for l in range(top, 0, -1):
-                for t in contexts:
-                    if l < top or t == contexts[-1]:
-                        yield self._error(l, t)
-                    yield from self._gradients(l, t)
-                    yield from self._errors_below(l - 1, t)
-                    yield from self._traces(t, l - 1, recurrent=False)
-            yield from self._applies()
-            yield from self._times()
-            yield from (self._output(t) for t in contexts)
+        yield from self._layers_at_once(contexts) if self.parallel else self._layers(contexts)
         yield Operation(Kind.END)
+
+    def _layers_at_once(self, contexts: range) -> Iterator[Operation]:
+        """The parallel schedule: every population works on what its neighbours said a step ago."""
+        top = len(self.network.populations)
+        for t in contexts:
+            yield from self._traces(t, None, recurrent=False)
+        for l in range(1, top + 1):
+            yield from (self._error(l, t) for t in contexts)
+        for l in range(top, 0, -1):
+            for t in contexts:
+                yield from self._forward(l, t)
+            for t in contexts:
+                yield from self._gradients(l, t)
+                yield from self._errors_below(l - 1, t)
+        yield from self._applies()
+
+    def _layers(self, contexts: range) -> Iterator[Operation]:
+        """The sequential schedule: rates go up all populations, then errors down."""
+        top = len(self.network.populations)
+        for l in range(1, top + 1):
+            yield from (self._target(t) for t in contexts if min(t + 1, top) == l)
+            for t in contexts:
+                yield from self._forward(l, t)
+                if l == top and t < contexts[-1]:  # while the next context's FORWARD sweeps
+                    yield self._error(l, t)
+        for t in contexts:
+            yield from self._traces(t, top, recurrent=False)
+        for l in range(top, 0, -1):
+            for t in contexts:
+                if l < top or t == contexts[-1]:
+                    yield self._error(l, t)
+                yield from self._gradients(l, t)
+                yield from self._errors_below(l - 1, t)
+                yield from self._traces(t, l - 1, recurrent=False)
+        yield from self._applies()
+        yield from self._times()
+        yield from (self._output(t) for t in contexts)
 
     def _input(self, t: int) -> Operation:
         rates, kept = self.layout.rates[0], self.layout.outputs.get(0)

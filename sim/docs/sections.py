@@ -70,6 +70,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "results_stopped": tries.stopped,
     "results_tries": tries.tries,
     "results_tries_gle": tries.gle,
+    "results_tries_trace": tries.trace,
     "results_cosines": results.cosines,
     "results_delayed_xor": task_results.delayed_xor,
     "results_japanese_vowels": task_results.japanese_vowels,

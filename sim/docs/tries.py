@@ -3,9 +3,9 @@
 
 from antevolt.sim.docs.results import Record, records
 
-__all__ = ["gle", "stopped", "tries"]
+__all__ = ["gle", "stopped", "trace", "tries"]
 
-RECORD, GLE = "tries-rounding.json", "tries-gle.json"
+RECORD, GLE, TRACE = "tries-rounding.json", "tries-gle.json", "tries-trace.json"
 
 
 def tries() -> str:
@@ -24,21 +24,32 @@ def tries() -> str:
 
 
 def stopped() -> str:
-    """Runs of many epochs, some of which were left."""
+    """Runs of many epochs with short words, some of which were left."""
     ((_, record),) = records(RECORD)
-    lines = [
-        "| bits | streams | rate | seed | epochs | valid, at epoch | test | fresh | commit |",
-        "|---" * 9 + "|",
+    return _long_runs(record["stopped"]["runs"])
+
+
+def trace() -> str:
+    """Runs of many epochs with the recipe's network."""
+    ((_, record),) = records(TRACE)
+    return _long_runs(record["runs"])
+
+
+def _long_runs(runs: list[Record]) -> str:
+    read = [
+        name
+        for name in ("train", "test", "fresh")
+        if any(run.get(name) is not None for run in runs)
     ]
-    for run in record["stopped"]["runs"]:
-        looks = _looks(run)
-        shares = " | ".join(
-            "" if run[name] is None else f"{100 * run[name]:.1f} %" for name in ("test", "fresh")
-        )
-        lines.append(
-            f"| {run['word']} | {run['streams']} | {run['eta']} | {run['seed']} "
-            f"| {run['epochs']} of {run['asked']} | {looks} | {shares} | {run['commit'][:7]} |"
-        )
+    titles = ("bits", "streams", "rate", "seed", "epochs", "valid, at epoch", *read, "commit")
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    for run in runs:
+        shares = ("" if run[name] is None else f"{100 * run[name]:.1f} %" for name in read)
+        cells = (
+            *(run[name] for name in ("word", "streams", "eta", "seed")),
+            f"{run['epochs']} of {run['asked']}", _looks(run), *shares, run["commit"][:7],
+        )  # fmt: skip
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
 
 
