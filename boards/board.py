@@ -56,7 +56,10 @@ class Board:
     def link(self, build: int = 0) -> LinkParameters:
         """Parameters of the serial link; `build` is the build's id."""
         clock = round(self.pll.hz / self.divide)
-        return LinkParameters(clock_hz=clock, fastest_baud=self.baud, build=build)
+        selective = not self.machine.near  # a part of few cells goes back
+        return LinkParameters(
+            clock_hz=clock, fastest_baud=self.baud, build=build, selective=selective
+        )
 
     @property
     def linked(self) -> bool:

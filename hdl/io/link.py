@@ -17,10 +17,19 @@ from antevolt.hdl.io.reader import Reader
 from antevolt.hdl.io.replies import Replies
 from antevolt.hdl.io.ring import POINTER_BITS, Ring
 from antevolt.hdl.io.sender import Sender
+from antevolt.hdl.io.splice import Splice
 from antevolt.hdl.io.tally import Tally
 from antevolt.hdl.io.uart import UartReceiver, UartTransmitter
 from antevolt.hdl.spec.flags import FLAG_BITS, INPUT_FLAG_BITS
-from antevolt.hdl.spec.link import ENTRY_BYTES, AckFlag, Code, Kind, LinkParameters, describe
+from antevolt.hdl.spec.link import (
+    ENTRY_BYTES,
+    RESEND_PLACE,
+    AckFlag,
+    Code,
+    Kind,
+    LinkParameters,
+    describe,
+)
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS
 
@@ -79,13 +88,18 @@ class Link(wiring.Component):
         self.inbox, self.outgoing = Ring(link.receive_bytes), Ring(link.send_bytes)
         self.reader, self.tally, self.encoder = Reader(), Tally(), CobsEncoder()
         self.dispatcher, self.outbox = Dispatcher(machine), Outbox(machine)
-        self.sender = Sender(describe(machine, link), link.send_bytes // ENTRY_BYTES)
+        frames = link.send_bytes // ENTRY_BYTES
+        self.sender = Sender(describe(machine, link), frames, link.selective)
         width = machine.formats.word + INPUT_FLAG_BITS
         self.inputs = SyncFIFOBuffered(width=width, depth=link.x_words)
         for name in ("inbox", "outgoing", "reader", "tally", "encoder"):
             m.submodules[name] = reset(getattr(self, name))
         for name in ("dispatcher", "outbox", "sender", "inputs"):
             m.submodules[name] = reset(getattr(self, name))
+        self.base = self.reader.address  # of the inbox
+        if link.selective:
+            self.splice = Splice()
+            m.submodules.splice, self.base = reset(self.splice), self.splice.base
         self._line(m)
         self._events(m)
         self._inward(m)
@@ -127,14 +141,16 @@ class Link(wiring.Component):
             *(replies.hello.eq(hello), replies.baud.eq(is_kind[Kind.BAUD])),
             *(replies.restart.eq(restart), replies.reset.eq(answers)),
             replies.nonce.eq(parser.sequence),
-            replies.acknowledge.eq(parser.commit | parser.again | asks),
-            replies.error.eq(parser.bad | sender.wrong),
+            replies.acknowledge.eq(parser.commit & ~parser.early | parser.again | asks),
+            replies.error.eq(parser.bad | parser.early | sender.wrong),
+            *(replies.missing.eq(parser.missing), replies.until.eq(parser.until)),
             replies.code.eq(Mux(sender.wrong, Code.ACKNOWLEDGED, parser.code)),
             *(replies.about.eq(parser.kind), replies.divisor.eq(parser.head)),
             *(replies.clear.eq(restart | rate.mute), replies.session.eq(session)),
             *(replies.fingerprint.eq(self.dispatcher.fingerprint), sender.session.eq(session)),
             *(sender.acknowledged.eq(ack), sender.up_to.eq(parser.sequence)),
             sender.resend.eq((flags & AckFlag.RESEND).any()),
+            sender.count.eq(flags[RESEND_PLACE:]),
         ]
         m.d.sync += [
             self.tally.event.eq(Mux(sender.wrong, Code.ACKNOWLEDGED, parser.event)),
@@ -154,10 +170,21 @@ class Link(wiring.Component):
             *(inbox.byte.eq(parser.payload), inbox.push.eq(parser.push)),
             *(inbox.kind.eq(parser.kind), inbox.length.eq(parser.length)),
             *(inbox.commit.eq(parser.commit), inbox.drop.eq(parser.drop)),
-            *(parser.full.eq(inbox.full), inbox.base.eq(reader.address)),
+            *(parser.full.eq(inbox.full), inbox.base.eq(self.base)),
             *(inbox.address.eq(reader.address), reader.data.eq(inbox.data)),
-            *(reader.end.eq(inbox.end), dispatcher.resting.eq(~self.busy & (inputs.level == 0))),
+            dispatcher.resting.eq(~self.busy & (inputs.level == 0)),
             *(self.tally.address.eq(dispatcher.counter), dispatcher.counted.eq(self.tally.data)),
+        ]
+        if not self.parameters.selective:
+            m.d.comb += reader.end.eq(inbox.end)
+            return
+        splice = self.splice
+        m.d.comb += [
+            *(splice.end.eq(inbox.end), splice.address.eq(reader.address)),
+            *(splice.opens.eq(parser.opens), splice.fills.eq(parser.fills)),
+            *(splice.closes.eq(parser.closes), parser.free.eq(splice.free)),
+            *(reader.end.eq(splice.limit), reader.target.eq(splice.target)),
+            *(reader.may_turn.eq(splice.may_turn), splice.turns.eq(reader.turns)),
         ]
 
     def _outward(self, m: Module) -> None:
@@ -180,7 +207,7 @@ class Link(wiring.Component):
             outbox.free.eq(sender.idle & self.encoder.idle),
             rate.drained.eq(sender.idle & self.encoder.idle & self.transmitter.idle),
             replies.expected.eq(self.parser.expected),
-            *(replies.consumed.eq(self.reader.address), replies.upcoming.eq(sender.upcoming)),
+            *(replies.consumed.eq(self.base), replies.upcoming.eq(sender.upcoming)),
         ]
         made = Signal(4)  # the ring takes some cycles to commit
         m.d.sync += made.eq(made << 1 | outbox.commit)

@@ -9,10 +9,12 @@ from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.io.cobs import CobsDecoder
 from antevolt.hdl.io.crc import Crc
+from antevolt.hdl.io.gap import Gap
 from antevolt.hdl.io.limits import HEAD_BYTES, LATENCY, Limits
 from antevolt.hdl.io.ring import POINTER_BITS
 from antevolt.hdl.spec.link import (
     CRC_BYTES,
+    GAP_BITS,
     HEADER_BYTES,
     PAYLOAD_BYTES,
     Code,
@@ -35,10 +37,12 @@ class Parser(wiring.Component):
     byte, strobe, broken : of the line
     push, payload : into the ring;  kind, length, commit, drop : its end;  full : it had no place
     good : in this cycle a frame was found good: `kind`, `sequence`, `head` (the payload's first
-        bytes); sequenced frames only when they are the next
+        bytes); sequenced frames only when they are the next, or come early and are kept
     bad : a frame was dropped, for `code`
     again : a sequenced frame came that had come before
+    early : one is kept though frames before it are missing; `code` says so
     expected : the next sequenced frame;  restart : it is `sequence` from now on
+    missing, until, opens, fills, closes, free : of the gap behind which frames are kept, `io.gap`
     event, count : for the counters, in the same cycle: `spec.link.LinkRegister`
 
     A verdict falls 12 cycles after the delimiter; the next byte of a line takes longer.
@@ -57,11 +61,18 @@ class Parser(wiring.Component):
     good: Any
     bad: Any
     again: Any
+    early: Any
     code: Any
     sequence: Any
     head: Any
     expected: Any
     restart: Any
+    missing: Any
+    until: Any
+    opens: Any
+    fills: Any
+    closes: Any
+    free: Any
     event: Any
     count: Any
 
@@ -82,11 +93,16 @@ class Parser(wiring.Component):
                 "good": Out(1),
                 "bad": Out(1),
                 "again": Out(1),
+                "early": Out(1),
                 "code": Out(4),
                 "sequence": Out(POINTER_BITS),
                 "head": Out(8 * HEAD_BYTES),
                 "expected": Out(POINTER_BITS),
                 "restart": In(1),
+                "missing": Out(GAP_BITS),
+                "until": Out(GAP_BITS),
+                **{name: Out(1) for name in ("opens", "fills", "closes")},
+                "free": In(1),
                 "event": Out(4),
                 "count": Out(1),
             }
@@ -120,8 +136,14 @@ class Parser(wiring.Component):
                     m.d.sync += oversize.eq(oversize | most)
             with m.If(place != HEADER_BYTES):
                 m.d.sync += place.eq(place + 1)
-        with m.If(self.restart):
-            m.d.sync += self.expected.eq(self.sequence)
+        m.submodules.gap = self.gap = gap = Gap(self.link.selective)
+        m.d.comb += [
+            *(gap.sequence.eq(self.sequence), gap.restart.eq(self.restart)),
+            *(gap.free.eq(self.free), gap.commit.eq(self.commit)),
+            *(self.expected.eq(gap.expected), self.missing.eq(gap.missing)),
+            *(self.until.eq(gap.until), self.opens.eq(gap.opens)),
+            *(self.fills.eq(gap.fills), self.closes.eq(gap.closes)),
+        ]
         well = Signal()  # what the decoder says
         timer = Signal(range(16))
         with m.FSM():
@@ -143,27 +165,26 @@ class Parser(wiring.Component):
 
     def _judge(self, m: Module, well: Any, oversize: Any, short: Any, limit: Any) -> None:
         """In the order: what the line did, then what the host asks for."""
-        ahead = Signal(POINTER_BITS)
-        sequenced = self.kind >= SEQUENCED
-        m.d.comb += [ahead.eq(self.sequence - self.expected), self.count.eq(1)]
-        m.d.comb += [self.code.eq(limit), self.drop.eq(~self.commit)]
+        gap, code = self.gap, Signal(4)
+        orderly = self.kind >= SEQUENCED
+        m.d.comb += [code.eq(limit), self.count.eq(1), self.drop.eq(~self.commit)]
         with m.If(oversize):
-            m.d.comb += self.code.eq(Code.OVERSIZE)
+            m.d.comb += code.eq(Code.OVERSIZE)
         with m.Elif(short):
-            m.d.comb += self.code.eq(Code.SHORT)
+            m.d.comb += code.eq(Code.SHORT)
         with m.Elif(~well):
-            m.d.comb += self.code.eq(Code.CRC)
-        with m.Elif((limit == 0) & sequenced & ~ahead[-1] & ahead.any()):
-            m.d.comb += self.code.eq(Code.SEQUENCE)
-        with m.Elif((limit == 0) & sequenced & ~ahead.any() & self.full):
-            m.d.comb += self.code.eq(Code.CREDIT)
-        came = (self.code == 0) & sequenced & ahead[-1]
+            m.d.comb += code.eq(Code.CRC)
+        with m.Elif((limit == 0) & orderly & gap.strange):
+            m.d.comb += code.eq(Code.SEQUENCE)
+        with m.Elif((limit == 0) & orderly & ~gap.known & self.full):
+            m.d.comb += code.eq(Code.CREDIT)
+        came = (code == 0) & orderly & gap.known
         m.d.comb += [
-            *(self.bad.eq(self.code != 0), self.again.eq(came)),
-            self.good.eq((self.code == 0) & ~came),
-            self.commit.eq(self.good & sequenced),
-            self.event.eq(Mux(came, LinkRegister.DUPLICATES, self.code)),
+            *(self.bad.eq(code != 0), self.again.eq(came)),
+            self.good.eq((code == 0) & ~came),
+            self.commit.eq(self.good & orderly),
+            self.early.eq(self.commit & gap.ahead),
+            self.code.eq(Mux(self.early, Code.MISSING, code)),
+            self.event.eq(Mux(came, LinkRegister.DUPLICATES, code)),
             self.count.eq(self.bad | came | self.commit),
         ]
-        with m.If(self.commit):
-            m.d.sync += self.expected.eq(self.expected + 1)

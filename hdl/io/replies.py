@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.io.ring import POINTER_BITS
-from antevolt.hdl.spec.link import Kind, LinkParameters
+from antevolt.hdl.spec.link import GAP_BITS, Kind, LinkParameters
 
 __all__ = ["FIELD_BYTES", "Replies"]
 
@@ -22,6 +22,7 @@ class Replies(wiring.Component):
     Members
     -------
     hello, baud, reset : answer a question with this `nonce`;  error : with `code` and `about`
+    missing, until : of the gap behind which frames are kept, as they are now; fields of an error
     acknowledge : a frame came, or the host wants to know
     divisor : of `baud`
     fingerprint, session, expected, consumed, upcoming : as they are now, for the fields
@@ -39,6 +40,8 @@ class Replies(wiring.Component):
     divisor: Any
     code: Any
     about: Any
+    missing: Any
+    until: Any
     fingerprint: Any
     session: Any
     expected: Any
@@ -63,6 +66,8 @@ class Replies(wiring.Component):
                 **{name: In(POINTER_BITS) for name in pointer},
                 "code": In(4),
                 "about": In(8),
+                "missing": In(GAP_BITS),
+                "until": In(GAP_BITS),
                 "fingerprint": In(32),
                 "valid": Out(1),
                 "kind": Out(8),
@@ -93,8 +98,8 @@ class Replies(wiring.Component):
         with m.Elif(wanted["baud"]):
             m.d.comb += [self.kind.eq(Kind.BAUD), self.size.eq(2), self.fields.eq(divisor)]
         with m.Elif(wanted["error"]):
-            m.d.comb += [self.kind.eq(Kind.ERROR), self.size.eq(2), self.sequence.eq(self.expected)]
-            m.d.comb += self.fields.eq(Cat(code, Const(0, 4), about))
+            m.d.comb += [self.kind.eq(Kind.ERROR), self.size.eq(4), self.sequence.eq(self.expected)]
+            m.d.comb += self.fields.eq(Cat(code, Const(0, 4), about, self.missing, self.until))
         with m.Else():
             m.d.comb += [self.kind.eq(Kind.ACK), self.size.eq(4), self.sequence.eq(self.expected)]
             m.d.comb += self.fields.eq(Cat(self.consumed, self.upcoming))

@@ -12,14 +12,16 @@ from antevolt.hdl.io.cobs import marked
 from antevolt.hdl.io.crc import Crc
 from antevolt.hdl.io.replies import FIELD_BYTES
 from antevolt.hdl.io.ring import POINTER_BITS
-from antevolt.hdl.spec.link import CRC_BYTES, ENTRY_BYTES
+from antevolt.hdl.spec.link import ACK_FLAGS, CRC_BYTES, ENTRY_BYTES, RESEND_PLACE
 
 __all__ = ["Sender"]
 
+RESEND_BITS = ACK_FLAGS - RESEND_PLACE
+
 
 class Sender(wiring.Component):
-    """A frame stays in the ring until the host has acknowledged it; a host that misses one asks for
-    all frames from there on.
+    """A frame stays in the ring until the host has acknowledged it; a host that misses some asks
+    for them, or for all frames from there on.
 
     Members
     -------
@@ -27,7 +29,8 @@ class Sender(wiring.Component):
     end, base, address, data : of the ring; data comes two cycles after its address
     made : a frame was committed, two cycles after a reset at the earliest
     session : sequence number of the first frame
-    acknowledged : all frames before `up_to` arrived;  resend : go on from there
+    acknowledged : all frames before `up_to` arrived;  resend : send again from there, `count`
+        frames and then on from where it was, or all (0, or not `selective`)
     wrong : that frame was never made, two cycles later
     upcoming : sequence number of the next frame that is made
     mute : start nothing;  hold : start replies only
@@ -53,6 +56,7 @@ class Sender(wiring.Component):
     acknowledged: Any
     up_to: Any
     resend: Any
+    count: Any
     wrong: Any
     upcoming: Any
     mute: Any
@@ -60,8 +64,11 @@ class Sender(wiring.Component):
     idle: Any
     o: Any
 
-    def __init__(self, description: bytes, frames: int = 1 << POINTER_BITS - 1):
+    def __init__(
+        self, description: bytes, frames: int = 1 << POINTER_BITS - 1, selective: bool = True
+    ):
         self.description, self.count_bits = description, frames.bit_length()
+        self.selective = selective
         pointer = POINTER_BITS
         super().__init__(
             {
@@ -81,6 +88,7 @@ class Sender(wiring.Component):
                 "acknowledged": In(1),
                 "up_to": In(pointer),
                 "resend": In(1),
+                "count": In(RESEND_BITS),
                 "wrong": Out(1),
                 "upcoming": Out(pointer),
                 "mute": In(1),
@@ -101,11 +109,16 @@ class Sender(wiring.Component):
         self.own, self.number = Signal(8), Signal(POINTER_BITS)
         self.words, self.left = Signal(8 * FIELD_BYTES), Signal(8)
         self.texts, self.rest, self.is_data = Signal(), Signal(3), Signal()
+        # some frames are sent again: so many more, and where it then goes on
+        self.some, self.few = Signal(), Signal(RESEND_BITS)
+        self.later, self.behind = Signal(POINTER_BITS), Signal(self.count_bits)
         m.d.comb += self.address.eq(self.place)
         m.d.sync += [
             self.upcoming.eq(self.upcoming + self.made),
             self.unsent.eq(self.unsent + self.made - self.goes_on),
             self.kept.eq(self.kept + self.made - self.walked),
+            self.behind.eq(self.behind + self.made),
+            self.few.eq(self.few - self.goes_on),
         ]
         self._acknowledge(m)
         more = self.unsent != 0
@@ -126,13 +139,18 @@ class Sender(wiring.Component):
                 with m.If(self.valid & ~self.mute):
                     m.d.comb += self.taken.eq(1)
                     m.next = "KIND"
+                with m.Elif(self._returns()):
+                    with m.If(~self.made):  # which counts first
+                        m.d.sync += [self.place.eq(self.later), self.unsent.eq(self.behind)]
+                        m.d.sync += self.some.eq(0)
                 with m.Elif(walks):
                     m.d.comb += self.address.eq(self.base)
                     m.next = "STEP"
                 with m.Elif(self.again):
-                    m.d.sync += self.place.eq(self.base)
-                    with m.If(~self.made):  # which counts first
-                        m.d.sync += [self.again.eq(0), self.unsent.eq(self.kept)]
+                    with m.If(~self.made):
+                        m.d.sync += [self.place.eq(self.base), self.unsent.eq(self.kept)]
+                        m.d.sync += self.again.eq(0)
+                        self._remember(m)
                 with m.Elif(more & ~self.mute & ~self.hold):
                     m.next = "BEGIN"
             with m.State("STEP"):
@@ -165,16 +183,30 @@ class Sender(wiring.Component):
     def _acknowledge(self, m: Module) -> None:
         """How many frames are acknowledged, if that can be."""
         looks, up_to, resend = Signal(), Signal(POINTER_BITS), Signal()
+        count, self.asked = Signal(RESEND_BITS), Signal(RESEND_BITS)
         m.d.sync += [self.pending.eq(self.pending + self.made), looks.eq(looks & self.made)]
         with m.If(self.acknowledged):
             m.d.sync += [looks.eq(1), up_to.eq(self.up_to), resend.eq(self.resend)]
+            m.d.sync += count.eq(self.count)
         rest, possible = Signal(POINTER_BITS), Signal()
         m.d.comb += [rest.eq(self.upcoming - up_to), possible.eq(rest <= self.pending)]
         m.d.sync += self.wrong.eq(looks & ~self.made & ~possible)
         with m.If(looks & ~self.made & possible):
             m.d.sync += self.pending.eq(rest)
             with m.If(resend):
-                m.d.sync += self.again.eq(1)
+                m.d.sync += [self.again.eq(1), self.asked.eq(count)]
+
+    def _returns(self) -> Any:
+        """Those that were asked for have been sent, or all up to where it goes on."""
+        return self.some & ((self.few == 0) | (self.unsent == self.behind))
+
+    def _remember(self, m: Module) -> None:
+        """Where to go on behind some frames; if it was among some before, it still is there."""
+        if not self.selective:
+            return
+        m.d.sync += [self.some.eq(self.asked != 0), self.few.eq(self.asked)]
+        with m.If(~self.some):
+            m.d.sync += [self.later.eq(self.place), self.behind.eq(self.unsent)]
 
     def _frame(self, m: Module) -> None:
         """States that put out a frame, a byte when the CRC of the one before is done."""

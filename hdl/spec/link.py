@@ -25,9 +25,13 @@ __all__ = [
     "ACK_FLAGS",
     "CRC_BYTES",
     "FRAMES",
+    "GAP_BITS",
+    "GAP_MOST",
     "HEADER_BYTES",
     "LINK_REGION",
     "PAYLOAD_BYTES",
+    "RESEND_MOST",
+    "RESEND_PLACE",
     "SLACK_BYTES",
     "TABLE",
     "VERSION",
@@ -45,7 +49,7 @@ __all__ = [
     "parse_description",
 ]
 
-VERSION = 1
+VERSION = 2
 HEADER_BYTES = 3  # kind, sequence
 CRC_BYTES = 4
 PAYLOAD_BYTES = 240  # most; so that a frame without its delimiter is one COBS block
@@ -93,13 +97,14 @@ class Code(IntEnum):
     CREDIT = 8  # no room: the host sent more than it was allowed
     VERSION = 9  # of the protocol
     ACKNOWLEDGED = 10  # a frame that was never sent
+    MISSING = 11  # not dropped, but kept: frames before it are missing
 
 
 class LinkRegister(IntEnum):
     """Words of LINK_REGION; 16 bits each but the fingerprint's 32. Counters wrap."""
 
     ACCEPTED = 0  # sequenced frames since RESET, as all counters
-    # 1..10: frames dropped, by Code
+    # 1..10: frames dropped, by Code; one that is kept before its turn is an accepted one
     FINGERPRINT = 14  # of the loaded program: written by the host, 0 when the program is changed
     DUPLICATES = 15  # sequenced frames that came again
 
@@ -112,6 +117,10 @@ class AckFlag(IntEnum):
 
 
 ACK_FLAGS = 8  # bits
+RESEND_PLACE = 2  # of the bits above the flags: how many frames are to be sent again
+RESEND_MOST = (1 << ACK_FLAGS - RESEND_PLACE) - 1
+GAP_BITS = 8  # of the numbers of frames in ERROR
+GAP_MOST = 1 << GAP_BITS - 1  # frames missing in a row before one that is kept are fewer
 
 
 class Field(NamedTuple):
@@ -164,8 +173,10 @@ TABLE: tuple[Frame, ...] = (
         "resets core and buffers, whatever they do; both sequences go on from `session`",
     ),
     Frame(
-        Kind.ACK, "host", "next expected", (Field("flags", 1, "1 RESEND, 2 REQUEST"),), "",
-        "all frames before it have arrived; RESEND: send again from there; REQUEST: answer",
+        Kind.ACK, "host", "next expected",
+        (Field("flags", 1, "1 RESEND, 2 REQUEST; above them, 6 bits, a number of frames"),), "",
+        "all frames before it have arrived; RESEND: send so many again from there on, 0 for all "
+        "(for all, whatever it says, where `selective` is 0); REQUEST: answer",
     ),
     Frame(
         Kind.BAUD, "host", "any", (Field("divisor", 2, "clocks per bit"),), "",
@@ -211,8 +222,11 @@ TABLE: tuple[Frame, ...] = (
     ),
     Frame(
         Kind.ERROR, "board", "next expected",
-        (Field("code", 1, "below"), Field("kind", 1, "first byte of the dropped frame")), "",
-        "a frame was dropped and changed nothing",
+        (Field("code", 1, "below"), Field("kind", 1, "first byte of that frame"),
+         Field("missing", 1, "frames from the next expected one on that are missing before others "
+               "that are kept; 0: none is kept"),
+         Field("until", 1, "frames from the next expected one on up to the end of those kept; 0")),
+        "", "a frame was dropped and changed nothing; or, MISSING, came early and is kept",
     ),
     Frame(
         Kind.OUT, "board", "own", (), "*",
@@ -236,6 +250,7 @@ class LinkParameters:
     fastest_baud   the highest the host may ask for
     receive_bytes, send_bytes  buffers, powers of two: what may be on its way each way
     x_words        inputs waiting at the core
+    selective      keep frames behind a gap, and send single ones again; else go back to the gap
     silence        seconds without a good frame after which the board is mute, at power_up_baud
     trial          likewise, of a new rate
     build          which build this is, 64 bits; 0: nobody said
@@ -250,6 +265,7 @@ class LinkParameters:
     silence: float = 2.0
     trial: float = 0.25
     build: int = 0
+    selective: bool = False
 
     def __post_init__(self) -> None:
         for name in ("power_up_baud", "fastest_baud"):
@@ -306,7 +322,7 @@ class Description:
 SPEC = zlib.crc32(" ".join((*map(str, FIELDS), *map(str, TABLE), *map(str, Region))).encode())
 """Of the names and the table: a host and a board that differ do not understand each other."""
 HEAD = (("spec", 4), ("build", 8), ("clock_hz", 4), ("power_up", 2), ("fastest", 2),
-        ("receive_bytes", 2), ("send_bytes", 2), ("x_words", 2))  # fmt: skip
+        ("receive_bytes", 2), ("send_bytes", 2), ("x_words", 2), ("selective", 1))  # fmt: skip
 
 
 def describe(machine: Machine, link: LinkParameters) -> bytes:
@@ -320,6 +336,7 @@ def describe(machine: Machine, link: LinkParameters) -> bytes:
         "receive_bytes": link.receive_bytes,
         "send_bytes": link.send_bytes,
         "x_words": link.x_words,
+        "selective": int(link.selective),
     }
     out = bytes([VERSION]) + b"".join(values[n].to_bytes(width, "little") for n, width in HEAD)
     return out + b"".join(word.to_bytes(WORD_BYTES, "little") for word in described(machine))
@@ -355,5 +372,6 @@ def parse_description(data: bytes) -> Description:
         head["send_bytes"],
         head["x_words"],
         build=head["build"],
+        selective=bool(head["selective"]),
     )
     return Description(machine, link)

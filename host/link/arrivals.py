@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The frames from a board, in its order: the next one, one behind a gap, or one that came again."""
+"""The frames from a board, in its order: the next one, one behind a gap, or one that came again.
+
+A frame behind a gap is kept until those before it have come.
+"""
 
 from collections import deque
 
@@ -26,29 +29,60 @@ class Arrivals:
         self.inbox: deque[Message] = deque()
         self.expected = self.owed = 0
         self._counts = counts
-        self._gap = -1  # the frame that was missing last
+        self._early: dict[int, Message] = {}
+        self._early_bytes = 0
 
     def start(self, number: int) -> None:
         """After a reset: all is gone, and the next frame is this one."""
         self.inbox.clear()
-        self.expected, self.owed, self._gap = number, 0, -1
+        self._early.clear()
+        self._early_bytes = 0
+        self.expected, self.owed = number, 0
 
-    def arrive(self, message: Message) -> bool:
-        """Keep a frame that is the next one; whether one before it is missing."""
+    @property
+    def missing(self) -> int:
+        """Frames from `expected` on before the first that came early; 0: none did."""
+        return min(((n - self.expected) % WHOLE for n in self._early), default=0)
+
+    def arrive(self, message: Message, room: int) -> bool:
+        """Keep a frame; whether one before it, or before others, is missing.
+
+        room  bytes of frames that may be kept behind a gap: what a board may have under way
+        """
         ahead = (message.sequence - self.expected) % WHOLE
-        size, counts = len(message.payload) + ENTRY_BYTES, self._counts
+        size, counts = _size(message), self._counts
         if ahead == 0:
-            self.expected = (message.sequence + 1) % WHOLE
-            self.owed += size
-            counts.received += 1
-            self.inbox.append(message)
+            self._take(message)
+            while (after := self._early.pop(self.expected, None)) is not None:
+                self._early_bytes -= _size(after)
+                self._take(after)
+                counts.gaps += bool(self._early) and self.expected not in self._early
         elif ahead < HALF:
-            counts.gaps += self._gap != self.expected
-            self._gap = self.expected
-            counts.early += 1
-            counts.early_bytes += size
+            counts.gaps += not self._early
+            if message.sequence in self._early:
+                self._again(size)
+            elif self._early_bytes + size <= room:
+                self._early[message.sequence] = message
+                self._early_bytes += size
+                counts.early += 1
+                counts.early_bytes += size
             return True
         else:
-            counts.repeated += 1
+            self._again(size)
             self.owed += 1
-        return False
+        return bool(self._early)
+
+    def _take(self, message: Message) -> None:
+        self.expected = (message.sequence + 1) % WHOLE
+        self.owed += _size(message)
+        self._counts.received += 1
+        self.inbox.append(message)
+
+    def _again(self, size: int) -> None:
+        self._counts.repeated += 1
+        self._counts.repeated_bytes += size
+
+
+def _size(message: Message) -> int:
+    """Bytes in the board's send buffer."""
+    return len(message.payload) + ENTRY_BYTES

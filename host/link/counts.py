@@ -12,10 +12,11 @@ class Counts:
 
     sent, accepted       sequenced frames to the board, each once; acknowledged ones
     received             sequenced frames from the board, each once
-    resends              times the host went back; resent, resent_bytes: what it sent again then;
-                         missing_bytes: of the first frames alone, which were missing for sure
-    repeated             frames from the board that had come before
-    early, early_bytes   those that came after a gap, and so will come again; gaps: their number
+    resends              times the host sent frames again; resent, resent_bytes: those;
+                         missing_bytes: of those that the board had named, missing for sure
+    kept                 times the board said that it keeps a frame behind a gap
+    repeated, repeated_bytes  frames from the board that had come before
+    early, early_bytes   those that came after a gap, and were kept; gaps: their number
     bad                  frames from the board that were damaged
     errors               by code: frames that the board dropped, as far as it was heard
     polls, renewals      questions into silence; times the link was made anew
@@ -29,7 +30,9 @@ class Counts:
     resent_bytes: int = 0
     resends: int = 0
     missing_bytes: int = 0
+    kept: int = 0
     repeated: int = 0
+    repeated_bytes: int = 0
     early: int = 0
     early_bytes: int = 0
     gaps: int = 0

@@ -63,11 +63,16 @@ class Line:
         self._counts.bytes_in += len(data)
         return list(self._decoder.feed(data))
 
+    def _rest(self, patience: int) -> float:
+        """Seconds in which a question, and what waits before it, is answered."""
+        under_way = self.transport.waiting() + 3 * LONGEST
+        return patience * (5 * self.transport.latency + under_way * BITS / self.baud)
+
     def ask(self, frame: bytes, kind: Kind, nonce: int, patience: int = 1) -> Message | None:
         """The reply of this kind and number, or None after some pauses without it; what else comes
         meanwhile is of no session."""
         self.write(frame)
-        end = self.transport.clock() + patience * (4 * self.transport.latency + self.pause)
+        end = self.transport.clock() + self._rest(patience)
         while self.transport.clock() < end:
             for reply in self.frames(self.transport.read(0.02)):
                 if reply is not None and reply.kind is kind and reply.sequence == nonce:
@@ -77,11 +82,17 @@ class Line:
         return None
 
     def change_baud(self, divisor: int, baud: int, tries: int = 1) -> bool:
-        """Ask the board for another rate, and go there with it; whether it said yes."""
+        """Ask the board for another rate, and go there with it; whether it said yes.
+
+        When no answer comes it may be there already, and is asked there, too.
+        """
         nonce = secrets.randbelow(WHOLE)
         frame = encode(Kind.BAUD, nonce, divisor.to_bytes(2, "little"))
+        before = self.baud
         for _ in range(tries):
-            if self.ask(frame, Kind.BAUD, nonce) is not None:
-                self.set_baud(baud)
+            said = self.ask(frame, Kind.BAUD, nonce) is not None
+            self.set_baud(baud)
+            if said or self.ask(b"\0" + frame, Kind.BAUD, nonce) is not None:
                 return True
+            self.set_baud(before)
         return False

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A session with a board: frames in order, once each, both ways, over a line that may err.
 
-Lost frames are sent again from the first lost one on ("go back"): a line keeps the order, so what
-follows a gap would have to be kept by the board, in as much memory as the whole window. Timers
-run in the host alone, by the transport's clock; the board only answers. Nothing waits longer than
-`deadline`, nor on a board that is silent for long.
+Lost frames are sent again, those that came behind them are kept at the other end: by this host
+(`arrivals.py`), and by a board that is `selective` (`losses.py`); else all from the first lost one
+on are sent. Timers run in the host alone, by the transport's clock; the board only answers. Nothing
+waits longer than `deadline`, nor on a board that is silent for long.
 """
 
 import secrets
@@ -21,6 +21,8 @@ from antevolt.hdl.spec.errors import (
     Refused,
 )
 from antevolt.hdl.spec.link import (
+    RESEND_MOST,
+    RESEND_PLACE,
     SLACK_BYTES,
     VERSION,
     AckFlag,
@@ -33,16 +35,19 @@ from antevolt.host.link.codec import Message, encode
 from antevolt.host.link.counts import Counts
 from antevolt.host.link.hello import Hello, hello_of
 from antevolt.host.link.line import Line
+from antevolt.host.link.losses import AGAIN, Losses
 from antevolt.host.link.transport import Transport
-from antevolt.host.link.window import WHOLE, Window
+from antevolt.host.link.window import WHOLE, Frame, Window
 
 __all__ = ["IDLE", "Session"]
 
 SILENT = 1.5  # times the board's silence: without a good frame that long the link is made anew
 IDLE = 0.5  # times its silence: without a word that long, the board is asked before anything else
+ASKED = 1 / 8  # times its silence: after a silence of that length it is asked, whatever was before
+GONE = 6.0  # times its silence: questions that long without an answer, and the board is gone
 TRIES = 8
+RATES = 3  # times that the rate of before is asked for when the link is made anew
 ECHO_BYTES, ECHOES = 200, 4  # that prove a new rate
-AGAIN = (Code.CRC, Code.SHORT, Code.OVERSIZE, Code.SEQUENCE, Code.CREDIT)
 
 
 class Session:
@@ -53,6 +58,7 @@ class Session:
     lost      why the board is gone, when that was noticed between two calls (`heartbeat.py`)
     line      the bytes and questions below the session
     sent, arrivals  the frames to the board that are under way; those that came
+    losses    which of the former are sent again
 
     All methods raise LinkLost when the board is silent or was reset, DeadlineExceeded, and Refused.
     """
@@ -61,10 +67,13 @@ class Session:
         self.transport, self.deadline, self.fastest = transport, deadline, baud
         self.counts = Counts()
         self.sent, self.arrivals = Window(), Arrivals(self.counts)
+        self.losses = Losses(self.sent)
         self.line = Line(transport, self.counts, lambda: self.sent.bytes_under_way)
         self._hello: Hello | None = None
         self._session = 0
-        self._resent_at = self._asked_at = self._moved_at = -1e9
+        self._asked_at = self._moved_at = -1e9
+        self._asked_until = 0  # the frame before which all that are missing were asked for
+        self._agreed = 0  # the rate that was found to work
         self._polled: int | None = None  # the next frame when the board was asked into silence
         self._patience = 1.0  # grows with every question into silence: a board may be slow
         self._alone = threading.RLock()  # of a call, or of a heartbeat
@@ -100,13 +109,18 @@ class Session:
         """The most bytes of that buffer in use at once since the last call."""
         return self.sent.take_fullest()
 
-    def ask(self, tries: int = TRIES) -> Hello:
-        """Who is there, at the rate of power-up; raises NoPort when nobody answers."""
+    def ask(self, tries: int = TRIES, seconds: float = 0.0) -> Hello:
+        """Who is there, at the rate of power-up; raises NoPort when nobody answers.
+
+        seconds  ask for so long at least, as often as an answer could have come
+        """
         self.line.begin(self.deadline)
-        nonce = secrets.randbelow(WHOLE)
-        frame = encode(Kind.HELLO, nonce, bytes((VERSION,)))
-        for number in range(tries):
-            reply = self.line.ask(b"\0" + frame, Kind.HELLO, nonce, 1 + number)
+        nonce, end = secrets.randbelow(WHOLE), self.transport.clock() + seconds
+        frame, number = encode(Kind.HELLO, nonce, bytes((VERSION,))), 0
+        while number < tries or self.transport.clock() < end:
+            patience = 1 if seconds else 1 + number
+            number += 1
+            reply = self.line.ask(b"\0" + frame, Kind.HELLO, nonce, patience)
             if reply is not None:
                 self._hello = hello_of(reply.payload)
                 return self._hello
@@ -171,10 +185,14 @@ class Session:
         with self._alone:
             self._take(self.transport.read(0.0))
 
-    def acknowledge(self, flags: int) -> None:
-        """Say what came; `flags`: `AckFlag`s, of what the board is asked for with it."""
+    def acknowledge(self, flags: int, count: int = 0) -> None:
+        """Say what came; `flags`: `AckFlag`s, of what the board is asked for with it; `count`: of
+        so many frames, 0 for all."""
         self.arrivals.owed = 0
-        self.line.write(encode(Kind.ACK, self.arrivals.expected, bytes((flags,))))
+        if count > RESEND_MOST:
+            count = 0
+        said = bytes((flags | count << RESEND_PLACE,))
+        self.line.write(encode(Kind.ACK, self.arrivals.expected, said))
 
     def echo(self, data: bytes) -> bool:
         """Whether these bytes come back."""
@@ -229,7 +247,9 @@ class Session:
                 self.acknowledge(0)
             now = self.transport.clock()
             since = max(self.line.heard_at, self._asked_at, self.line.spoke_at)
-            if now - since > self.line.pause * self._patience and not self.transport.waiting():
+            longest = max(self.line.pause, ASKED * self.transport.silence)
+            patience = min(longest, self.line.pause * self._patience)
+            if now - since > patience and not self.transport.waiting():
                 self._asked_at = now
                 self._patience = min(64.0, 2 * self._patience)
                 self.counts.polls += 1
@@ -249,33 +269,39 @@ class Session:
                 self.line.heard_at = self.transport.clock()
                 self._patience = max(1.0, self._patience / 2)
                 self._handle(message)
-        window = self._hello.description.link.send_bytes if self._hello else WHOLE
-        if self.arrivals.owed > window // 4:
+        if self.arrivals.owed > self._room // 4:
             self.acknowledge(0)
         return bool(frames)
 
     def _handle(self, message: Message) -> None:
         kind, sequence, payload = message
         if kind.sequenced:
-            if self.arrivals.arrive(message):
+            if self.arrivals.arrive(message, self._room):
                 self._ask_again()
         elif kind is Kind.ACK:
             self._acknowledged(sequence)
             self.sent.free(int.from_bytes(payload[:2], "little"))
             asked, self._polled = self._polled, None
             lost = asked is not None and 0 < (asked - sequence) % WHOLE < HALF
-            if lost and not self.transport.waiting():
-                self._resend(sequence)
+            if lost and not self.transport.waiting() and self._is_first(sequence):
+                self._resend(self.losses.after_silence(), 1)
         elif kind is Kind.ERROR:
-            self._error(payload[0], payload[1], sequence)
+            self._error(payload, sequence)
         # else a late reply to a question, for which nobody waits any more
 
-    def _error(self, number: int, about: int, expected: int) -> None:
+    def _error(self, payload: bytes, expected: int) -> None:
+        number, about, missing, until = payload[:4]
         name = Code(number).name if number in set(Code) else f"code {number}"
-        self.counts.errors[name] = self.counts.errors.get(name, 0) + 1
+        if number == Code.MISSING:
+            self.counts.kept += 1
+        else:
+            self.counts.errors[name] = self.counts.errors.get(name, 0) + 1
         self._acknowledged(expected)
         if number in AGAIN:
-            self._resend(expected)
+            if self._is_first(expected):
+                now, pause = self.transport.clock(), self.line.pause
+                lost = self.losses.after_error(number, missing, until, self._selective, now, pause)
+                self._resend(lost, max(1, missing))
             return
         if number == Code.ACKNOWLEDGED:  # an ACK that was late
             return
@@ -290,31 +316,46 @@ class Session:
             self.counts.accepted += count
             self._moved_at = self.transport.clock()
 
-    def _resend(self, expected: int) -> None:
-        """All frames from `expected` on, once in a pause."""
-        now = self.transport.clock()
-        known = self.sent and expected == self.sent.first
-        if not known or now - self._resent_at < self.line.pause:
+    def _is_first(self, expected: int) -> bool:
+        return bool(self.sent) and expected == self.sent.first
+
+    def _resend(self, frames: list[Frame], missing: int) -> None:
+        """These again, of which the first `missing` under way are missing for sure."""
+        if not frames:
             return
-        self._resent_at = now
+        now, first = self.transport.clock(), self.sent.first
         self.counts.resends += 1
-        self.counts.missing_bytes += len(next(iter(self.sent)))
-        for data in self.sent:
+        for frame in frames:
+            frame.again = now
             self.counts.resent += 1
-            self.counts.resent_bytes += len(data)
-            self.line.write(data)
+            self.counts.resent_bytes += len(frame.data)
+            if (frame.number - first) % WHOLE < missing:
+                self.counts.missing_bytes += len(frame.data)
+            self.line.write(frame.data)
+
+    @property
+    def _selective(self) -> bool:
+        return self._hello is not None and self._hello.description.link.selective
+
+    @property
+    def _room(self) -> int:
+        """Bytes that the board may have under way."""
+        return self._hello.description.link.send_bytes if self._hello else WHOLE
 
     def _ask_again(self) -> None:
-        """A frame from the board is missing: once in a pause."""
-        now = self.transport.clock()
-        if now - self._asked_at >= self.line.pause:
-            self._asked_at = now
-            self.acknowledge(AckFlag.RESEND | AckFlag.REQUEST)
+        """A frame from the board is missing: once in a pause, and whenever more are."""
+        now, count = self.transport.clock(), max(1, self.arrivals.missing)
+        until = self.arrivals.expected + count
+        more = 0 < (until - self._asked_until) % WHOLE < HALF
+        if more or now - self._asked_at >= self.line.pause:
+            self._asked_at, self._asked_until = now, until
+            self.acknowledge(AckFlag.RESEND | AckFlag.REQUEST, count if self._selective else 0)
 
     def _poll(self) -> None:
         """Ask, after a silence: nothing is under way, and what did not arrive until now is lost."""
         self._polled = self.sent.next
-        self.acknowledge(AckFlag.RESEND | AckFlag.REQUEST)
+        count = self.arrivals.missing if self._selective else 0
+        self.acknowledge(AckFlag.RESEND | AckFlag.REQUEST, count)
 
     def _rates(self, link: LinkParameters) -> Iterator[int]:
         """From the fastest one on, each half the one before."""
@@ -328,14 +369,18 @@ class Session:
         slow = self.baud
         for rate in self._rates(link):
             if self._try(link.divisor(rate), round(link.clock_hz / link.divisor(rate))):
-                return
-            # the board goes back by itself
-            until = self.transport.clock() + 2 * link.trial + self.line.pause
-            while self.transport.clock() < until:
-                self.transport.read(0.05)
-            self.line.set_baud(slow)
+                break
+            self._go_back(slow, link)
             self.ask()
             self.reset()
+        self._agreed = self.baud
+
+    def _go_back(self, slow: int, link: LinkParameters) -> None:
+        """To another rate, where a board comes by itself after its trial."""
+        until = self.transport.clock() + 2 * link.trial + self.line.pause
+        while self.transport.clock() < until:
+            self.transport.read(0.05)
+        self.line.set_baud(slow)
 
     def _try(self, divisor: int, baud: int) -> bool:
         if not self.line.change_baud(divisor, baud, TRIES):
@@ -352,10 +397,22 @@ class Session:
         """The board is silent: it has gone back to the rate of power-up, or is gone."""
         self.counts.renewals += 1
         self._moved_at = self.transport.clock()
-        baud = self.baud
+        for _ in range(RATES):
+            link = self._find()
+            baud = self._agreed
+            if self.line.change_baud(link.divisor(baud), baud) and self._answers(link.trial):
+                break
+            self._go_back(self.transport.power_up_baud, link)
+        else:
+            self._find()  # and stay with it
+        self._asked_at = self.transport.clock()
+        self._poll()
+
+    def _find(self) -> LinkParameters:
+        """The board of this session, at the rate of power-up."""
         self.line.set_baud(self.transport.power_up_baud)
         try:
-            found = self.ask()
+            found = self.ask(seconds=GONE * self.transport.silence)
         except NoPort:
             raise LinkLost(
                 f"{self.transport.name} does not answer any more; is it still there? What the "
@@ -365,6 +422,14 @@ class Session:
             raise LinkLost(
                 f"{self.transport.name} was reset or switched off; go on from a checkpoint"
             )
-        self.line.change_baud(found.description.link.divisor(baud), baud)
-        self._asked_at = self.transport.clock()
-        self._poll()
+        return found.description.link
+
+    def _answers(self, seconds: float) -> bool:
+        """Whether it says anything within that time."""
+        before, end = self.line.heard_at, self.transport.clock() + seconds
+        while self.line.heard_at == before and self.transport.clock() < end:
+            self._poll()
+            until = self.transport.clock() + self.line.pause
+            while self.line.heard_at == before and self.transport.clock() < until:
+                self._take(self.transport.read(until - self.transport.clock()))
+        return self.line.heard_at != before

@@ -7,13 +7,25 @@ up; of both the board tells the host now and then, in numbers that begin anew at
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from antevolt.hdl.spec.link import ENTRY_BYTES, Kind
 from antevolt.host.link.codec import encode
 
-__all__ = ["WHOLE", "Window"]
+__all__ = ["WHOLE", "Frame", "Window"]
 
 WHOLE = 1 << 16
+
+
+@dataclass
+class Frame:
+    """A frame under way: its bytes on the line, when it was last sent again, and whether the board
+    keeps it until those before it have come."""
+
+    number: int
+    data: bytes
+    again: float = -1e9
+    kept: bool = False
 
 
 class Window:
@@ -25,7 +37,7 @@ class Window:
 
     def __init__(self) -> None:
         self.next = 0
-        self._frames: deque[tuple[int, bytes]] = deque()  # number and bytes on the line
+        self._frames: deque[Frame] = deque()
         self._used = self._consumed = 0  # bytes of the board's buffer: ever taken, ever freed
         self._fullest = 0
 
@@ -35,12 +47,19 @@ class Window:
 
     def __iter__(self) -> Iterator[bytes]:
         """Frames under way, the first that was sent first."""
-        return (data for _, data in self._frames)
+        return (frame.data for frame in self._frames)
 
     @property
     def first(self) -> int:
         """Number of the first frame under way, or of the next one."""
-        return self._frames[0][0] if self._frames else self.next
+        return self._frames[0].number if self._frames else self.next
+
+    def frames(self) -> list[Frame]:
+        """Those under way, the first that was sent first, which the board cannot keep: it is the
+        next one, and has not come."""
+        if self._frames:
+            self._frames[0].kept = False
+        return list(self._frames)
 
     @property
     def in_use(self) -> int:
@@ -63,7 +82,7 @@ class Window:
     def put(self, kind: Kind, payload: bytes) -> bytes:
         """The bytes of the next frame, which is under way from now on."""
         data = encode(kind, self.next, payload)
-        self._frames.append((self.next, data))
+        self._frames.append(Frame(self.next, data))
         self.next = (self.next + 1) % WHOLE
         self._used += len(payload) + ENTRY_BYTES
         self._fullest = max(self._fullest, self.in_use)

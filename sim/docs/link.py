@@ -5,15 +5,18 @@ from typing import Any
 
 import numpy as np
 
+from antevolt.boards import links
 from antevolt.boards.catalogue import BOARDS
 from antevolt.boards.estimate import BIT_TIMES
 from antevolt.hdl.spec.errors import BadFile
 from antevolt.hdl.spec.flags import TARGETED, Flag
 from antevolt.hdl.spec.link import (
+    GAP_MOST,
     HEAD,
     LINK_REGION,
     LINK_WORDS,
     PAYLOAD_BYTES,
+    RESEND_MOST,
     SLACK_BYTES,
     TABLE,
     VERSION,
@@ -24,11 +27,13 @@ from antevolt.hdl.spec.link import (
 )
 from antevolt.hdl.spec.machine import Machine
 from antevolt.host.link.codec import LONGEST, encode
+from antevolt.host.link.session import GONE, SILENT
 from antevolt.host.link.steps import step_frames
 from antevolt.host.targets import Targets
 from antevolt.sim.docs.mutants import record
 
 __all__ = [
+    "cells",
     "codes",
     "description",
     "faults",
@@ -53,6 +58,7 @@ MEANS = {
     Code.CREDIT: "no room in the receive buffer",
     Code.VERSION: "HELLO of another version of the protocol",
     Code.ACKNOWLEDGED: "ACK of a frame that was never sent",
+    Code.MISSING: "is kept; `missing` frames before it and others are not there yet",
 }
 
 
@@ -104,6 +110,10 @@ def limits() -> str:
         "rate at power-up, baud": link.power_up_baud,
         "seconds without a good frame until a board is mute": link.silence,
         "seconds of trial of a new rate": link.trial,
+        "seconds without a good frame until the host seeks the board anew": SILENT * link.silence,
+        "seconds of questions without an answer after which it gives up": GONE * link.silence,
+        "frames missing in a row before one that is kept, less than": GAP_MOST,
+        "frames that can be asked for at a time": RESEND_MOST,
         f"words of region {LINK_REGION}, the link's registers": LINK_WORDS,
     }
     lines = ["| | |", "|---|---|"]
@@ -187,6 +197,7 @@ def description() -> str:
         "receive_bytes": "buffer",
         "send_bytes": "buffer",
         "x_words": "inputs that wait at the core",
+        "selective": "1: keeps frames behind a gap, and sends single ones again; 0: goes back",
     }
     lines = ["| field | bytes | |", "|---|---|---|", "| version | 1 | of the protocol |"]
     lines += [f"| {name} | {size} | {about[name]} |" for name, size in HEAD]
@@ -234,16 +245,16 @@ def faults() -> str:
 
 
 def _dense() -> str:
-    """Of a campaign with more faults than a rate can be agreed on through."""
+    """Of a campaign with more faults than a whole answer to HELLO gets through."""
     found = record("faults-dense.json")
     least = min(found["means"], key=float)
-    if any(f"mean {least}: LinkLost" not in message for message in found["messages"]):
+    if any("LinkLost" not in message for message in found["messages"]):
         raise BadFile("a session of faults-dense.json ended otherwise than its page says")
     return (
-        f"With twice as many ({_when(found)}): {found['injected']:,} faults, wrong and unnoticed "
-        f"{found['undetected']}, hung {found['hangs']}; {found['failed']} of {found['sessions']} "
-        f"sessions ended with `LinkLost`, all of them where a fault came every {least} bytes: an "
-        f"answer to HELLO alone has {_hello()}."
+        f"With twice as many ({_when(found)}): {found['injected']:,} faults, "
+        f"{found['means'][least]:,} of them one every {least} bytes (an answer to HELLO alone has "
+        f"{_hello()}): wrong and unnoticed {found['undetected']}, hung {found['hangs']}; "
+        f"{found['failed']} of {found['sessions']} sessions ended with `LinkLost` for no reason."
     )
 
 
@@ -255,21 +266,39 @@ def _hello() -> int:
 
 
 def resends() -> str:
-    """What going back costs per loss, beside the frame that was lost."""
-    found, baud = record("faults-sparse.json"), LinkParameters().fastest_baud
-    losses = {"to the board": found["resends"], "from it": found["gaps"]}
-    spared = (found["resent_bytes"] - found["missing_bytes"], found["early_bytes"])
-    lines = ["| | " + " | ".join(losses) + " |", "|---|---|---|"]
-    each = [size / max(1, times) for size, times in zip(spared, losses.values(), strict=True)]
-    rows = {
-        "times that frames were sent again from a lost one on": [
-            f"{times:,}" for times in losses.values()
-        ],
-        "bytes behind the lost frame, each time": [f"{size:,.0f}" for size in each],
-        f"their time at {baud / 1e6:g} Mbaud, ms": [f"{1e4 * size / baud:.1f}" for size in each],
-    }
-    lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items()]
-    return f"{_when(found)}, {found['injected']:,} faults:\n\n" + "\n".join(lines)
+    """What is sent again per loss, beside what was lost: going back, and selectively."""
+    baud = LinkParameters().fastest_baud
+    lines = ["| | to the board | from it |", "|---|---|---|"]
+    told = []
+    for name, how in (("back", "going back"), ("sparse", "selective")):
+        found = record(f"faults-{name}.json")
+        if found["line"] != {"back": "back", "sparse": "large"}[name]:
+            raise BadFile(f"faults-{name}.json is of another line")
+        told.append(f"{how}: {_when(found)}, {found['injected']:,} faults")
+        losses = (found["resends"], found["gaps"])
+        again = (found["resent_bytes"] - found["missing_bytes"], found["repeated_bytes"])
+        each = [size / max(1, times) for size, times in zip(again, losses, strict=True)]
+        rows = {
+            "times that frames were sent again": [f"{times:,}" for times in losses],
+            "bytes that were not lost, each time": [f"{size:,.0f}" for size in each],
+            f"their time at {baud / 1e6:g} Mbaud, ms": [
+                f"{1e4 * size / baud:.1f}" for size in each
+            ],
+        }
+        lines += [f"| {how}: {row} | {' | '.join(cells)} |" for row, cells in rows.items()]
+    return "\n".join(lines) + f"\n\n{'; '.join(told)}."
+
+
+def cells() -> str:
+    """What the link takes, going back and selective, by family."""
+    names = {"ecp5": "ECP5", "gowin": "Gowin", "ice40": "iCE40"}
+    lines = ["| | LUTs | flip-flops | block RAMs |", "|---|---|---|---|"]
+    for family, both in links.stored().items():
+        for name, used in both.items():
+            lines.append(
+                f"| {names[family]}, {name} | {used.luts:,} | {used.ffs:,} | {used.rams} |"
+            )
+    return "\n".join(lines)
 
 
 def soak() -> str:

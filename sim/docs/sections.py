@@ -48,6 +48,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "learning_rates": learning_rates,
     "lengths": lengths,
     "limits": limits,
+    "link_cells": link.cells,
     "link_codes": link.codes,
     "link_description": link.description,
     "link_faults": link.faults,

@@ -7,17 +7,22 @@ the clock loop skips the time. What stands between parser and sender is the gate
 
 import ctypes
 from ctypes import c_uint32, c_uint64, c_void_p
+from dataclasses import replace
 from pathlib import Path
 
 from antevolt.hdl.spec.link import LinkParameters
 from antevolt.sim.rtl.line_end import READ_BYTES, LineEnd
 
-__all__ = ["FRONT", "LARGE", "SMALL", "ByteLine"]
+__all__ = ["BACK", "FRONT", "LARGE", "SMALL", "ByteLine"]
 
-SMALL = LinkParameters(receive_bytes=512, send_bytes=512, x_words=16, silence=0.2, trial=0.1)
+SMALL = LinkParameters(
+    receive_bytes=512, send_bytes=512, x_words=16, silence=0.2, trial=0.1, selective=True
+)
 """The least buffers: a window is soon full, and a fault soon over."""
-LARGE = LinkParameters(silence=0.2, trial=0.1)
+LARGE = LinkParameters(silence=0.2, trial=0.1, selective=True)
 """The buffers of a board."""
+BACK = replace(LARGE, selective=False)
+"""A board that keeps nothing behind a gap."""
 FRONT = Path(__file__).with_name("bytes.cpp")
 BYTE = 4  # clocks of a byte for each clock of a bit, as in bytes.cpp
 BITS = 10  # of a byte, as the host counts

@@ -19,7 +19,7 @@ from antevolt.sim.rtl.echo_core import echoing
 from antevolt.sim.rtl.line import LINE, SimulatedLine
 
 MACHINE = Machine()
-FAST = LinkParameters(silence=0.05, trial=0.02)
+FAST = LinkParameters(silence=0.05, trial=0.02, selective=True)
 
 
 class EchoTop(wiring.Component):

@@ -38,7 +38,7 @@ LONGEST = 60  # bytes of an echo, words of a read or a run in a flight
 MEANS = (0.5, 1.0, 2.0)  # times the mean: one is drawn for each session
 COUNTED = (
     *("resent", "resends", "resent_bytes", "missing_bytes", "gaps", "early_bytes"),
-    *("repeated", "bad", "renewals"),
+    *("repeated", "repeated_bytes", "bad", "renewals"),
 )
 """Of `host.link.counts.Counts`, summed over the sessions under the same names."""
 REPLIES = 0.02  # seconds of the line in which a board has answered
@@ -104,6 +104,7 @@ class Result:
     gaps: int = 0
     early_bytes: int = 0
     repeated: int = 0
+    repeated_bytes: int = 0
     bad: int = 0
     renewals: int = 0
     dropped: dict[str, int] = field(default_factory=dict)

@@ -31,7 +31,7 @@ __all__ = ["command"]
     type=click.Choice(list(LINES)),
     default="bytes",
     show_default=True,
-    help="Small buffers; those of a board; likewise with the bits of each byte, slower.",
+    help="Small buffers; those of a board; of one that goes back; with the bits of bytes, slower.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Write the result to this JSON file.")
 @click.option("--resume", is_flag=True, help="Go on from what that file holds.")

@@ -13,7 +13,7 @@ from antevolt.sim.rtl.line_end import READ_BYTES, LineEnd
 
 __all__ = ["LINE", "SIMULATED", "SimulatedLine", "build_top"]
 
-SIMULATED = LinkParameters()
+SIMULATED = LinkParameters(selective=True)
 """Of `rtl:top`: 12 MHz, 4 clocks per bit at the fastest rate."""
 LINE = Path(__file__).with_name("line.cpp")
 LATENCY = 0.0005

@@ -3,7 +3,7 @@
 
 from collections.abc import Callable
 
-from antevolt.sim.rtl.byte_line import LARGE
+from antevolt.sim.rtl.byte_line import BACK, LARGE
 from antevolt.sim.rtl.byte_top import byte_line
 from antevolt.sim.rtl.echo_top import line
 from antevolt.sim.rtl.fault_campaign import Line
@@ -13,6 +13,7 @@ __all__ = ["LINES"]
 LINES: dict[str, Callable[[], Line]] = {
     "bytes": byte_line,
     "large": lambda: byte_line(LARGE),
+    "back": lambda: byte_line(BACK),
     "bits": line,
 }
-"""Whole bytes and the least buffers; whole bytes and a board's buffers; with the bits of bytes."""
+"""Whole bytes and the least buffers; those of a board; of one that goes back; the bits of bytes."""

@@ -13,7 +13,7 @@ from antevolt.sim.rtl.pty import PtyBoard
 
 __all__ = ["SLOW", "command"]
 
-SLOW = LinkParameters(1_843_200, 115_200, 460_800)
+SLOW = LinkParameters(1_843_200, 115_200, 460_800, selective=True)
 """A clock that a simulator nearly keeps up with: 16 and 4 clocks per bit."""
 
 

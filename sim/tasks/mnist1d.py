@@ -42,8 +42,12 @@ from antevolt.sim.tasks.task import Settings as TaskSettings
 
 __all__ = ["MNIST1D", "Settings", "command", "machine", "network"]
 
-ETA = {"sign": 1e-3, "adam": 2e-3, "sgd": 2.0**-16}
-"""Learning rates at the start. That of sgd is a quarter of the largest that was seen to learn."""
+ETA = {"sign": 1e-3, "adam": 2e-3, "sgd": 2.0**-13}
+"""Learning rates at the start. That of sgd, which alone sees the scale of errors, is divided by
+beta; it is a quarter of the largest that was seen to learn."""
+LONG, BETAS = 16, (2.0, 8.0)
+"""Bits from which on a word is long, and beta with long and with shorter words: in long ones errors
+far below are many LSB with a small scale, too, and saturate less."""
 Optimizer = Literal["sign", "adam", "sgd"]
 SUMS = 1 << 14
 """Most streams x outputs of a core that sums up its outputs; here the host does that."""
@@ -61,7 +65,9 @@ class Settings(TaskSettings):
     rule: Rule = setting("trace", RULE)
     optimizer: Optimizer = setting("sign")
     eta: float = setting(
-        ETA["sign"], RATE, shown=", ".join(f"{v:.3g} ({k})" for k, v in ETA.items())
+        ETA["sign"],
+        RATE,
+        shown=", ".join(f"{v:.3g}{' / beta' * (k == 'sgd')} ({k})" for k, v in ETA.items()),
     )
     momentum: float = setting(1 - 2.0**-3)
     momentum2: float = setting(1 - 2.0**-7, "Of adam.")
@@ -92,7 +98,7 @@ class Settings(TaskSettings):
         0.15, "A sequence is multiplied by 1 +- this at random, anew in each epoch."
     )
     ramp: float = setting(0.2, "Largest slope added to it, from its middle to its ends.")
-    beta: float = setting(8.0, BETA)
+    beta: float = setting(BETAS[0], BETA, shown=f"{BETAS[0]:g}, below {LONG} bits {BETAS[1]:g}")
     g: float = setting(
         1.0, "Scale of the error in each hidden population; keeps it many LSB.", option="--gain"
     )
@@ -112,12 +118,16 @@ class Settings(TaskSettings):
 
     @classmethod
     def of(cls, **options: Any) -> Self:
-        """From options; without `eta`, that of the optimizer. Raises BadInput."""
-        rate = options.pop("eta", None)
-        rate = ETA[options.get("optimizer", cls.optimizer)] if rate is None else rate
+        """From options; without `eta`, that of the optimizer, without `beta`, that of words of this
+        length. Raises BadInput."""
         for name in ("word", "contexts"):
             options[name] = int(options.get(name, getattr(cls, name)))
-        return cls(eta=rate, **options)
+        beta, rate = options.pop("beta", None), options.pop("eta", None)
+        beta = BETAS[options["word"] < LONG] if beta is None else beta
+        if rate is None:
+            optimizer = options.get("optimizer", cls.optimizer)
+            rate = ETA[optimizer] / (beta if optimizer == "sgd" else 1)
+        return cls(eta=rate, beta=beta, **options)
 
     def __post_init__(self) -> None:
         if self.train < self.streams:

@@ -78,7 +78,8 @@ VARIANTS = (
     Variant("g = 2, beta = 1", {"g": 2.0, "beta": 1.0}),
     Variant("optimizer adam", {"optimizer": "adam"}),
     Variant("optimizer sgd", {"optimizer": "sgd"}),
-    *(Variant(f"words of {word} bits", {"word": word}) for word in (16, 14, 12, 10, 8)),
+    Variant("words of 16 bits", {"word": 16}),
+    *(Variant(f"words of {n} bits, beta = 8", {"word": n, "beta": 8.0}) for n in (14, 12, 10, 8)),
     *(Variant(f"{streams} streams", {"streams": streams}) for streams in (8, 40)),
     Variant(
         "1 stream, slower momentum, rate / 10",

@@ -4,10 +4,20 @@
 That one runs the same gateware in a faster simulator, with the host's session at the other end.
 """
 
+from dataclasses import replace
+
 import cocotb
 
 from antevolt.hdl.io.link import Link
-from antevolt.hdl.spec.link import VERSION, Kind, LinkParameters, describe
+from antevolt.hdl.spec.link import (
+    RESEND_PLACE,
+    VERSION,
+    AckFlag,
+    Code,
+    Kind,
+    LinkParameters,
+    describe,
+)
 from antevolt.hdl.spec.machine import Machine
 from antevolt.host.link.codec import Decoder, encode
 from antevolt.sim.bench.streams import Cycles
@@ -73,5 +83,28 @@ async def a_session(dut):
     assert not int(dut.restart.value)
 
 
+@cocotb.test()
+async def a_lost_frame(dut):
+    """It is named; those behind it are kept, and answered with it."""
+    line = Line(dut)
+    await line.cycles.reset()
+    await line.say(b"\0" + encode(Kind.RESET, 500))
+    frames = [encode(Kind.ECHO, 500 + k, bytes((k,)) * 3) for k in range(5)]
+    kept = await line.say(b"".join(frames[2:4]))
+    assert {m.kind for m in kept} == {Kind.ERROR}
+    assert kept[-1] == (Kind.ERROR, 500, bytes((Code.MISSING, Kind.ECHO, 2, 4)))
+    replies = await line.say(frames[0] + frames[1] + frames[4])
+    echoes = b"".join(m.payload for m in replies if m.kind is Kind.ECHOED)
+    assert echoes == b"".join(bytes((k,)) * 3 for k in range(5))
+    assert [m.sequence for m in replies if m.kind is Kind.ACK][-1] == 505
+    first = next(m for m in replies if m.kind is Kind.ECHOED)
+    flags = bytes((AckFlag.RESEND | 1 << RESEND_PLACE,))
+    assert await line.say(encode(Kind.ACK, first.sequence, flags)) == [first]
+
+
 def test_link(bench):
-    bench(Link(Machine(), LINK))
+    bench(Link(Machine(), LINK), only="a_session")
+
+
+def test_selective_link(bench):
+    bench(Link(Machine(), replace(LINK, selective=True)), only="a_lost")

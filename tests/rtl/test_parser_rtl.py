@@ -5,10 +5,18 @@ import zlib
 from random import Random
 
 import cocotb
+import pytest
 from cobs import cobs
 
 from antevolt.hdl.io.parser import Parser
-from antevolt.hdl.spec.link import PAYLOAD_BYTES, Code, Kind, LinkParameters, LinkRegister
+from antevolt.hdl.spec.link import (
+    PAYLOAD_BYTES,
+    VERSION,
+    Code,
+    Kind,
+    LinkParameters,
+    LinkRegister,
+)
 from antevolt.hdl.spec.machine import Machine
 from antevolt.sim.bench.streams import Cycles
 
@@ -39,8 +47,10 @@ class Bench:
         if commit:
             length = int(dut.length.value)
             self.kept.append((int(dut.kind.value), bytes(self.pushed[:length])))
-        for name in ("good", "bad", "again"):
-            if int(getattr(dut, name).value):
+        early = int(dut.early.value)
+        assert not early or int(dut.code.value) == Code.MISSING and commit
+        for name in ("early", "good", "bad", "again"):
+            if int(getattr(dut, name).value) and not (name == "good" and early):
                 what = int(dut.code.value) if name == "bad" else int(dut.sequence.value)
                 self.verdicts.append((name, what))
         if int(dut.count.value):
@@ -153,7 +163,7 @@ async def free_frames_pass_a_full_ring(dut):
     await bench.restart(1)
     dut.full.value = 1
     assert await bench.verdict(frame(Kind.ECHO, 1, b"x")) == ("bad", Code.CREDIT)
-    for kind, payload in ((Kind.ACK, b"\3"), (Kind.HELLO, b"\1"), (Kind.RESET, b"")):
+    for kind, payload in ((Kind.ACK, b"\3"), (Kind.HELLO, bytes((VERSION,))), (Kind.RESET, b"")):
         assert await bench.verdict(frame(kind, 4, payload)) == ("good", 4)
     dut.full.value = 0
     assert await bench.verdict(frame(Kind.ECHO, 1, b"x")) == ("good", 1)
@@ -176,5 +186,47 @@ async def random_bytes_are_no_frames(dut):
     assert await bench.verdict(frame(Kind.ECHO, 1, b"well")) == ("good", 1)
 
 
-def test_parser(bench):
-    bench(Parser(Machine(), LinkParameters()))
+@cocotb.test()
+async def keeps_frames_behind_a_gap(dut):
+    """As many as come in order; damage and repetition change nothing; then all count."""
+    bench = Bench(dut)
+    await bench.cycles.reset()
+    await bench.restart(9)
+    dut.free.value = 1
+    early = {number: frame(Kind.ECHO, number, bytes((number,))) for number in range(9, 15)}
+
+    def state():
+        return tuple(int(getattr(dut, name).value) for name in ("expected", "missing", "until"))
+
+    for number, told in ((11, (9, 2, 3)), (12, (9, 2, 4))):
+        assert await bench.verdict(early[number]) == ("early", number)
+        assert state() == told
+        assert bench.events.pop() == LinkRegister.ACCEPTED
+    assert await bench.verdict(early[11]) == ("again", 11)
+    assert await bench.verdict(early[14]) == ("bad", Code.SEQUENCE)
+    assert await bench.verdict(early[9][:-3] + b"\1\0") == ("bad", Code.CRC)
+    dut.full.value = 1
+    for number in (9, 13):
+        assert await bench.verdict(early[number]) == ("bad", Code.CREDIT)
+    assert await bench.verdict(early[12]) == ("again", 12)
+    dut.full.value = 0
+    assert await bench.verdict(early[9]) == ("good", 9)
+    assert await bench.verdict(early[13]) == ("bad", Code.SEQUENCE)  # another is missing still
+    assert state() == (10, 1, 3)
+    assert await bench.verdict(early[10]) == ("good", 10)
+    assert state() == (13, 0, 0)
+    dut.free.value = 0
+    assert await bench.verdict(early[14]) == ("bad", Code.SEQUENCE)
+    assert await bench.verdict(early[13]) == ("good", 13)
+    assert [payload[0] for _, payload in bench.kept] == [11, 12, 9, 10, 13]
+    dut.free.value = 1
+    assert await bench.verdict(frame(Kind.ECHO, 20, b"x")) == ("early", 20)
+    await bench.restart(20)
+    assert state() == (20, 0, 0)
+    assert await bench.verdict(frame(Kind.ECHO, 20, b"x")) == ("good", 20)
+
+
+@pytest.mark.parametrize("selective", [False, True])
+def test_parser(bench, selective):
+    only = "" if selective else "good|damaged|why|full|random"
+    bench(Parser(Machine(), LinkParameters(selective=selective)), only=only)

@@ -10,6 +10,7 @@ from antevolt.sim.bench.streams import Cycles
 LINK = LinkParameters(receive_bytes=512)
 STATE = {
     "fingerprint": 0x89ABCDEF, "session": 0x1234, "expected": 77, "consumed": 9, "upcoming": 88,
+    "missing": 3, "until": 9,
 }  # fmt: skip
 SOON = 5  # cycles in which a reply that is due is there
 
@@ -46,7 +47,7 @@ class Bench:
 HELLO = (Kind.HELLO, 5, 0x123489ABCDEF, 6, 1)
 RESET = (Kind.RESET, 5, 0, 0, 0)
 BAUD = (Kind.BAUD, 5, 26, 2, 0)
-ERROR = (Kind.ERROR, 77, Code.RANGE | 0x14 << 8, 2, 0)
+ERROR = (Kind.ERROR, 77, Code.RANGE | 0x14 << 8 | 3 << 16 | 9 << 24, 4, 0)
 ACK = (Kind.ACK, 77, 9 | 88 << 16, 4, 0)
 
 

@@ -84,9 +84,9 @@ class Bench:
         await self.cycles.until(lambda: int(self.dut.idle.value))
         await self.cycles.run(ENDED)
 
-    async def acknowledge(self, count, resend=0):
+    async def acknowledge(self, count, resend=0, some=0):
         up_to = (self.session + count) & 0xFFFF
-        await self.pulse(acknowledged=1, up_to=up_to, resend=resend)
+        await self.pulse(acknowledged=1, up_to=up_to, resend=resend, count=some)
         await self.settle()
 
     @property
@@ -157,6 +157,58 @@ async def acknowledged_while_it_waits_to_be_sent_again(dut):
 
 
 @cocotb.test()
+@cocotb.parametrize(pressure=["none", "random"])
+async def sends_some_again(dut, pressure):
+    """And goes on where it was: with new ones, none of them twice, or with none."""
+    bench, draw = Bench(dut, pressure), Random(pressure)
+    await bench.begin()
+    for length in (3, 0, 17, 20, 1):
+        await bench.make(draw.randbytes(length))
+    await bench.settle()
+    expected = bench.expected(0, 5)
+    for count, some in ((0, 1), (1, 2), (1, 4), (1, 9), (3, 1), (5, 7)):
+        await bench.acknowledge(count, resend=1, some=some)
+        expected += bench.expected(count, min(5, count + some))
+        assert bench.sent() == expected, (count, some)
+        assert bench.base == bench.place(count)
+    await bench.make(b"more")
+    await bench.settle()
+    assert bench.sent() == expected + bench.expected(5, 6)
+
+
+@cocotb.test()
+@cocotb.parametrize(pressure=["none", "random"], part=[0, 1, 2, 3])
+async def some_are_wanted_again_at_any_time(dut, pressure, part):
+    """While frames are made, sent, acknowledged and sent again: each goes out, in order but for
+    what was asked for, and what is freed is never read."""
+    bench, draw = Bench(dut, pressure, 0xFFF0), Random(f"{pressure} {part}")
+    await bench.begin()
+    come, asked = 0, 0  # frames that the host has in order; times that it asked
+    while come < 60:
+        if len(bench.frames) < 60 and draw.random() < 0.3:
+            await bench.make(draw.randbytes(draw.randrange(12)))
+        await bench.cycles.run(draw.choice([0, 1, 2, 30, 200]))
+        numbers = {(number - bench.session) & 0xFFFF for _, number, _ in bench.sent()}
+        come = draw.randint(come, next(k for k in range(61) if k not in numbers))
+        what = draw.random()
+        up_to = (bench.session + come) & 0xFFFF
+        resend, some = int(what < 0.4), draw.randint(0, 5) if draw.random() < 0.3 else 1
+        if what < 0.8:
+            await bench.pulse(acknowledged=1, up_to=up_to, resend=resend, count=some)
+            await bench.cycles.run(1)
+            asked += resend
+    await bench.acknowledge(60)
+    assert bench.wrong == 0
+    assert asked > 10
+    assert bench.base == len(bench.memory)
+    expected = bench.expected(0, 60)
+    sent = [expected.index(frame) for frame in bench.sent()]
+    assert sorted(set(sent)) == list(range(60))
+    firsts = [k for n, k in enumerate(sent) if k not in sent[:n]]
+    assert firsts == list(range(60))
+
+
+@cocotb.test()
 async def replies_come_first(dut):
     bench = Bench(dut)
     await bench.begin()
@@ -185,3 +237,8 @@ async def replies_come_first(dut):
 
 def test_sender(bench):
     bench(Sender(TEXT))
+
+
+def test_sender_that_goes_back(bench):
+    """Whatever number it is told."""
+    bench(Sender(TEXT, selective=False), only="sends_and|impossible|waits|replies")

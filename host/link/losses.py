@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which frames to a board are sent again, by what the board says of those that came.
+
+The board names the first frame that is missing, and with it how many are missing before others that
+it keeps (`missing`), and up to where it keeps them (`until`), both counted from that frame on; both
+are 0 when it keeps none. A frame that was kept is never sent again; one that was just sent again is
+not, until that has had the time to arrive.
+"""
+
+from antevolt.hdl.spec.link import Code
+from antevolt.host.link.window import Frame, Window
+
+__all__ = ["AGAIN", "Losses"]
+
+DROPPED = (Code.SEQUENCE, Code.CREDIT)
+"""All frames behind those that are kept were dropped, and will be until the first has come."""
+AGAIN = (Code.CRC, Code.SHORT, Code.OVERSIZE, Code.MISSING, *DROPPED)
+
+
+class Losses:
+    """Of the frames that are under way in `sent`, of which the first is the one that the board
+    named; `selective`: the board keeps frames behind a gap."""
+
+    def __init__(self, sent: Window):
+        self.sent = sent
+        self._first, self._broken = -1, 0  # so many were broken since this one has been missing
+
+    def after_error(
+        self, code: int, missing: int, until: int, selective: bool, now: float, pause: float
+    ) -> list[Frame]:
+        """What to send after an ERROR.
+
+        A broken frame has no number. When others were sent behind the missing one, the next that
+        arrives tells how many are missing; when that is broken, too, or there is none, as many are
+        sent as were broken.
+        """
+        frames = self.sent.frames()
+        for frame in frames[missing:until]:
+            frame.kept = True
+        lost, rest = frames[:missing], frames[until:] if code in DROPPED else []
+        if not missing and code not in DROPPED:
+            first = frames[0].number
+            self._broken = self._broken + 1 if first == self._first else 1
+            self._first = first
+            if not selective:
+                rest = frames
+            elif self._broken > 1 or len(frames) == 1:
+                lost = frames[: self._broken]
+        if rest and now - rest[0].again < pause:
+            rest = []
+        return _wanted([f for f in lost if now - f.again >= pause] + rest)
+
+    def after_silence(self) -> list[Frame]:
+        """What to send when nothing is under way any more."""
+        return _wanted(self.sent.frames())
+
+
+def _wanted(frames: list[Frame]) -> list[Frame]:
+    return [frame for frame in frames if not frame.kept]
