@@ -18,7 +18,7 @@ from antevolt.hdl.lib.saturate import LATENCY, saturate
 from antevolt.hdl.spec.dither import BITS
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.moments import SCALE, WORD, Rule
-from antevolt.hdl.spec.timing import FOLD, NUMBERS, RESULT, WEIGHT
+from antevolt.hdl.spec.timing import FOLD, NUMBERS, RESULT, WEIGHT, Timing
 
 __all__ = ["MULTIPLY", "ApplyLane", "may_multiply"]
 
@@ -28,7 +28,8 @@ class ApplyLane(wiring.Component):
 
     random: 16 bits of `spec.dither` (stochastic) or one half (half up). With plain SGD, G is the
     gradient. Other rules have a number and a k of their own for every weight, DIRECTION later,
-    and NUMBERS, WEIGHT and RESULT count from there (`direction.Direction`).
+    and all else counts from there (`direction.Direction`). NUMBERS, WEIGHT and RESULT are of
+    `spec.timing`, the latter two with `Timing.choice`.
 
     Rules that carry the sum on work as SGD does, on G or 2^SCALE sign(G), and
 
@@ -39,8 +40,8 @@ class ApplyLane(wiring.Component):
     rule : eta = m 2^-k, rounding, key, and how the moments follow; static
     gradient : the G word, at 0
     slot.i, slot.j : the weight's numbers, at NUMBERS
-    weight : the weight, at WEIGHT
-    slot.live, .weights, .half : at RESULT, which weight the result is
+    weight : the weight, at WEIGHT + choice
+    slot.live, .weights, .half : at RESULT + choice, which weight the result is
     data, address, en : write port of the row's weight memory; pairs, with the odd column
     saturated : a weight was limited
     folded : what is left of the gradient, at FOLD; only in a machine with carry
@@ -73,6 +74,7 @@ class ApplyLane(wiring.Component):
     def __init__(self, machine: Machine, row: int):
         self.machine, self.row = machine, row
         self.makes_key = machine.near and row == 0
+        self.choice = Timing(machine).choice
         self.may_multiply = may_multiply(machine)
         self.multiplies = False  # whatever the family
         keys = {"key_takes": In(1), "key_word": In(32), "key_mixed": Out(32)}
@@ -106,7 +108,8 @@ class ApplyLane(wiring.Component):
         change = (self._multiply if multiplies else self._scale)(m, *self._direction(m))
         limited, _ = saturate(m, change, word + 2 + BITS, "change")
         total = register("total", signed(word + 3))
-        m.d.sync += total.eq((limited + Cat(self._random(m), Const(0, 1)).as_signed()) >> BITS)
+        random = delay(m, self._random(m), self.choice, "random")
+        m.d.sync += total.eq((limited + Cat(random, Const(0, 1)).as_signed()) >> BITS)
         new = register("new", signed(word + 4))
         m.d.sync += new.eq(total + self.weight)
         result, changed = saturate(m, new, word, "result")
@@ -128,12 +131,12 @@ class ApplyLane(wiring.Component):
         rule, slot = self.rule, self.slot
         gradient: Any = self.gradient
         self.signs = register("signs", 1)  # of what is static: a wire less
-        near = [register(f"signs{n}", 1, keep=True) for n in range(3)]  # and shorter ones
+        near = [register(f"signs{n}", 1, keep=True) for n in range(PARTS)]  # and shorter ones
         m.d.sync += [one.eq(rule.rule == Rule.SIGN_SUM) for one in (self.signs, *near)]
         if self.machine.carry:
             sign = gradient[-1].replicate(len(gradient) - SCALE - 1)
             ones = Cat(Const(0, SCALE), Const(1, 1), sign)  # 2^SCALE, or its negative
-            part = -(-len(gradient) // len(near))
+            part = -(-len(gradient) // PARTS)
             gradient = Cat(
                 Mux(one, ones[at : at + part], gradient[at : at + part])
                 for one, at in zip(near, range(0, len(gradient), part), strict=True)
@@ -152,10 +155,18 @@ class ApplyLane(wiring.Component):
         return number, Mux(plain, rule.k, direction.shift)
 
     def _scale(self, m: Module, number: Any, k: Any) -> Any:
-        """G m 2^16 >> k, floored; 5 cycles. m is 4 and two bits more; k comes 2 cycles later."""
+        """G m 2^16 >> k, floored; 5 cycles and those of a choice. m is 4 and two bits more; k comes
+        2 cycles later."""
         rule = self.rule
+        two, one = Mux(rule.m[1], number, 0).as_signed(), Mux(rule.m[0], number, 0).as_signed()
+        # in registers where there is a choice in front of them
+        number, two, one = (
+            delay(m, value, self.choice, name)
+            for value, name in ((number, "number"), (two, "two"), (one, "one"))
+        )
+        k = delay(m, k, self.choice if self.machine.moments else 0, "k")
         part, kept = register("part", signed(len(number) + 2)), delay(m, number, 1, "kept")
-        m.d.sync += part.eq(Mux(rule.m[1], number << 1, 0) + Mux(rule.m[0], number, 0))
+        m.d.sync += part.eq((two << 1) + one)
         value: Any = register("scaled", signed(len(number) + 4))
         total = (kept << 2) + part
         m.d.sync += value.eq(Mux(self._nothing(m), 0, total) if self.machine.carry else total)
@@ -191,9 +202,13 @@ class ApplyLane(wiring.Component):
         return moved
 
     def _nothing(self, m: Module) -> Any:
-        """A sum of 0 has no sign; a cycle later, since its bits are many."""
-        nothing = register("nothing", 1)
-        m.d.sync += nothing.eq(~self.gradient.any() & self.signs)
+        """A sum of 0 has no sign; as late as what was made of it. Its bits are many."""
+        nothing, part = register("nothing", 1), -(-len(self.gradient) // PARTS)
+        some = register("some", PARTS)
+        m.d.sync += [
+            some.eq(Cat(self.gradient[n * part : (n + 1) * part].any() for n in range(PARTS))),
+            nothing.eq(~some.any() & self.signs),
+        ]
         return nothing
 
     def _fold(self, m: Module) -> None:
@@ -222,6 +237,8 @@ class ApplyLane(wiring.Component):
             random = random_bits(m, rule.key, i, j, "random")
         return Mux(rule.stochastic, random, 1 << (BITS - 1))
 
+
+PARTS = 3  # of a sum of which something is asked
 
 MULTIPLY = ("gowin",)
 """Families with multipliers to spare on a part that is short of logic cells."""

@@ -127,6 +127,7 @@ class Column(wiring.Component):
             line.at(taken) & line.hold("drained", drained, 0, taken, self.rest)
         )
         self.share = register("share", coefficient(machine))
+        self.keeps = self._settled(m, own.valid & ~(self.exp | self.norm), "keeps")
         results = self._units(m, line, own)
         state, partner = self._memories(m, line, own, results)
         q = self._errors_from_above(m, line, own, results[0])
@@ -143,7 +144,8 @@ class Column(wiring.Component):
                 unit.q_far.eq(self.q_far),
                 unit.s.eq(drive),
             ]
-        counted = line.hold("valid", own.valid & drained, 0, FETCH + BASE - 1, self.rest)
+        valid = self._settled(m, own.valid & drained, "valid")
+        counted = line.hold("valid", valid, 0, FETCH + BASE - 1, self.rest)
         events = {name: Const(0) for name in KINDS}
         events["drive"] = drive_saturated & line.at(FETCH + BASE - 1) & counted
         events["q"] = self.q_saturated
@@ -155,6 +157,11 @@ class Column(wiring.Component):
         reply = self.tap.reply("reply_register", self.reply_before.as_value())
         m.d.comb += self.reply.as_value().eq(reply)
         return m
+
+    def _settled(self, m: Module, value: Any, name: str) -> Any:
+        """What is made of a command, and held much later: a register behind it where commands rest
+        longer than a cycle, so that all of the next one is left for the way to its place."""
+        return delay(m, value, int(self.rest > 0 and not self.machine.near), name)
 
     def _flags(self, m: Module) -> None:
         access, selects = self.tap.access, self.tap.selects(FLAGS_REGION)
@@ -173,7 +180,7 @@ class Column(wiring.Component):
             m.d.comb += [
                 unit.start.eq(command.start & (command.unit == n)),
                 unit.error.eq(command.error),
-                unit.valid.eq(own.valid & ~(self.exp | self.norm)),
+                unit.valid.eq(self.keeps),
                 unit.table.eq(command.table),
                 unit.c[0].eq(Mux(self.norm, self.share.as_value(), command.c[0].as_value())),
                 *(unit.c[n].eq(command.c[n]) for n in (1, 2)),
@@ -204,8 +211,7 @@ class Column(wiring.Component):
         m.submodules.errors = errors = memory(machine, f.word, depth)
         neuron = line.hold("neuron", command.neuron, 0, done, self.rest)
         error = line.hold("error", command.error, 0, done, self.rest)
-        keeps = own.valid & ~(self.exp | self.norm)
-        write = line.at(done) & line.hold("own_keeps", keeps, 0, done, self.rest)
+        write = line.at(done) & line.hold("own_keeps", self.keeps, 0, done, self.rest)
         read_at = Cat(command.error, command.neuron)
         new = Mux(error, result, slope)
         self.tap.join(Region.STATE, state, read_at, Cat(error, neuron), state_out, write)
@@ -284,9 +290,8 @@ class Column(wiring.Component):
         where = delay(m, Cat(self.q_neuron, self.q_live), 3, "q_place")
         live = where[-1] & delay(m, self._of_context(self.q_context, "valid", m), 3, "q_valid")
         done = self.done
-        shares = line.hold(
-            "shares", (self.exp | self.norm) & own.valid, 0, done, self.rest
-        ) & line.at(done)
+        of_softmax = self._settled(m, (self.exp | self.norm) & own.valid, "shares")
+        shares = line.hold("shares", of_softmax, 0, done, self.rest) & line.at(done)
         neuron = line.hold("neuron", command.neuron, 0, done, self.rest)
         self.tap.join(
             Region.Q, q, command.neuron, Mux(shares, neuron, where[:-1]),

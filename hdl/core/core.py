@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -145,14 +145,12 @@ class Core(wiring.Component):
             self.busy.eq(sequencer.busy),
             *(sequencer.due.eq(registers.due), sequencer.done.eq(intake.done | outlet.done)),
             sequencer.taking.eq(intake.taking),
-            *(sweeps.op.eq(op), sweeps.fresh.eq(registers.fresh)),
+            *(sweeps.op.eq(op), sweeps.kinds.eq(sequencer.kinds)),
+            *(neurons.op.eq(op), neurons.kinds.eq(sequencer.kinds)),
             *(sweeps.start.eq(sequencer.sweeps), neurons.start.eq(sequencer.filters)),
-            *(sweeps.forward.eq(again[Kind.FORWARD]), sweeps.back.eq(again[Kind.BACK])),
-            sweeps.apply.eq(again[Kind.APPLY]),
-            neurons.op.eq(op),
-            *(neurons.membrane.eq(issue[Kind.MEMBRANE]), neurons.error.eq(issue[Kind.ERROR])),
-            *(neurons.trace.eq(issue[Kind.TRACE]), neurons.exp.eq(issue[Kind.EXP])),
-            *(neurons.norm.eq(issue[Kind.NORM]), neurons.fresh.eq(registers.fresh)),
+            sweeps.back.eq(Cat(again[Kind.BACK], issue[Kind.BACK])),
+            sweeps.apply.eq(Cat(again[Kind.APPLY], issue[Kind.APPLY])),
+            *(sweeps.fresh.eq(registers.fresh), neurons.fresh.eq(registers.fresh)),
             intake.start.eq(issue[Kind.INPUT] | issue[Kind.TARGET]),
             *(outlet.start.eq(issue[Kind.OUTPUT]), outlet.n.eq(op.n), outlet.address.eq(op.extra)),
             *(outlet.context.eq(op.context), outlet.prior.eq(op.prior)),
@@ -282,10 +280,10 @@ class Core(wiring.Component):
         registers = self.registers
         rule = Signal(ApplyRule())
         if machine.near:
-            m.d.comb += registers.key.eq(self.sweeps.apply)
+            m.d.comb += registers.key.eq(self.sweeps.apply[0])
         seed, step = [registers.word] * 2 if machine.near else [registers.seed, registers.step]
         m.d.comb += [
-            *(key.start.eq(self.sweeps.apply), key.seed.eq(seed), key.step.eq(step)),
+            *(key.start.eq(self.sweeps.apply[0]), key.seed.eq(seed), key.step.eq(step)),
             key.projection.eq(op.n),
             *(rule.m.eq(op.interval[:3]), rule.k.eq(op.interval[3:])),
             *(rule.stochastic.eq(op.output), rule.key.eq(key.key)),

@@ -7,11 +7,14 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib.memory import Memory
 
 from antevolt.hdl.lib.family import LUT_MEMORY, family
-from antevolt.hdl.lib.registers import register
+from antevolt.hdl.lib.registers import delay, register
 
 __all__ = ["Pipeline"]
 
 FEW = 3  # stages; a memory is smaller than more of them
+OUTPUT = {"gowin": 0}
+"""Whether a register stands behind such a memory, so that no path begins in it; where it would take
+a logic cell for each bit, none does."""
 WITHOUT = ("ice40",)
 """Families that have no memories of LUTs: a memory would be more registers than the stages are."""
 
@@ -77,22 +80,23 @@ class Pipeline:
                 for name, (value, taken) in queue.items():
                     self.m.d.comb += taken.eq(self._staged(name, value, ready, number))
             else:
-                self._memory(ready, need, queue, LUT_MEMORY.get(family(platform), {}))
+                self._memory(ready, need, queue, platform)
 
     def _memory(
-        self, ready: int, need: int, queue: dict[str, tuple[Any, Signal]], style: dict[str, str]
+        self, ready: int, need: int, queue: dict[str, tuple[Any, Signal]], platform: object
     ) -> None:
         """First in, first out, since neurons do not overtake each other."""
-        m = self.m
+        m, style = self.m, LUT_MEMORY.get(family(platform), {})
         given, taken = zip(*queue.values(), strict=True)
+        output = OUTPUT.get(family(platform), 1)
         depth = 1 << ((need - ready) // self.period).bit_length()
         memory = Memory(shape=len(Cat(given)), depth=depth, init=[], attrs=style)
         m.submodules[f"queue{ready}_{need}"] = memory
         write, read = memory.write_port(), memory.read_port(domain="comb")
         m.d.comb += [
             *(write.addr.eq(self._turn(ready, depth)), write.data.eq(Cat(given))),
-            *(write.en.eq(self.taps[ready]), read.addr.eq(self._turn(need, depth))),
-            Cat(taken).eq(read.data),
+            *(write.en.eq(self.taps[ready]), read.addr.eq(self._turn(need - output, depth))),
+            Cat(taken).eq(delay(m, read.data, output, f"queue{ready}_{need}")),
         ]
 
     def _turn(self, time: int, depth: int) -> Signal:

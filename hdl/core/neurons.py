@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import Access, FilterCommand, Reply, bits, coefficient
-from antevolt.hdl.core.sequencer import operation
+from antevolt.hdl.core.sequencer import LISTENERS, operation
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.core.walker import NeuronWalker, count_bits, pace_bits
 from antevolt.hdl.lib.ram import memory
@@ -16,7 +16,7 @@ from antevolt.hdl.lib.registers import delay
 from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
-from antevolt.hdl.spec.program import Bias, Cost
+from antevolt.hdl.spec.program import Bias, Cost, Kind
 from antevolt.hdl.spec.timing import COEFFICIENTS
 
 __all__ = ["Neurons"]
@@ -27,9 +27,9 @@ class Neurons(wiring.Component):
 
     Members
     -------
-    op, start, membrane, error, trace, exp, norm : the operation, and its issue; `start`: any of the
-        five; its first neuron comes no sooner after the last one before than neurons of one
-        operation do
+    op, kinds : the operation, from a cycle before its issue on
+    start : that, from a register for each bit (`sequencer.Sequencer`); its first neuron comes no
+        sooner after the last one before than neurons of one operation do
     step : a pulse at the start of a step;  fresh : gradient sums start anew
     command : to the columns; it says the same until the next start
     index : the number of its coefficient;  anew : its sums start anew
@@ -38,12 +38,8 @@ class Neurons(wiring.Component):
     """
 
     op: Any
+    kinds: Any
     start: Any
-    membrane: Any
-    error: Any
-    trace: Any
-    exp: Any
-    norm: Any
     step: Any
     fresh: Any
     command: Any
@@ -60,12 +56,8 @@ class Neurons(wiring.Component):
         super().__init__(
             {
                 "op": In(operation),
-                "start": In(1),
-                "membrane": In(1),
-                "error": In(1),
-                "trace": In(1),
-                "exp": In(1),
-                "norm": In(1),
+                "kinds": In(len(Kind)),
+                "start": In(LISTENERS["filters"]),
                 "step": In(1),
                 "fresh": In(1),
                 "command": Out(FilterCommand(machine)),
@@ -84,26 +76,32 @@ class Neurons(wiring.Component):
         machine, op = self.machine, self.op
         spacing = machine.interval
         m.submodules.walker = walker = NeuronWalker(
-            machine.rows, spacing, count_bits(machine.state_depth), pace_bits(machine)
+            machine.rows,
+            spacing,
+            count_bits(machine.state_depth),
+            pace_bits(machine),
+            machine.near,
         )
+        of = {kind: self.kinds[kind] for kind in Kind}
         own, is_error, drawn, exp, norm = (Signal(operation), *(Signal() for _ in range(4)))
         anew = Signal()
-        with m.If(self.start):
+        with m.If(self.start[0]):
             m.d.sync += [
-                *(own.eq(op), is_error.eq(self.error | self.norm)),
-                *(drawn.eq(self.trace | self.exp), exp.eq(self.exp), norm.eq(self.norm)),
+                *(own.eq(op), is_error.eq(of[Kind.ERROR] | of[Kind.NORM])),
+                drawn.eq(of[Kind.TRACE] | of[Kind.EXP]),
+                *(exp.eq(of[Kind.EXP]), norm.eq(of[Kind.NORM])),
                 anew.eq(self.fresh & (op.context == 0)),
             ]
         whole = machine.rows * spacing
         m.d.comb += [
-            *(walker.start.eq(self.start), walker.n.eq(op.n)),
-            walker.interval.eq(Mux(self.membrane, op.interval, whole)),
+            *(walker.start.eq(self.start[1]), walker.n.eq(op.n)),
+            walker.interval.eq(Mux(of[Kind.MEMBRANE], op.interval, whole)),
         ]
         command = Signal(FilterCommand(machine), name="bare")
         place_in_pairs, unit = walker.number + own.odd, self._unit(m)
         place = Signal(1 + bits(machine.coefficient_depth))
         m.d.sync += command.start.eq(walker.en)
-        with m.If(walker.en):  # all rests until the next neuron
+        with m.If(walker.again):  # all rests until the next neuron
             m.d.sync += [
                 place.eq(Cat(is_error, own.weights + Mux(own.shared, 0, walker.number))),
                 *(command.error.eq(is_error), command.unit.eq(unit)),

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from antevolt.hdl.core.bundles import Access, Reply, bits
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.ram import memory
-from antevolt.hdl.lib.registers import KEEP, register
+from antevolt.hdl.lib.registers import KEEP
 from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
@@ -21,6 +21,25 @@ __all__ = ["Sequencer", "operation"]
 
 operation = data.StructLayout(LAYOUT)
 
+LEARNING = (Kind.APPLY, Kind.TIMES)
+"""Kinds that are passed over where nothing is due."""
+LISTENERS = {"sweeps": 3, "filters": 2}
+"""Registers of a pulse on which hundreds hang: for those who take the operation, those who count,
+and those who look at the counts."""
+
+decoded = data.StructLayout(
+    {
+        "kinds": len(Kind),  # a bit each
+        "joins": 1,  # it waits for an INPUT or TARGET at work
+        "blocks": 1,
+        "skipped": 1,
+        "sweeps": 1,
+        "filters": 1,
+        "spare": LAYOUT["delay"],  # the timer starts from it
+    }
+)
+"""What is known of an operation as it comes."""
+
 
 class Sequencer(wiring.Component):
     """Walks the program once per step.
@@ -28,10 +47,13 @@ class Sequencer(wiring.Component):
     Members
     -------
     go : start a step (an input is there, and nobody uses the access bus)
-    op : the operation at hand;  issue[kind] : a pulse when it starts, a cycle after its ISSUE state
+    op : the operation at hand;  kinds[kind] : it is of this kind, and takes place
+    issue[kind] : a pulse when it starts, a cycle after its ISSUE state
     again : the same, from registers of their own: hundreds listen
-    sweeps, filters : likewise, any operation of `program.SWEEPS`, of `program.FILTERS`
-    due : APPLY and TIMES operations take place, else they are passed over
+    sweeps, filters : likewise, any operation of `program.SWEEPS`, of `program.FILTERS`; a bit
+        for each of `LISTENERS`
+    due : APPLY and TIMES operations take place, else they are passed over; looked at a cycle before
+        the ISSUE
     done : a blocking operation ends;  taking : an INPUT or TARGET is at work
     busy : inside a step;  ended : a pulse after its last cycle
     blocked : a blocking operation is at work;  held : a TARGET in the background is waited for
@@ -43,6 +65,7 @@ class Sequencer(wiring.Component):
 
     go: Any
     op: Any
+    kinds: Any
     issue: Any
     again: Any
     sweeps: Any
@@ -63,10 +86,10 @@ class Sequencer(wiring.Component):
             {
                 "go": In(1),
                 "op": Out(operation),
+                "kinds": Out(len(Kind)),
                 "issue": Out(len(Kind)),
                 "again": Out(len(Kind)),
-                "sweeps": Out(1),
-                "filters": Out(1),
+                **{name: Out(number) for name, number in LISTENERS.items()},
                 "due": In(1),
                 "done": In(1),
                 "taking": In(1),
@@ -81,99 +104,95 @@ class Sequencer(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        counter = Signal(bits(self.machine.program_depth))
-        word = self._program(m, counter)
-        timer, op, beat = Signal(LAYOUT["delay"]), self.op, Signal(range(self.machine.interval))
-        spare, counts = Signal(LAYOUT["delay"]), Signal()  # the timer starts from it; counts down
+        # a bit for each state, and what is asked of a counter in a register beside it
+        rests, waits = Signal(init=1), Signal()
+        fetches, blocked, holds = Signal(), Signal(), Signal()
+        # the first two both say LOAD: much hangs on them
+        takes, loads, issues = Signal(attrs=KEEP), Signal(), Signal()
         finished, ripe = Signal(), Signal()  # `done`, a cycle later; the timer's last cycle
-        # bits of their own for states that much hangs on; the first two both say LOAD
-        takes, loads, issues, rests = Signal(attrs=KEEP), Signal(), Signal(), Signal(init=1)
-        # decoded as it comes: its kind, and what it waits for
-        kinds, joins, blocks, learns = Signal(len(Kind)), Signal(), Signal(), Signal()
-        near = self.machine.near  # the operation is the memory's word: no register, decoded late
-        kind = {of: kinds[of] for of in Kind}
-        coming = operation(word)
-        comes = {of: coming.kind == of for of in Kind}
-        streams = Cat(comes[of] for of in STREAMS).any()
-        skipped = learns & ~self.due
-        groups = [(self.sweeps, SWEEPS, Signal()), (self.filters, FILTERS, Signal())]
-        m.d.comb += self.busy.eq(~rests)
-        again = register("again", len(Kind), keep=True)
-        m.d.comb += self.again.eq(again)
-        decoded = [
-            kinds.eq(Cat(comes[of] for of in sorted(Kind))),
-            joins.eq(streams | comes[Kind.END] | comes[Kind.ERROR] & coming.cost.any()),
-            blocks.eq(streams & ~(comes[Kind.TARGET] & coming.keep)),
-            learns.eq(comes[Kind.APPLY] | comes[Kind.TIMES]),
-            spare.eq(coming.delay - 2),
-            *(any_of.eq(Cat(comes[of] for of in group).any()) for _, group, any_of in groups),
+        counts, beat = Signal(), Signal(range(self.machine.interval))
+        counter = Signal(bits(self.machine.program_depth))
+        known = self._operation(m, counter, takes, loads)
+        timer = self._timer(m, issues, counts, known)
+        held, leaves = issues & known.joins & self.taking, issues & ~(known.joins & self.taking)
+        self._pulses(m, leaves, known)
+        ends, last = leaves & known.kinds[Kind.END], Signal()  # of the program, of a beat
+        goes_on = leaves & ~known.kinds[Kind.END]
+        m.d.comb += [
+            *(self.busy.eq(~rests), self.blocked.eq(blocked & ~finished)),
+            *(self.kinds.eq(known.kinds), self.held.eq(held | holds)),
+            counts.eq(waits | blocked & finished),
+            last.eq(holds & (beat == 1) if self.machine.interval > 1 else held),
         ]
-        # pulses, one register behind the state
-        m.d.sync += [self.issue.eq(0), again.eq(0), self.ended.eq(0)]
-        m.d.sync += [finished.eq(0), ripe.eq(0), takes.eq(0), loads.eq(0), issues.eq(0)]
-        m.d.sync += [pulse.eq(0) for pulse, _, _ in groups]
-        with m.If(issues & ~(joins & self.taking) & ~skipped):
-            m.d.sync += [port.eq(kinds) for port in (self.issue, again)]
-            m.d.sync += [pulse.eq(any_of) for pulse, _, any_of in groups]
+        m.d.sync += [
+            *(rests.eq(rests & ~self.go | ends), fetches.eq(rests & self.go)),
+            *(state.eq(fetches | waits & ripe) for state in (takes, loads)),
+            *(issues.eq(loads | last), holds.eq((held | holds) & ~last)),
+            *(beat.eq(Mux(issues, self.machine.interval - 1, beat - 1)), self.ended.eq(ends)),
+            blocked.eq(goes_on & known.blocks | blocked & ~finished),
+            waits.eq(goes_on & ~known.blocks | blocked & finished | waits & ~ripe),
+            # which takes a cycle of the timer's
+            *(finished.eq(blocked & self.done & ~finished), ripe.eq((timer == 2) & ~issues)),
+        ]
+        # in a core that is near the next word is there in ISSUE, and this one until then
+        following = counts & (timer == 2) if self.machine.near else loads
+        clears = ends if self.machine.near else issues & known.kinds[Kind.END]
+        m.d.sync += counter.eq(Mux(clears, 0, counter + following))
+        return m
+
+    def _operation(self, m: Module, counter: Any, takes: Any, loads: Any) -> Any:
+        """The operation at hand, and what is known of it (`decoded`)."""
+        word, due = self._program(m, counter), Signal()
+        coming = operation(word)
+        known = Signal(decoded)
+        comes: dict[Kind, Any] = {of: coming.kind == of for of in Kind}
+        learns = Cat(comes[of] for of in LEARNING).any()
+        for of in LEARNING:
+            comes[of] = comes[of] & due
+        streams = Cat(comes[of] for of in STREAMS).any()
+        values = [
+            known.kinds.eq(Cat(comes[of] for of in sorted(Kind))),
+            known.joins.eq(streams | comes[Kind.END] | comes[Kind.ERROR] & coming.cost.any()),
+            known.blocks.eq(streams & ~(comes[Kind.TARGET] & coming.keep)),
+            known.skipped.eq(learns & ~due),
+            known.spare.eq(coming.delay - 2),
+            known.sweeps.eq(Cat(comes[of] for of in SWEEPS).any()),
+            known.filters.eq(Cat(comes[of] for of in FILTERS).any()),
+        ]
+        if self.machine.near:  # the operation is the memory's word: no register, decoded late
+            m.d.sync += due.eq(self.due)
+            m.d.comb += [self.op.as_value().eq(word), *values]
+        else:
+            m.d.comb += due.eq(self.due)
+            with m.If(takes):
+                m.d.sync += self.op.as_value().eq(word)
+            with m.If(loads):
+                m.d.sync += values
+        return known
+
+    def _timer(self, m: Module, issues: Any, counts: Any, known: Any) -> Signal:
+        """Counts down what is left of the operation's delay; it is 0 when nothing is at work."""
+        timer = Signal(LAYOUT["delay"])
         with m.If(issues):
-            m.d.sync += timer.eq(Mux(skipped, MIN_DELAY - 2, spare))
+            m.d.sync += timer.eq(Mux(known.skipped, MIN_DELAY - 2, known.spare))
         with m.Elif(counts):
             m.d.sync += timer.eq(timer - 1)
-        if near:
-            m.d.comb += [op.as_value().eq(word), *decoded]
-        else:
-            with m.If(takes):
-                m.d.sync += op.as_value().eq(word)
-            with m.If(loads):
-                m.d.sync += [counter.eq(counter + 1), *decoded]
-        with m.FSM():
-            with m.State("IDLE"):
-                with m.If(self.go):
-                    m.d.sync += rests.eq(0)
-                    m.next = "FETCH"
-            with m.State("FETCH"):  # the counter has just returned to 0
-                m.d.sync += [takes.eq(1), loads.eq(1)]
-                m.next = "LOAD"
-            with m.State("LOAD"):
-                m.d.sync += issues.eq(1)
-                m.next = "ISSUE"
-            with m.State("ISSUE"):
-                m.d.sync += beat.eq(self.machine.interval - 1)
-                with m.If(joins & self.taking):
-                    m.d.comb += self.held.eq(1)
-                    m.d.sync += issues.eq(self.machine.interval == 1)
-                    m.next = "HELD" if self.machine.interval > 1 else "ISSUE"
-                with m.Else():
-                    m.next = "WAIT"
-                    with m.If(kind[Kind.END]):
-                        m.d.sync += [self.ended.eq(1), counter.eq(0), rests.eq(1)]
-                        m.next = "IDLE"
-                    with m.Elif(blocks):
-                        m.next = "BLOCKED"
-            if self.machine.interval > 1:
-                with m.State("HELD"):
-                    m.d.comb += self.held.eq(1)
-                    m.d.sync += beat.eq(beat - 1)
-                    with m.If(beat == 1):
-                        m.d.sync += issues.eq(1)
-                        m.next = "ISSUE"
-            with m.State("BLOCKED"):
-                m.d.comb += self.blocked.eq(~finished)
-                m.d.sync += [finished.eq(self.done & ~finished), ripe.eq(timer == 2)]
-                with m.If(finished):  # which has taken a cycle of the timer's
-                    m.d.comb += counts.eq(1)
-                    m.next = "WAIT"
-                    if near:
-                        m.d.sync += counter.eq(counter + (timer == 2))
-            with m.State("WAIT"):
-                m.d.comb += counts.eq(1)
-                m.d.sync += ripe.eq(timer == 2)
-                if near:  # the next word is there in ISSUE, and this one until then
-                    m.d.sync += counter.eq(counter + (timer == 2))
-                with m.If(ripe):
-                    m.d.sync += [takes.eq(1), loads.eq(1)]
-                    m.next = "LOAD"
-        return m
+        return timer
+
+    def _pulses(self, m: Module, leaves: Any, known: Any) -> None:
+        """One register behind the state, of their own for each of those who listen."""
+        again = Signal(len(Kind), attrs=KEEP)
+        sweeps, filters = (
+            [Signal(name=f"{name}{n}", attrs=KEEP) for n in range(number)]
+            for name, number in LISTENERS.items()
+        )
+        m.d.comb += [
+            *(self.again.eq(again), self.sweeps.eq(Cat(sweeps)), self.filters.eq(Cat(filters))),
+        ]
+        started = known.kinds & leaves.replicate(len(Kind))
+        m.d.sync += [self.issue.eq(started), again.eq(started)]
+        m.d.sync += [one.eq(known.sweeps & leaves) for one in sweeps]
+        m.d.sync += [one.eq(known.filters & leaves) for one in filters]
 
     def _program(self, m: Module, counter: Signal) -> Any:
         tap, words = Tap(m, self.access, None, self.contents, self.machine.near), []

@@ -3,11 +3,12 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.lib.largest import largest
+from antevolt.hdl.lib.mask_add import MaskAdd
 from antevolt.hdl.lib.registers import register
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.memory_map import SUM_BITS
@@ -59,8 +60,10 @@ class Softmax(wiring.Component):
         m = Module()
         total = register("total", signed(SUM_BITS))
         largest(m, self.value, self.first, self.compare, self.largest)
+        m.submodules.sum = adder = MaskAdd(SUM_BITS)
+        m.d.comb += [adder.a.eq(total), adder.b.eq(self.value), adder.clear.eq(self.first)]
         with m.If(self.add):
-            m.d.sync += total.eq(Mux(self.first, 0, total) + self.value)
+            m.d.sync += total.eq(adder.total)
         start = Signal()
         m.d.sync += start.eq(self.add & self.last)
         self._divide(m, start, total.as_unsigned())
@@ -68,26 +71,28 @@ class Softmax(wiring.Component):
 
     def _divide(self, m: Module, start: Any, divisor: Any) -> None:
         """One bit of the quotient per cycle: subtract, or add where the rest is negative; the bit
-        is whether the new one is not. Nothing has to be chosen behind the sum."""
+        is whether the new one is not. Both are made, since the choice between them stands when the
+        cycle begins: only it is behind a sum, and little hangs on a bit of the rest."""
         bits, width = self.formats.word - 1, SUM_BITS + 2
         rest = register("rest", signed(width))
         left, runs = Signal(range(bits + 1)), Signal()
         quotient = Signal(bits)
-        # whether to subtract: the rest's sign, from registers that each tell a few bits
+        # the rest's sign, in registers that each tell a few bits
         part = -(-width // TELLERS)
-        takes = [register(f"takes{n}", 1, keep=True) for n in range(TELLERS)]
-        told = Cat(one.replicate(part) for one in takes)[:width]
-        # twice the rest has a free place for the one that belongs to a complement
-        change = Cat(divisor, Const(0, width - SUM_BITS)) ^ told
-        following = (Cat(takes[0], rest) + change)[:width]
+        adds = [register(f"adds{n}", 1, keep=True) for n in range(TELLERS)]
+        less, more = ((rest << 1) - divisor)[:width], ((rest << 1) + divisor)[:width]
+        following = Cat(
+            Mux(one, more[n * part : (n + 1) * part], less[n * part : (n + 1) * part])
+            for n, one in enumerate(adds)
+        )
         with m.If(start):
             m.d.sync += [rest.eq(1 << (self.formats.r.frac - 1)), left.eq(bits), runs.eq(1)]
-            m.d.sync += [one.eq(1) for one in takes]
+            m.d.sync += [one.eq(0) for one in adds]
         with m.Elif(runs):
             m.d.sync += [
                 *(runs.eq(left != 1), rest.eq(following), left.eq(left - 1)),
                 quotient.eq(Cat(~following[-1], quotient)),
-                *(one.eq(~following[-1]) for one in takes),
+                *(one.eq(following[-1]) for one in adds),
             ]
         m.d.comb += self.share.eq(quotient)
 

@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import ApplySlot, Push, Slot
-from antevolt.hdl.core.sequencer import operation
+from antevolt.hdl.core.sequencer import LISTENERS, operation
 from antevolt.hdl.core.walker import GROUPS, Walker, count_bits, pace_bits
 from antevolt.hdl.lib.late import late
 from antevolt.hdl.lib.registers import delay, register
@@ -21,7 +21,6 @@ from antevolt.hdl.spec.timing import (
     MOMENT_NUMBERS,
     NORMAL,
     NUMBERS,
-    RESULT,
     WALKER,
     Timing,
 )
@@ -39,16 +38,17 @@ class Sweeps(wiring.Component):
 
     Members
     -------
-    op, start, forward, back, apply : the operation, from a cycle before its issue on, and that;
-        `start`: any of the three
+    op, kinds : the operation, from a cycle before its issue on
+    start, back, apply : that (any of the three, a BACK, an APPLY), from a register for each bit
+        (`sequencer.Sequencer`)
     fresh : the gradient sums start anew
     slot, push, lane : to the array, the columns, the apply lanes (which in a core that is near are
         told a cycle later, and not by a hop)
     """
 
     op: Any
+    kinds: Any
     start: Any
-    forward: Any
     back: Any
     apply: Any
     fresh: Any
@@ -61,10 +61,10 @@ class Sweeps(wiring.Component):
         super().__init__(
             {
                 "op": In(operation),
-                "start": In(1),
-                "forward": In(1),
-                "back": In(1),
-                "apply": In(1),
+                "kinds": In(len(Kind)),
+                "start": In(LISTENERS["sweeps"]),
+                "back": In(2),
+                "apply": In(2),
                 "fresh": In(1),
                 "slot": Out(Slot(machine)),
                 "push": Out(Push(machine)),
@@ -79,22 +79,19 @@ class Sweeps(wiring.Component):
         # the rule has moments: those with bit 2 need none
         self.moving = op.table.any() & ~op.table[2] if self.machine.moments else Const(0)
         applying, backing, fresh = Signal(), Signal(), Signal()
-        with m.If(self.start):
+        # the walkers' operands stand before the operation is issued
+        every, applies, backs = op.words << 1, self.kinds[Kind.APPLY], self.kinds[Kind.BACK]
+        count, interval = Mux(applies, every, op.words), Mux(applies, every, op.interval)
+        with m.If(self.start[0]):
             m.d.sync += [
                 own.eq(op),
-                *(applying.eq(self.apply), backing.eq(self.back)),
+                *(applying.eq(applies), backing.eq(backs)),
                 fresh.eq(self.fresh & (op.context == 0)),
             ]
-        every, applies = op.words << 1, op.kind == Kind.APPLY
-        count, interval = register("count", every.shape()), register("interval", every.shape())
-        m.d.sync += [
-            count.eq(Mux(applies, every, op.words)),
-            interval.eq(Mux(applies, every, op.interval)),
-        ]
         later = Mux(self.moving, DIRECTION, 0)
         weight_lead = KEY - WALKER + self.timing.apply_weight + later
-        lead = Mux(self.apply, weight_lead, Mux(self.back, 2 * (rows - 1), 0))
-        main = self._walk(m, "main", self.start, lead, count, interval)
+        lead = Mux(applies, weight_lead, Mux(backs, 2 * (rows - 1), 0))
+        main = self._walk(m, "main", self.start[1:], lead, count, interval)
         m.d.comb += main.part.eq(op.n)
         self._slot(m, main, applying, backing, fresh)
         if rows == 1:  # each group's one neuron is pushed as its sweep begins
@@ -114,7 +111,7 @@ class Sweeps(wiring.Component):
             numbers = walker.last, walker.index
             m.d.comb += Cat(self.lane.j, self.lane.i).eq(self._numbers(m, *numbers, "weight"))
             moments_lead = numbers_lead + MOMENT_NUMBERS - NUMBERS
-            start = self.apply & self.moving
+            start = self.apply & self.moving.replicate(2)
             self._moments(m, self._walk(m, "moments", start, moments_lead, every, every))
         return m
 
@@ -123,7 +120,7 @@ class Sweeps(wiring.Component):
     ) -> Walker:
         own = self.machine
         m.submodules[name] = walker = Walker(
-            pace_bits(own), min(GROUPS, count_bits(own.state_depth))
+            pace_bits(own), min(GROUPS, count_bits(own.state_depth)), own.near
         )
         m.d.comb += [
             *(walker.start.eq(start), walker.lead.eq(lead), walker.count.eq(count)),
@@ -137,7 +134,7 @@ class Sweeps(wiring.Component):
         half = walker.index[0]
         pair = Signal(len(slot.weights))
         next_pair = walker.en & (~single | half | walker.last)
-        with m.If(self.start):
+        with m.If(self.start[0]):
             m.d.sync += pair.eq(self.op.weights)
         with m.Elif(next_pair):
             m.d.sync += pair.eq(pair + 1)
@@ -157,10 +154,11 @@ class Sweeps(wiring.Component):
             slot.q_done.eq(walker.group_last & own.tail),
             *(slot.g_live.eq(backing & own.g), slot.g_clear.eq(backing & fresh & ~own.keep)),
         ]
+        ahead = self.timing.apply_weight - self.timing.gradient
         written = late(
             m,
             Cat(slot.weights, slot.half, self.visited(m, walker, applying)),
-            RESULT - 1 - (self.timing.apply_weight - self.timing.gradient) + self.machine.near,
+            self.timing.result - 1 - ahead + self.machine.near,
             "written",
         )
         m.d.comb += Cat(self.lane.weights, self.lane.half, self.lane.live).eq(written)
@@ -181,13 +179,13 @@ class Sweeps(wiring.Component):
 
     def _push(self, m: Module, push: Any) -> None:
         neuron = Signal(len(self.push.neuron))
-        with m.If(self.back):
+        with m.If(self.back[0]):
             m.d.sync += neuron.eq(self.op.neurons)
         with m.Elif(push):
             m.d.sync += neuron.eq(neuron + 1)
         skip, rows = Signal(len(self.op.skip)), Signal(len(self.op.rows))
         skips, some = Signal(), Signal()  # whether there are any
-        with m.If(self.back):
+        with m.If(self.back[0]):
             m.d.sync += [skip.eq(self.op.skip), rows.eq(self.op.rows)]
             m.d.sync += [skips.eq(self.op.skip.any()), some.eq(self.op.rows.any())]
         with m.Elif(push & skips):
@@ -222,7 +220,7 @@ class Sweeps(wiring.Component):
     def _places(self, m: Module, walker: Walker, name: str) -> Any:
         """One word per weight, in a slot's time."""
         place, out = (Signal(len(self.slot.gradients), name=f"{name}_{n}") for n in ("next", "at"))
-        with m.If(self.apply):
+        with m.If(self.apply[0]):
             m.d.sync += place.eq(self.op.weights << 1)
         with m.Elif(walker.en):
             m.d.sync += place.eq(place + 1)
@@ -236,7 +234,7 @@ class Sweeps(wiring.Component):
         neuron = Signal(
             min(i, count_bits(machine.state_depth + machine.rows)), name=f"{name}_neuron"
         )
-        with m.If(self.apply):
+        with m.If(self.apply[0]):
             m.d.sync += neuron.eq(0)
         with m.Elif(last):
             m.d.sync += neuron.eq(neuron + machine.rows)

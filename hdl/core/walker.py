@@ -3,10 +3,11 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from antevolt.hdl.lib.registers import KEEP, delay
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.timing import MIN_DELAY, RMW
 
@@ -27,13 +28,24 @@ def pace_bits(machine: Machine) -> int:
     return count_bits(max(2 * machine.w_depth, drain, 2 * machine.rows, RMW))
 
 
-class Walker(wiring.Component):
+class _Walker(wiring.Component):
+    """`near`: no registers that only keep wires short."""
+
+    near = False
+
+    def _before(self, m: Module, operand: Any, name: str) -> Any:
+        """An operand, or what is asked of it, as it is a cycle before the start."""
+        return operand if self.near else delay(m, operand, 1, name)
+
+
+class Walker(_Walker):
     """`groups` times: `count` enabled cycles, then idle up to `interval` cycles.
 
     Members
     -------
-    start : takes the operands; the first enabled cycle is `lead` + 1 cycles later. No count is 0
-        but `part`
+    start : takes the operands, which stand from a cycle before on; the first enabled cycle is
+        `lead` + 1 cycles later. No count is 0 but `part`. Both bits say the same, from a register
+        each: bit 0 for the counters, bit 1 for the rest
     en : at work; first, last : of the group; index : within the group
     inside : the index is less than `part`
     group_first, group_last : this is the first, the last group
@@ -55,10 +67,11 @@ class Walker(wiring.Component):
     group_first: Any
     group_last: Any
 
-    def __init__(self, counts: int = COUNT, groups: int = GROUPS) -> None:
+    def __init__(self, counts: int = COUNT, groups: int = GROUPS, near: bool = False) -> None:
+        self.near = near
         super().__init__(
             {
-                "start": In(1),
+                "start": In(2),
                 "lead": In(LEAD_BITS),
                 "count": In(counts),
                 "groups": In(groups),
@@ -77,58 +90,76 @@ class Walker(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         # counters count down, and what is asked of them stands in a register beside it
-        counts, size = len(self.count), len(self.groups)
-        lead, leads, runs, live = Signal(LEAD_BITS), Signal(), Signal(), Signal()
-        first, ends, inside, wraps = Signal(), Signal(), Signal(), Signal()
-        more, within, wait, groups = (Signal(n) for n in (counts, counts, counts, size))
+        self.leads, self.runs, self.wraps = Signal(), Signal(), Signal()
+        words = self._words(m)
+        self._flags(m, *words)
+        return m
+
+    def _words(self, m: Module) -> tuple[Signal, ...]:
+        """Counters: of the lead, and of what is to come in a group, of its part, and of the cycles
+        up to the next group."""
+        counts, lead = len(self.count), Signal(LEAD_BITS)
+        more, within, wait = (Signal(counts, name=name) for name in ("more", "within", "wait"))
+        given = self._before(m, Cat(self.count, self.part, self.interval), "given")
         kept = Signal(3 * counts)  # what a group begins with
-        flags = Signal(3)
-        given = Cat(self.count, self.part, self.interval)
-        begins = Cat(self.count == 1, self.part.any(), self.interval == 1)
-        at_once = self.lead == 0
-
-        def begin(values: Any, known: Any) -> None:
+        with m.If(self.start[0]):
             m.d.sync += [
-                *(Cat(more, within, wait).eq(values), Cat(ends, inside, wraps).eq(known)),
-                *(first.eq(1), self.index.eq(0)),
+                *(Cat(more, within, wait).eq(given), kept.eq(given)),
+                *(self.index.eq(0), lead.eq(self.lead)),
             ]
-
-        with m.If(self.start):
-            begin(given, begins)
-            m.d.sync += [
-                *(kept.eq(given), flags.eq(begins), lead.eq(self.lead), leads.eq(~at_once)),
-                *(groups.eq(self.groups), self.group_last.eq(self.groups == 1)),
-                *(runs.eq(at_once), live.eq(at_once), self.group_first.eq(1)),
-            ]
-        with m.Elif(runs):  # never while it leads
+        with m.Elif(self.runs):
             m.d.sync += [
                 *(more.eq(more - 1), within.eq(within - 1), wait.eq(wait - 1)),
-                *(ends.eq(more == 2), wraps.eq(wait == 2), self.index.eq(self.index + 1)),
-                *(live.eq(live & ~ends), inside.eq(inside & (within != 1)), first.eq(0)),
+                self.index.eq(self.index + 1),
             ]
-            with m.If(wraps):
-                begin(kept, flags)
-                m.d.sync += [groups.eq(groups - 1), self.group_last.eq(groups == 2)]
-                m.d.sync += [self.group_first.eq(0), runs.eq(~self.group_last)]
-                m.d.sync += live.eq(~self.group_last)
-        with m.If(leads & ~self.start):
+            with m.If(self.wraps):
+                m.d.sync += [Cat(more, within, wait).eq(kept), self.index.eq(0)]
+        with m.Elif(self.leads):
             m.d.sync += lead.eq(lead - 1)
-            with m.If(lead == 1):
-                m.d.sync += [leads.eq(0), runs.eq(1), live.eq(1)]
+        return lead, more, within, wait
+
+    def _flags(self, m: Module, lead: Any, more: Any, within: Any, wait: Any) -> None:
+        first, ends, inside, live = Signal(), Signal(), Signal(), Signal()
+        groups, flags = Signal(len(self.groups)), Signal(3)
+        begins = Cat(self.count == 1, self.part.any(), self.interval == 1)
+        begins = self._before(m, begins, "begins")
+        single = self._before(m, self.groups == 1, "single")
+        at_once = self._before(m, self.lead == 0, "at_once")
+        known = Cat(ends, inside, self.wraps)
+        with m.If(self.start[1]):
+            m.d.sync += [
+                *(known.eq(begins), flags.eq(begins), first.eq(1), self.group_first.eq(1)),
+                *(groups.eq(self.groups), self.group_last.eq(single)),
+                *(self.leads.eq(~at_once), self.runs.eq(at_once), live.eq(at_once)),
+            ]
+        with m.Elif(self.runs):  # never while it leads
+            m.d.sync += [
+                *(ends.eq(more == 2), self.wraps.eq(wait == 2), first.eq(0)),
+                *(live.eq(live & ~ends), inside.eq(inside & (within != 1))),
+            ]
+            with m.If(self.wraps):
+                m.d.sync += [
+                    *(known.eq(flags), first.eq(1), self.group_first.eq(0)),
+                    *(groups.eq(groups - 1), self.group_last.eq(groups == 2)),
+                    *(self.runs.eq(~self.group_last), live.eq(~self.group_last)),
+                ]
+        with m.Elif(self.leads & (lead == 1)):
+            m.d.sync += [self.leads.eq(0), self.runs.eq(1), live.eq(1)]
         m.d.comb += [
             *(self.en.eq(live), self.first.eq(live & first), self.last.eq(live & ends)),
             self.inside.eq(inside),
         ]
-        return m
 
 
-class NeuronWalker(wiring.Component):
+class NeuronWalker(_Walker):
     """Neurons of an operation: R per group every `spacing` cycles, groups every `interval`.
 
     Members
     -------
-    start : takes the operands; the first neuron comes 1 cycle later
-    en : a neuron starts;  number : which;  last : the operation's last
+    start : takes the operands, which stand from a cycle before on; the first neuron comes 1 cycle
+        later
+    en : a neuron starts;  again : the same, from a register of its own;  number : which;
+        last : the operation's last
 
     `counts` are the bits of `n`, `paces` those of `interval`.
     """
@@ -137,17 +168,26 @@ class NeuronWalker(wiring.Component):
     n: Any
     interval: Any
     en: Any
+    again: Any
     number: Any
     last: Any
 
-    def __init__(self, rows: int, spacing: int, counts: int = COUNT, paces: int = COUNT):
-        self.rows, self.spacing = rows, spacing
+    def __init__(
+        self,
+        rows: int,
+        spacing: int,
+        counts: int = COUNT,
+        paces: int = COUNT,
+        near: bool = False,
+    ):
+        self.rows, self.spacing, self.near = rows, spacing, near
         super().__init__(
             {
                 "start": In(1),
                 "n": In(counts),
                 "interval": In(paces),
                 "en": Out(1),
+                "again": Out(1),
                 "number": Out(counts),
                 "last": Out(1),
             }
@@ -158,26 +198,35 @@ class NeuronWalker(wiring.Component):
         running, left, row = Signal(), Signal(len(self.n)), Signal(range(self.rows + 1))
         interval, wait = Signal(len(self.interval)), Signal(len(self.interval))
         wraps, single = Signal(), Signal()
+        given, one = (
+            self._before(m, value, name)
+            for value, name in ((self.interval, "given"), (self.interval == 1, "one"))
+        )
+        alone = self._before(m, self.n == 1, "alone")
         # the beat of the neurons; rows of the group that are to come
-        phase, beat, there = Signal(range(self.spacing)), Signal(), Signal()
-        m.d.comb += self.en.eq(running & beat & there)
+        phase, beats, there, comes = Signal(range(self.spacing)), Signal(), Signal(), Signal()
+        again, more = Signal(attrs=KEEP), row != self.rows - 1
+        goes_on = running & ~(self.en & self.last)
+        m.d.comb += [
+            *(beats.eq(phase == self.spacing - 1), self.again.eq(again)),
+            comes.eq(self.start | goes_on & (wraps | beats & Mux(self.en, more, there))),
+        ]
+        m.d.sync += [self.en.eq(comes), again.eq(comes)]
         with m.If(self.start):
             m.d.sync += [
-                *(running.eq(1), left.eq(self.n), self.last.eq(self.n == 1)),
-                *(interval.eq(self.interval), wait.eq(self.interval)),
-                *(wraps.eq(self.interval == 1), single.eq(self.interval == 1)),
-                *(phase.eq(0), beat.eq(1), row.eq(0), there.eq(1), self.number.eq(0)),
+                *(running.eq(1), left.eq(self.n), self.last.eq(alone)),
+                *(interval.eq(given), wait.eq(given), wraps.eq(one), single.eq(one)),
+                *(phase.eq(0), row.eq(0), there.eq(1), self.number.eq(0)),
             ]
         with m.Elif(running):
             m.d.sync += [wait.eq(wait - 1), wraps.eq(wait == 2), phase.eq(phase + 1)]
-            m.d.sync += beat.eq(phase == self.spacing - 1)
-            with m.If(phase == self.spacing - 1):
+            with m.If(beats):
                 m.d.sync += phase.eq(0)
             with m.If(self.en):
                 m.d.sync += [left.eq(left - 1), row.eq(row + 1), self.number.eq(self.number + 1)]
-                m.d.sync += [there.eq(row != self.rows - 1), self.last.eq(left == 2)]
+                m.d.sync += [there.eq(more), self.last.eq(left == 2)]
                 m.d.sync += running.eq(~self.last)
             with m.If(wraps):
-                m.d.sync += [wait.eq(interval), wraps.eq(single), phase.eq(0), beat.eq(1)]
+                m.d.sync += [wait.eq(interval), wraps.eq(single), phase.eq(0)]
                 m.d.sync += [row.eq(0), there.eq(1)]
         return m

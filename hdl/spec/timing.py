@@ -26,7 +26,8 @@ CHOOSE = 1  # an operand's register before its product
 LOOKUP = 3  # p to interval value and slope
 DRIVE = 5  # low part of a drained sum to s, with a lag
 
-# inside an apply lane, from its gradient word (with a rule that has moments: DIRECTION later)
+# inside an apply lane, from its gradient word (with a rule that has moments: DIRECTION later);
+# where the lane has to choose what it scales, WEIGHT and RESULT come `Timing.choice` later
 NUMBERS = 1  # when the weight's numbers must be there
 WEIGHT = 8  # when the weight must be there
 RESULT = 11  # when the new weight is there
@@ -145,10 +146,26 @@ class Timing:
         return self.g_address + LEAD
 
     @property
+    def choice(self) -> int:
+        """Cycles in which an apply lane chooses what it scales: a sum, its sign, or what the
+        moments make of it."""
+        return int(self.machine.carry or self.machine.moments > 0)
+
+    @property
+    def weight(self) -> int:
+        """Gradient word to the cycle in which the weight must be there."""
+        return WEIGHT + self.choice
+
+    @property
+    def result(self) -> int:
+        """Gradient word to the new weight."""
+        return RESULT + self.choice
+
+    @property
     def apply_weight(self) -> int:
         """Slot that reads a gradient to the slot that reads its weight; with moments DIRECTION
         more."""
-        return self.gradient + WEIGHT - 4
+        return self.gradient + self.weight - 4
 
     @property
     def slot_to_command(self) -> int:

@@ -34,8 +34,7 @@ from antevolt.hdl.spec.timing import (
     MOMENT_NUMBERS,
     NORMAL,
     NUMBERS,
-    RESULT,
-    WEIGHT,
+    Timing,
 )
 from antevolt.host.words import signed
 from antevolt.sim.bench.simulator import values
@@ -82,6 +81,7 @@ def draw_decay(draw, rule):
 async def equals_the_model(dut):
     machine = Machine.from_json(values()["machine"])
     f, slot_layout = machine.formats, ApplySlot(machine)
+    timing = Timing(machine)
     rules = [rule for rule in Rule if knows(machine.moments, machine.carry, rule)]
     draw, cycles, saturations = np.random.default_rng(7), Cycles(dut), 0
     waits, noise = {idle: gaps(idle) for idle in STALLS}, Random(7)
@@ -108,9 +108,9 @@ async def equals_the_model(dut):
         play, slots = Timeline(cycles), {}
         for n in range(2 * PAIRS):
             at, pair, half = int(starts[n // 2]) + n % 2, n // 2, n % 2
-            numbers, result = {"i": first, "j": int(columns[n])}, at + later + RESULT
+            numbers, result = {"i": first, "j": int(columns[n])}, at + later + timing.result
             play.set(at, "gradient", gradients[n])
-            play.set(at + later + WEIGHT, "weight", weights[n])
+            play.set(at + later + timing.weight, "weight", weights[n])
             slots.setdefault(at + later + NUMBERS, {}).update(numbers)
             slots.setdefault(result, {}).update(live=1, weights=pair, half=half)
             if decay.rule in CARRYING:
@@ -155,7 +155,7 @@ async def equals_the_model(dut):
             assert [play.seen["new_moments", at] for at in ends] == changed.tolist(), told
             assert [play.seen["moment_address", at] for at in ends] == list(range(2 * PAIRS))
             assert all(play.seen["moment_en", at] for at in ends)
-        ends = [int(at) + 1 + later + RESULT for at in starts]
+        ends = [int(at) + 1 + later + timing.result for at in starts]
         words = [play.seen["data", at] for at in ends]
         got = [n for word in words for n in signed([word, word >> f.word], f.word).tolist()]
         assert got == new.astype(int).tolist(), told

@@ -11,13 +11,11 @@ from random import Random
 
 import cocotb
 import pytest
-from amaranth.hdl import Module
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In
 
 from access_bus import WRITTEN
 from antevolt.hdl.core.bundles import Access, FilterCommand, coefficient
 from antevolt.hdl.core.neurons import Neurons
+from antevolt.hdl.core.sequencer import LISTENERS
 from antevolt.hdl.core.tap import reply_latency
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
@@ -32,6 +30,7 @@ from flow import gaps
 KINDS = (Kind.MEMBRANE, Kind.ERROR, Kind.TRACE, Kind.EXP, Kind.NORM)
 OPERATIONS = 60, 120  # with pauses and without
 DEPTH = 32
+STARTS = (1 << LISTENERS["filters"]) - 1
 AFTER = 9  # cycles behind the last operation that are looked at
 SIZES = {"state_depth": DEPTH, "r_depth": 32, "io_depth": 32, "tables": 3}
 MACHINES = {
@@ -39,28 +38,6 @@ MACHINES = {
     "3x2": Machine(rows=3, streams=2, filters=3, contexts=2, **SIZES),
     "1x1, near": Machine(spacing=12, near=True, **SIZES),
 }
-
-
-def port(name):
-    """A port's name; no top module of Verilator may have one called `trace`."""
-    return "traces" if name == "trace" else name
-
-
-class Renamed(wiring.Component):
-    """`Neurons` with its ports under the names of `port`."""
-
-    def __init__(self, machine):
-        self.neurons = Neurons(machine)
-        members = self.neurons.signature.members
-        super().__init__({port(name): member for name, member in members.items()})
-
-    def elaborate(self, platform):
-        m = Module()
-        m.submodules.neurons = self.neurons
-        for name, member in self.neurons.signature.members.items():
-            inner, outer = getattr(self.neurons, name), getattr(self, port(name))
-            m.d.comb += inner.eq(outer) if member.flow == In else outer.eq(inner)
-        return m
 
 
 def drawn(draw, machine):
@@ -136,9 +113,10 @@ async def equals_the_loops(dut, idle):
     play.set(0, "step", 1)
     for number in range(OPERATIONS[idle == "none"]):
         op = drawn(draw, machine)
-        play.set(at, "op", sum(c << n * CHUNK for n, c in enumerate(op.encode())))
-        play.set(at, port(op.kind.name.lower()), 1)
-        play.set(at, "start", 1)
+        for cycle in (at - 1, at):
+            play.set(cycle, "op", sum(c << n * CHUNK for n, c in enumerate(op.encode())))
+            play.set(cycle, "kinds", 1 << op.kind)
+        play.set(at, "start", STARTS)
         for cycle, fields in commands(op, machine, words):
             # units take turns from the start of the step, by the cycle in which a neuron is chosen
             turn = (at + cycle - (COEFFICIENTS + 1) - step - 1) // machine.interval
@@ -152,7 +130,7 @@ async def equals_the_loops(dut, idle):
             at += draw.randrange(1, 9)
     for cycle in range(at + AFTER):
         play.look(cycle, "command")
-    play.fill(("op", "fresh", "tune_address", "tune_data"), draw)
+    play.fill(("op", "kinds", "fresh", "tune_address", "tune_data"), draw)
     play.fill(["access"], draw, quiet=packed(Access(), write=1, read=1))
     await play.play()
     assert len(wanted) > (500 if idle == "none" else 250)
@@ -174,10 +152,11 @@ async def resets_in_mid_operation(dut):
     for _ in range(40):
         op = drawn(draw, machine)
         dut.op.value = sum(c << n * CHUNK for n, c in enumerate(op.encode()))
-        strobe = getattr(dut, port(op.kind.name.lower()))
-        strobe.value = dut.start.value = 1
+        dut.kinds.value = 1 << op.kind
         await cycles.step()
-        strobe.value = dut.start.value = 0
+        dut.start.value = STARTS
+        await cycles.step()
+        dut.start.value = 0
         await cycles.run(draw.randrange(20))
         await cycles.reset(1)
         for _ in range(30):
@@ -187,4 +166,4 @@ async def resets_in_mid_operation(dut):
 
 @pytest.mark.parametrize("name", MACHINES)
 def test_neurons(bench, name):
-    bench(Renamed(MACHINES[name]), machine=MACHINES[name].to_json())
+    bench(Neurons(MACHINES[name]), machine=MACHINES[name].to_json())

@@ -11,7 +11,7 @@ import pytest
 
 from access_bus import WRITTEN
 from antevolt.hdl.core.bundles import Access
-from antevolt.hdl.core.sequencer import Sequencer
+from antevolt.hdl.core.sequencer import LISTENERS, Sequencer
 from antevolt.hdl.core.tap import reply_latency
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
@@ -36,6 +36,7 @@ MACHINES = {
 SILENT = packed(Access(), write=1, read=1)
 FETCHED = 3  # from `go` to the first ISSUE
 OFTEN = {"never idle": 1.0, "seldom": 0.05, "half": 0.5}
+STARTS = {name: (1 << number) - 1 for name, number in LISTENERS.items()}
 LONG = 60, 200  # cycles of a run: so many for each operation, and so many more
 
 
@@ -112,7 +113,7 @@ def timetable(program, given, start):
         while op.joins and given(at, "taking"):
             held |= set(range(at, at + machine().interval))
             at += machine().interval
-        skipped = op.kind in (Kind.APPLY, Kind.TIMES) and not given(at, "due")
+        skipped = op.kind in (Kind.APPLY, Kind.TIMES) and not given(at - 1, "due")
         if not skipped:
             pulses[at + 1] = op
         if op.kind == Kind.END:
@@ -145,8 +146,8 @@ def check(program, inputs, skip=0):
     for at in range(skip, length):
         seen, op = inputs.seen[at], pulses.get(at)
         assert seen["issue"] == seen["again"] == (1 << op.kind if op else 0), at
-        assert seen["sweeps"] == (op is not None and op.kind in SWEEPS), at
-        assert seen["filters"] == (op is not None and op.kind in FILTERS), at
+        assert seen["sweeps"] == (STARTS["sweeps"] if op and op.kind in SWEEPS else 0), at
+        assert seen["filters"] == (STARTS["filters"] if op and op.kind in FILTERS else 0), at
         assert seen["busy"] == (at in busy), at
         assert seen["blocked"] == (at in blocked), at
         assert seen["held"] == (at in held), at

@@ -12,11 +12,12 @@ import cocotb
 import pytest
 
 from antevolt.hdl.core.bundles import ApplySlot, Push, Slot
+from antevolt.hdl.core.sequencer import LISTENERS
 from antevolt.hdl.core.sweeps import Sweeps
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.moments import CARRYING, Rule
 from antevolt.hdl.spec.program import CHUNK, Bias, Kind, Operation
-from antevolt.hdl.spec.timing import KEY, RESULT, WALKER, Timing
+from antevolt.hdl.spec.timing import KEY, WALKER, Timing
 from antevolt.sim.bench.simulator import values
 from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.bench.timeline import Timeline, unpacked
@@ -29,6 +30,8 @@ MACHINES = {
     "1x1, near": Machine(state_depth=64, spacing=12, near=True),
     "2x1, carries sums on": Machine(rows=2, carry=True, state_depth=64),
 }
+PULSES = {Kind.BACK: "back", Kind.APPLY: "apply"}
+STARTS = (1 << LISTENERS["sweeps"]) - 1
 OPERATIONS = 60, 120  # with pauses and without
 DEPTHS = {"weights": 512, "rates": 512, "neurons": 64, "extra": 64}
 
@@ -96,7 +99,7 @@ def apply(op, at, rows, timing):
         yield at + n, "slot", place_of | ({"fold": 1} if op.table in CARRYING else {})
         yield at + n + timing.gradient + hop, "lane", {"i": i, "j": j}
         yield at + n + timing.apply_weight, "slot", {"en": 0, "back": 1, **place}
-        yield at + n + timing.gradient + RESULT - 1 + hop, "lane", {"live": 1, **place}
+        yield at + n + timing.gradient + timing.result - 1 + hop, "lane", {"live": 1, **place}
 
 
 def expected(op, machine, fresh):
@@ -135,8 +138,10 @@ async def equals_the_loops(dut, idle):
         op, fresh = drawn(draw, machine.rows, rules), draw.randrange(2)
         for cycle in (at - 1, at):
             play.set(cycle, "op", sum(c << n * CHUNK for n, c in enumerate(op.encode())))
-        play.set(at, op.kind.name.lower(), 1)
-        play.set(at, "start", 1)
+            play.set(cycle, "kinds", 1 << op.kind)
+        if op.kind in PULSES:
+            play.set(at, PULSES[op.kind], 3)  # a bit for each register
+        play.set(at, "start", STARTS)
         play.set(at, "fresh", fresh)
         end = at
         for cycle, name, fields in expected(op, machine, fresh):
@@ -148,7 +153,7 @@ async def equals_the_loops(dut, idle):
     for cycle in range(at):
         for name in STROBES:
             play.look(cycle, name)
-    play.fill(("op", "fresh"), draw)
+    play.fill(("op", "kinds", "fresh"), draw)
     await play.play()
     check(play, wanted, at)
 
@@ -161,13 +166,16 @@ async def resets_in_mid_sweep(dut):
     for _ in range(30):
         op = drawn(draw, machine.rows)
         dut.op.value = sum(c << n * CHUNK for n, c in enumerate(op.encode()))
+        dut.kinds.value = 1 << op.kind
         await cycles.step()
-        strobe = getattr(dut, op.kind.name.lower())
-        strobe.value = dut.start.value = 1
+        for kind, name in PULSES.items():
+            getattr(dut, name).value = 3 * (kind == op.kind)
+        dut.start.value = STARTS
         await cycles.step()
-        strobe.value = dut.start.value = 0
+        dut.back.value = dut.apply.value = dut.start.value = 0
         await cycles.run(draw.randrange(50))
-        await cycles.reset(RESULT + 1)  # the last lane of an APPLY is on its way that long
+        # the last lane of an APPLY is on its way that long
+        await cycles.reset(Timing(machine).result + 1)
         for _ in range(60):
             await cycles.step()
             assert not int(dut.slot.value) & 1

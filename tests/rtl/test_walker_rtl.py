@@ -54,17 +54,20 @@ def operands(draw):
 async def runs(cycles, draw, cut, idle="none"):
     """Play some runs, back to back or with pauses, a few of them cut short; the last ends after
     `cut` cycles."""
-    play, expected, at, waits = Timeline(cycles), {}, 0, gaps(idle)
+    start = 1 if "rows" in values() else 3  # a bit for each register
+    play, expected, at, waits = Timeline(cycles), {}, 1, gaps(idle)
     for number in range(RUNS if cut is None else 1):
         given, seen = operands(draw)
-        play.set(at, "start", 1)
+        play.set(at, "start", start)
         for port, value in given.items():
+            play.set(at - 1, port, value)
             play.set(at, port, value)
         length = max(seen) + draw.choice([0, 1, AFTER])  # the next start, or even the last cycle
         if number % 4 == 3:
             length = draw.randrange(1, length + 1)
         if cut is not None:
             length = cut % length + 1
+        length = max(2, length)  # the operands stand for two cycles
         length += next(waits) if cut is None and number % 4 != 3 else 0
         # a start takes effect at the end of its cycle, in which the run before is still seen
         expected |= {at + cycle: ports for cycle, ports in seen.items() if cycle <= length}
