@@ -11,6 +11,8 @@ import pytest
 from antevolt.hdl.core.register_memory import APART, RegisterMemory
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
+from antevolt.hdl.spec.network import Network, Population, Projection
+from antevolt.host.compile import compile
 from antevolt.sim.bench.streams import STALLS
 from registers_bench import WRITABLE, Bench, any_accesses, any_resets, any_steps
 
@@ -77,3 +79,13 @@ async def a_key_is_told_seed_and_step(dut):
 @pytest.mark.parametrize("machine", [ALL, SMALLEST], ids=["all", "no saturations"])
 def test_register_memory(bench, machine):
     bench(RegisterMemory(machine), machine=machine.to_json())
+
+
+@pytest.mark.parametrize("schedule", ["sequential", "parallel"])
+@pytest.mark.parametrize("machine", [ALL, SMALLEST], ids=["all", "no saturations"])
+def test_no_step_is_shorter_than_what_is_due_takes(machine, schedule):
+    """One neuron that does not learn: there is no smaller program."""
+    network = Network(
+        1, (Population(1, "linear"),), (Projection(0, 1, learn=False),), schedule=schedule
+    )
+    assert compile(network, machine).timetable.cycles_plain > RegisterMemory(machine).leisure
