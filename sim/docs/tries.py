@@ -41,12 +41,17 @@ def _long_runs(runs: list[Record]) -> str:
         for name in ("train", "test", "fresh")
         if any(run.get(name) is not None for run in runs)
     ]
-    titles = ("bits", "streams", "rate", "seed", "epochs", "valid, at epoch", *read, "commit")
+    own = [n for n in ("beta", "shift") if len({run.get(n) for run in runs} - {None}) > 1]
+    titles = (
+        "bits", "streams", "rate", *own, "seed", "epochs", "valid, at epoch", *read, "commit"
+    )  # fmt: skip
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for run in runs:
         shares = ("" if run[name] is None else f"{100 * run[name]:.1f} %" for name in read)
         cells = (
-            *(run[name] for name in ("word", "streams", "eta", "seed")),
+            *(run[name] for name in ("word", "streams", "eta")),
+            *(f"{run[name]:g}" for name in own),
+            run["seed"],
             f"{run['epochs']} of {run['asked']}", _looks(run), *shares, run["commit"][:7],
         )  # fmt: skip
         lines.append(f"| {' | '.join(map(str, cells))} |")
