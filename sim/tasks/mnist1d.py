@@ -92,6 +92,9 @@ class Settings(TaskSettings):
         0.15, "A sequence is multiplied by 1 +- this at random, anew in each epoch."
     )
     ramp: float = setting(0.2, "Largest slope added to it, from its middle to its ends.")
+    shift: int = setting(
+        0, "Most samples that it is moved by, either way; what leaves it comes in again.", least=0
+    )
     beta: float = setting(8.0, BETA)
     g: float = setting(
         1.0, "Scale of the error in each hidden population; keeps it many LSB.", option="--gain"
@@ -211,12 +214,16 @@ def machine(settings: Settings) -> Machine:
 def _varied(
     settings: Settings, seed: int, epoch: int, train: Split
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The sequences of an epoch: a permutation, each a little stronger or weaker and tilted."""
+    """The sequences of an epoch: a permutation, each a little stronger or weaker, tilted, moved."""
     rng = np.random.default_rng((seed, epoch))
     order = rng.permutation(len(train))[: settings.batches * settings.streams]
     factor = 1 + settings.amplitude * rng.uniform(-1, 1, (len(order), 1))
     tilt = settings.ramp * rng.uniform(-1, 1, (len(order), 1))
-    return train.x[order] * factor + tilt * np.linspace(-1, 1, settings.length), train.y[order]
+    moved = train.x[order]
+    if settings.shift:
+        by = rng.integers(-settings.shift, settings.shift, (len(order), 1), endpoint=True)
+        moved = np.take_along_axis(moved, (np.arange(settings.length) - by) % settings.length, 1)
+    return moved * factor + tilt * np.linspace(-1, 1, settings.length), train.y[order]
 
 
 def _accuracy(core: Learner, settings: Settings, split: Split) -> float:
