@@ -15,6 +15,16 @@ from antevolt.sim.rtl.byte_top import byte_line
 SIZE, FRAMES, LOST = 60, 60, 20  # bytes of a frame, frames, the first that is lost
 
 
+@pytest.fixture(autouse=True)
+def no_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The session's number and the bytes that prove a rate are the same in every run: frames and
+    their time on the line are, too."""
+    draw = Random(2)
+    monkeypatch.setattr("antevolt.host.link.session.secrets", draw)
+    monkeypatch.setattr(draw, "randbelow", lambda most: draw.randrange(most), raising=False)
+    monkeypatch.setattr(draw, "token_bytes", draw.randbytes, raising=False)
+
+
 class Losing:
     """A line that loses some frames in order, once, when they first go one way."""
 
@@ -97,5 +107,6 @@ def test_a_board_that_keeps_nothing_costs_more() -> None:
     there, _ = traffic(BACK, "to", range(LOST, LOST + 1))
     assert there.counts.resent > 5
     assert there.counts.resent_bytes > there.counts.missing_bytes + 5 * frame
-    back, _ = traffic(BACK, "from", range(LOST // 2, LOST // 2 + 1))
-    assert back.counts.repeated > 0
+    # behind one of the last ones, nothing need be under way when the host asks
+    back, _ = traffic(BACK, "from", range(2, 14, 4))
+    assert back.counts.repeated > 3
