@@ -15,7 +15,7 @@ from antevolt.hdl.spec.description import described
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, KINDS, Region, Register
 
-__all__ = ["APART", "DEPTH", "RegisterMemory"]
+__all__ = ["APART", "DEPTH", "RegisterMemory", "leisure"]
 
 DEPTH = 128
 """Words: the registers, and from half of it on what a reset puts back."""
@@ -24,6 +24,17 @@ APART = 6
 STEP_BITS = 32  # of all but the counters
 BLOCK = {"ram_style": "block"}
 ONCE = {Register.OUTPUT_EVERY: 1, Register.APPLY_EVERY: 1}  # where nothing else is said
+
+
+def last(machine: Machine) -> int:
+    """The register of the highest number that is visited."""
+    many = Register.SATURATED + len(KINDS) - 1
+    return many if machine.saturations else int(Register.OUTPUT_SHIFT)
+
+
+def leisure(machine: Machine) -> int:
+    """Cycles within which what is due follows; no step may be shorter."""
+    return 2 * last(machine) + 10
 
 
 class RegisterMemory(wiring.Component):
@@ -38,7 +49,7 @@ class RegisterMemory(wiring.Component):
     -------
     ready : a reset has put all words back; before, no access may come and no step start
     key : an APPLY starts;  word : the seed a cycle later, and then the number of the step
-    due, output_due : follow within `leisure` cycles, which a step must last
+    due, output_due : follow within `leisure(machine)` cycles, which a step must last
     all others : of `Registers`
     """
 
@@ -64,9 +75,7 @@ class RegisterMemory(wiring.Component):
     def __init__(self, machine: Machine, contents: Contents | None = None):
         self.machine = machine
         self.contents = Contents(machine) if contents is None else contents
-        many = machine.saturations
-        self.top = Register.SATURATED + len(KINDS) - 1 if many else int(Register.OUTPUT_SHIFT)
-        self.waits, self.leisure = 127 if many else 63, 2 * self.top + 10
+        self.top, self.waits = last(machine), 127 if machine.saturations else 63
         own = {"ready": Out(1), "key": In(1), "word": Out(STEP_BITS)}
         super().__init__({**own, **ports(self.contents)})
 

@@ -8,7 +8,7 @@ anything but an access where there is none.
 from random import Random
 
 from antevolt.hdl.core.bundles import Access
-from antevolt.hdl.core.register_memory import APART, RegisterMemory
+from antevolt.hdl.core.register_memory import APART, leisure
 from antevolt.hdl.core.registers import EVENT_BITS
 from antevolt.hdl.core.tap import reply_latency
 from antevolt.hdl.spec.description import described
@@ -54,7 +54,7 @@ class Bench:
         # cycles from a write to the first that counts, and from a read to the first that does not;
         # events are a cycle later than the count of cycles where they have a register
         self.writes, self.reads, self.late = (0, 2, 0) if self.near else (4, 2, 1)
-        self.leisure = RegisterMemory(self.machine).leisure if self.near else 4
+        self.leisure = leisure(self.machine) if self.near else 4
         self.events = []  # [cycle since the reset]{number: how many}
         self.cycles.drivers.append(self)
         self.fresh_start()

@@ -8,7 +8,7 @@ from random import Random
 import cocotb
 import pytest
 
-from antevolt.hdl.core.register_memory import APART, RegisterMemory
+from antevolt.hdl.core.register_memory import APART, RegisterMemory, leisure
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
 from antevolt.hdl.spec.network import Network, Population, Projection
@@ -88,4 +88,4 @@ def test_no_step_is_shorter_than_what_is_due_takes(machine, schedule):
     network = Network(
         1, (Population(1, "linear"),), (Projection(0, 1, learn=False),), schedule=schedule
     )
-    assert compile(network, machine).timetable.cycles_plain > RegisterMemory(machine).leisure
+    assert compile(network, machine).timetable.cycles_plain > leisure(machine)
