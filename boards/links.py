@@ -16,6 +16,7 @@ from antevolt.boards.measure import DATA
 from antevolt.boards.presets import SMALLEST
 from antevolt.boards.synthesis import Architecture, Usage, netlist, usage
 from antevolt.hdl.spec.errors import BadFile
+from antevolt.host.files import write_whole
 
 __all__ = ["FAMILIES", "FILE", "command", "measure", "stored"]
 
@@ -53,7 +54,7 @@ def command() -> None:
         family: {name: measure(family, selective).to_dict() for name, selective in ways.items()}
         for family in FAMILIES
     }
-    FILE.write_text(json.dumps(found, indent=1) + "\n")
+    write_whole(FILE, json.dumps(found, indent=1) + "\n")
     click.echo(f"{FILE}: {found}")
 
 

@@ -187,9 +187,9 @@ class Session:
 
     def acknowledge(self, flags: int, count: int = 0) -> None:
         """Say what came; `flags`: `AckFlag`s, of what the board is asked for with it; `count`: of
-        so many frames, 0 for all."""
+        so many frames, 0 for all, as it is where that cannot be asked."""
         self.arrivals.owed = 0
-        if count > RESEND_MOST:
+        if count > RESEND_MOST or not self._selective:
             count = 0
         said = bytes((flags | count << RESEND_PLACE,))
         self.line.write(encode(Kind.ACK, self.arrivals.expected, said))
@@ -349,13 +349,12 @@ class Session:
         more = 0 < (until - self._asked_until) % WHOLE < HALF
         if more or now - self._asked_at >= self.line.pause:
             self._asked_at, self._asked_until = now, until
-            self.acknowledge(AckFlag.RESEND | AckFlag.REQUEST, count if self._selective else 0)
+            self.acknowledge(AckFlag.RESEND | AckFlag.REQUEST, count)
 
     def _poll(self) -> None:
         """Ask, after a silence: nothing is under way, and what did not arrive until now is lost."""
         self._polled = self.sent.next
-        count = self.arrivals.missing if self._selective else 0
-        self.acknowledge(AckFlag.RESEND | AckFlag.REQUEST, count)
+        self.acknowledge(AckFlag.RESEND | AckFlag.REQUEST, self.arrivals.missing)
 
     def _rates(self, link: LinkParameters) -> Iterator[int]:
         """From the fastest one on, each half the one before."""
