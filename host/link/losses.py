@@ -4,7 +4,9 @@
 The board names the first frame that is missing, and with it how many are missing before others that
 it keeps (`missing`), and up to where it keeps them (`until`), both counted from that frame on; both
 are 0 when it keeps none. A frame that was kept is never sent again; one that was just sent again is
-not, until that has had the time to arrive.
+not, until that has had the time to arrive, or one that was sent behind it has: a line keeps its
+order. Nor does a board take what is missing before others in another order than its own, so behind
+one of these that is sent again the others are, too.
 """
 
 from antevolt.hdl.spec.link import Code
@@ -26,7 +28,14 @@ class Losses:
         self._first, self._broken = -1, 0  # so many were broken since this one has been missing
 
     def after_error(
-        self, code: int, missing: int, until: int, selective: bool, now: float, pause: float
+        self,
+        code: int,
+        about: int,
+        missing: int,
+        until: int,
+        selective: bool,
+        now: float,
+        pause: float,
     ) -> list[Frame]:
         """What to send after an ERROR.
 
@@ -35,8 +44,14 @@ class Losses:
         sent as were broken.
         """
         frames = self.sent.frames()
-        for frame in frames[missing:until]:
+        kept = frames[missing:until]
+        for frame in kept:
             frame.kept = True
+        # one that surely came: the last that is kept, or one of this kind that was dropped
+        dropped = [f.first for f in frames if f.kind == about and not f.kept]
+        came = max(
+            kept[-1].first if kept else 0, min(dropped) if dropped and code in DROPPED else 0
+        )
         lost, rest = frames[:missing], frames[until:] if code in DROPPED else []
         if not missing and code not in DROPPED:
             first = frames[0].number
@@ -48,11 +63,19 @@ class Losses:
                 lost = frames[: self._broken]
         if rest and now - rest[0].again < pause:
             rest = []
-        return _wanted([f for f in lost if now - f.again >= pause] + rest)
+        due = [f.last < came or now - f.again >= pause for f in lost]
+        if missing and any(due):
+            lost = lost[due.index(True) :]
+        else:
+            lost = [f for f, is_due in zip(lost, due, strict=True) if is_due]
+        return _wanted(lost + rest)
 
-    def after_silence(self) -> list[Frame]:
-        """What to send when nothing is under way any more."""
-        return _wanted(self.sent.frames())
+    def after_silence(self, asked: int, selective: bool) -> list[Frame]:
+        """What to send when the board has answered a question that came behind the frame at that
+        place: frames that were sent since may still come."""
+        frames = self.sent.frames()
+        lost = [frame for frame in frames if frame.last <= asked]
+        return _wanted(lost if selective or not lost else frames)
 
 
 def _wanted(frames: list[Frame]) -> list[Frame]:

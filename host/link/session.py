@@ -7,10 +7,10 @@ on are sent. Timers run in the host alone, by the transport's clock; the board o
 waits longer than `deadline`, nor on a board that is silent for long.
 """
 
-import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from random import Random, SystemRandom
 
 from antevolt.hdl.spec.errors import (
     AntevoltError,
@@ -46,6 +46,7 @@ IDLE = 0.5  # times its silence: without a word that long, the board is asked be
 ASKED = 1 / 8  # times its silence: after a silence of that length it is asked, whatever was before
 GONE = 6.0  # times its silence: questions that long without an answer, and the board is gone
 TRIES = 8
+DELIMITER = b"\0"  # after a loss: the last frame's own may be what was lost
 RATES = 3  # times that the rate of before is asked for when the link is made anew
 ECHO_BYTES, ECHOES = 200, 4  # that prove a new rate
 
@@ -55,6 +56,7 @@ class Session:
 
     deadline  seconds that any one call may wait
     baud      the fastest rate to use; None: the board's
+    draw      numbers of sessions and questions, bytes that prove a rate; None: by chance
     lost      why the board is gone, when that was noticed between two calls (`heartbeat.py`)
     line      the bytes and questions below the session
     sent, arrivals  the frames to the board that are under way; those that came
@@ -63,18 +65,25 @@ class Session:
     All methods raise LinkLost when the board is silent or was reset, DeadlineExceeded, and Refused.
     """
 
-    def __init__(self, transport: Transport, deadline: float = 60.0, baud: int | None = None):
+    def __init__(
+        self,
+        transport: Transport,
+        deadline: float = 60.0,
+        baud: int | None = None,
+        draw: Random | None = None,
+    ):
         self.transport, self.deadline, self.fastest = transport, deadline, baud
+        self._draw = SystemRandom() if draw is None else draw
         self.counts = Counts()
         self.sent, self.arrivals = Window(), Arrivals(self.counts)
         self.losses = Losses(self.sent)
-        self.line = Line(transport, self.counts, lambda: self.sent.bytes_under_way)
+        self.line = Line(transport, self.counts, lambda: self.sent.bytes_under_way, self._draw)
         self._hello: Hello | None = None
         self._session = 0
         self._asked_at = self._moved_at = -1e9
         self._asked_until = 0  # the frame before which all that are missing were asked for
         self._agreed = 0  # the rate that was found to work
-        self._polled: int | None = None  # the next frame when the board was asked into silence
+        self._polled: int | None = None  # place of the last frame before a question into silence
         self._patience = 1.0  # grows with every question into silence: a board may be slow
         self._alone = threading.RLock()  # of a call, or of a heartbeat
         self.lost: AntevoltError | None = None
@@ -115,7 +124,7 @@ class Session:
         seconds  ask for so long at least, as often as an answer could have come
         """
         self.line.begin(self.deadline)
-        nonce, end = secrets.randbelow(WHOLE), self.transport.clock() + seconds
+        nonce, end = self._draw.randrange(WHOLE), self.transport.clock() + seconds
         frame, number = encode(Kind.HELLO, nonce, bytes((VERSION,))), 0
         while number < tries or self.transport.clock() < end:
             patience = 1 if seconds else 1 + number
@@ -210,7 +219,7 @@ class Session:
 
     def _reset(self) -> None:
         self.line.begin(self.deadline)
-        session = 1 + secrets.randbelow(WHOLE - 1)
+        session = 1 + self._draw.randrange(WHOLE - 1)
         frame = encode(Kind.RESET, session)
         for number in range(TRIES):
             if self.line.ask(b"\0" + frame, Kind.RESET, session, 1 + number) is not None:
@@ -282,9 +291,9 @@ class Session:
             self._acknowledged(sequence)
             self.sent.free(int.from_bytes(payload[:2], "little"))
             asked, self._polled = self._polled, None
-            lost = asked is not None and 0 < (asked - sequence) % WHOLE < HALF
-            if lost and not self.transport.waiting() and self._is_first(sequence):
-                self._resend(self.losses.after_silence(), 1)
+            if asked is None or self.transport.waiting() or not self._is_first(sequence):
+                return
+            self._resend(self.losses.after_silence(asked, self._selective), 1)
         elif kind is Kind.ERROR:
             self._error(payload, sequence)
         # else a late reply to a question, for which nobody waits any more
@@ -300,7 +309,8 @@ class Session:
         if number in AGAIN:
             if self._is_first(expected):
                 now, pause = self.transport.clock(), self.line.pause
-                lost = self.losses.after_error(number, missing, until, self._selective, now, pause)
+                said = (number, about, missing, until)
+                lost = self.losses.after_error(*said, self._selective, now, pause)
                 self._resend(lost, max(1, missing))
             return
         if number == Code.ACKNOWLEDGED:  # an ACK that was late
@@ -325,13 +335,15 @@ class Session:
             return
         now, first = self.transport.clock(), self.sent.first
         self.counts.resends += 1
+        before = DELIMITER
         for frame in frames:
-            frame.again = now
+            self.sent.again(frame, now)
             self.counts.resent += 1
             self.counts.resent_bytes += len(frame.data)
             if (frame.number - first) % WHOLE < missing:
                 self.counts.missing_bytes += len(frame.data)
-            self.line.write(frame.data)
+            self.line.write(before + frame.data)
+            before = b""
 
     @property
     def _selective(self) -> bool:
@@ -353,8 +365,13 @@ class Session:
 
     def _poll(self) -> None:
         """Ask, after a silence: nothing is under way, and what did not arrive until now is lost."""
-        self._polled = self.sent.next
-        self.acknowledge(AckFlag.RESEND | AckFlag.REQUEST, self.arrivals.missing)
+        self._polled = self.sent.place
+        self.arrivals.owed = 0
+        count = self.arrivals.missing
+        if count > RESEND_MOST or not self._selective:
+            count = 0
+        said = bytes((AckFlag.RESEND | AckFlag.REQUEST | count << RESEND_PLACE,))
+        self.line.write(DELIMITER + encode(Kind.ACK, self.arrivals.expected, said))
 
     def _rates(self, link: LinkParameters) -> Iterator[int]:
         """From the fastest one on, each half the one before."""
@@ -386,7 +403,7 @@ class Session:
             return False
         whole, self.deadline = self.deadline, min(self.deadline, 10.0)
         try:
-            return all(self.echo(secrets.token_bytes(ECHO_BYTES)) for _ in range(ECHOES))
+            return all(self.echo(self._draw.randbytes(ECHO_BYTES)) for _ in range(ECHOES))
         except (LinkLost, DeadlineExceeded):
             return False
         finally:
