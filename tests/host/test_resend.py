@@ -50,10 +50,9 @@ class Host:
         self.line = Script()
         self.session = Session(self.line, deadline=5.0)
         self.session.line.set_baud(self.line.power_up_baud)
-        self.session._hello = Hello(
-            Description(Machine(), LinkParameters(selective=selective)), 0, 0
-        )
-        self.session.line.heard_at = self.session._moved_at = 0.0
+        link = LinkParameters(selective=selective)
+        self.session.hello = Hello(Description(Machine(), link), 0, 0)
+        self.session.line.heard_at = self.session.exchange.moved_at = 0.0
         for k in range(frames):
             self.session.send(Kind.ECHO, bytes([k]))
         self.line.said.clear()
@@ -62,7 +61,7 @@ class Host:
         """How many frames the host then sends again."""
         before = self.session.counts.resent
         self.line.now += after
-        self.session._take(frame)
+        self.session.exchange.take(frame)
         return self.session.counts.resent - before
 
     def is_silent(self) -> None:
