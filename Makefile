@@ -45,7 +45,8 @@ fit: $(READY)
 	$(BIN)/python -m antevolt.sim.docs
 
 faults: $(READY)
-	$(BIN)/antevolt faults --faults 1000000 --out out/faults.json
+	$(BIN)/antevolt faults --faults 1000000 --seed 42 --out out/faults.json
+	$(BIN)/antevolt faults --faults 10000 --seed 8 --mean 400 --line bits --out out/faults-bits.json
 	$(BIN)/antevolt soak --bytes 100000000 --out out/soak.json
 
 lint: $(READY)

@@ -9,7 +9,9 @@ import pytest
 from antevolt.hdl.spec.link import Kind
 from antevolt.host.link import codec
 from antevolt.host.link.backend import LinkBackend
-from antevolt.sim.rtl.fault_campaign import Result, campaign
+from antevolt.host.link.losses import Losses, Said
+from antevolt.host.link.window import Frame
+from antevolt.sim.rtl.fault_campaign import Result, campaign, one_session
 from antevolt.sim.rtl.faults import KINDS
 from antevolt.sim.rtl.lines import LINES
 from antevolt.sim.rtl.soak import GROWTH, soak
@@ -81,6 +83,32 @@ def test_the_campaign_counts(monkeypatch: pytest.MonkeyPatch, which: str) -> Non
     campaign(LINES["bytes"], found, 20, resets=0)
     assert found.disagreed == found.sessions > 0
     assert not found.passed
+
+
+def test_a_session_can_be_run_again() -> None:
+    """Alone, to the byte."""
+    whole, alone, other = (Result(15, 400, "bytes") for _ in range(3))
+    campaign(LINES["bytes"], whole, 1, resets=0)
+    one_session(LINES["bytes"], alone, 3, resets=0)
+    one_session(LINES["bytes"], other, 3, resets=0)
+    assert alone == other
+    assert alone.passed, alone.to_dict()
+    assert alone.sessions == 3
+    assert alone.line_bytes > whole.line_bytes
+
+
+def test_frames_that_go_again_twice_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a host that sends each of them so."""
+    after = Losses.after_error
+
+    def twice(losses: Losses, said: Said, selective: bool, now: float, pause: float) -> list[Frame]:
+        return 2 * after(losses, said, selective, now, pause)
+
+    monkeypatch.setattr(Losses, "after_error", twice)
+    found = Result(16, 300, "bytes")
+    one_session(LINES["bytes"], found, 1, resets=0)
+    assert len(found.twice) == found.recoveries - found.within > 0
+    assert all(t["most"] > 1 and 0 < t["twice"] <= t["under_way"] for t in found.twice)
 
 
 def test_soak() -> None:
