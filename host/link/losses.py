@@ -9,6 +9,7 @@ order. Nor does a board take what is missing before others in another order than
 one of these that is sent again the others are, too.
 """
 
+from itertools import dropwhile, filterfalse
 from typing import NamedTuple
 
 from antevolt.hdl.spec.link import Code
@@ -57,14 +58,14 @@ class Losses:
                 rest = frames
             elif self._broken > 1 or len(frames) == 1:
                 lost = frames[: self._broken]
-        if rest and now - rest[0].again < pause:
-            rest = []
         came = _came(frames, said)
-        due = [frame.last < came or now - frame.again >= pause for frame in lost]
-        if said.missing and any(due):
-            lost = lost[due.index(True) :]
-        else:
-            lost = [frame for frame, is_due in zip(lost, due, strict=True) if is_due]
+
+        def may_come(frame: Frame) -> bool:
+            return frame.last >= came and now - frame.again < pause
+
+        lost = list((dropwhile if said.missing else filterfalse)(may_come, lost))
+        if rest and may_come(rest[0]):
+            rest = []
         return _wanted(lost + rest)
 
     def after_silence(self, asked: int, selective: bool) -> list[Frame]:

@@ -302,3 +302,17 @@ def test_a_frame_that_was_dropped_has_come() -> None:
     assert [f.times for f in host.session.sent.frames()] == [2, 0, 1]
     dropped = encode(Kind.ERROR, 0, bytes((Code.SEQUENCE, Kind.ECHO, 1, 2)))
     assert host.again(dropped, after=0.001) == []  # that may be from before
+
+
+@pytest.mark.parametrize("selective", [True, False])
+def test_behind_a_frame_that_was_lost_again_all_goes_at_once(selective: bool) -> None:
+    """What was sent behind its second copy has come, and was dropped."""
+    host = Host(selective, frames=3)
+    assert host.again(error(Code.SEQUENCE, 0)) == [0, 1, 2]
+    host.session.send(Kind.WRITE, b"behind")
+    dropped = encode(Kind.ERROR, 0, bytes((Code.SEQUENCE, Kind.WRITE, 0, 0)))
+    assert host.again(error(Code.SEQUENCE, 0), after=0.001) == []
+    host.again(dropped, after=0.001)
+    assert [frame.times for frame in host.session.sent.frames()] == [2, 2, 2, 1]
+    host.again(dropped, after=0.001)
+    assert [frame.times for frame in host.session.sent.frames()] == [2, 2, 2, 1]
