@@ -14,6 +14,7 @@ from safetensors.numpy import load_file
 
 from antevolt.hdl.spec.errors import BadFile, BadInput
 from antevolt.host.device import open as open_device
+from antevolt.sim.golden.reference import FloatNetwork
 from antevolt.sim.tasks import mnist1d, mnist1d_data
 from antevolt.sim.tasks.mnist1d import (
     MNIST1D,
@@ -210,6 +211,24 @@ def test_wrong_seeds(seeds: str) -> None:
 def test_too_few_sequences() -> None:
     with pytest.raises(BadInput, match="do not fill"):
         Settings.of(train=5)
+
+
+def test_scaled_rates() -> None:
+    """The same network, smaller: inputs, biases and logits, as if words were longer."""
+    small, usual = replace(SHORT, r_max=0.5), SHORT
+    assert MNIST1D.samples(small, 0, 0).x == pytest.approx(MNIST1D.samples(usual, 0, 0).x / 2)
+    drawn = [MNIST1D.start(settings, 0) for settings in (small, usual)]
+    assert (drawn[0]["2.weight"] == drawn[1]["2.weight"]).all()
+    assert (drawn[0]["2.bias"] == drawn[1]["2.bias"] / 2).all()
+    networks = [network(settings, 0) for settings in (small, usual)]
+    assert networks[0].softmax_gain == 2 * networks[1].softmax_gain
+    x = MNIST1D.samples(small, 0, 0).x[:72]
+    first = small.first(1)
+    outs = [
+        FloatNetwork(own, start, streams=small.streams).predict(x * scale, first=first)
+        for own, start, scale in zip(networks, drawn, (1, 2), strict=True)
+    ]
+    assert outs[0] == pytest.approx(outs[1] / 2, abs=1e-12)
 
 
 def test_longer_sequences() -> None:
