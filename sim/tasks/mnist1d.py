@@ -95,12 +95,13 @@ class Settings(TaskSettings):
     shift: int = setting(
         0, "Most samples that it is moved by, either way; what leaves it comes in again.", least=0
     )
-    beta: float = setting(8.0, BETA)
+    beta: float = setting(2.0, BETA)
     r_max: float = setting(
-        1.0,
+        0.5,
         "Scale of all rates, inputs and biases: where tanh ends. Less keeps sums within the word.",
         least=0,
         above=True,
+        before=1.0,
     )
     g: float = setting(
         1.0, "Scale of the error in each hidden population; keeps it many LSB.", option="--gain"
