@@ -42,8 +42,8 @@ def mnist1d() -> str:
     """Accuracies, one line per record of finished runs."""
     lines = [
         (
-            "| rule, optimizer | kappa | beta | r_max | hidden | weights | bits | streams | rate | epochs "
-            "| seeds | valid | test | by seed | fresh 10,000 | minutes | commit | record |"
+            "| rule, optimizer | kappa | beta | r_max | hidden | weights | bits | streams | rate "
+            "| epochs | seeds | valid | test | by seed | fresh 10,000 | minutes | commit | record |"
         ),
         "|---" * 18 + "|",
     ]

@@ -20,8 +20,8 @@ __all__ = [
     "STREAMS",
     "Option",
     "Rule",
-    "of_before",
     "integers",
+    "of_before",
     "options_of",
     "setting",
 ]
