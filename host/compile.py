@@ -217,8 +217,8 @@ def _each(tau: float | tuple[float, ...]) -> tuple[float, ...]:
 
 def _tables(layout: Layout) -> Iterator[Words]:
     log2 = layout.machine.phi_log2
-    for phi, number in layout.tables.items():
-        words = table(phi, layout.machine.formats, log2)
+    for (phi, r_max), number in layout.tables.items():
+        words = table(phi, layout.machine.formats, log2, r_max)
         yield Region.PHI, 0, (number - 1) << (log2 + 1), words.reshape(-1)
 
 

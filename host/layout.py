@@ -14,7 +14,7 @@ from antevolt.hdl.spec.network import Network, Parameters
 
 __all__ = ["EXP", "Layout", "Rates", "Trace"]
 
-EXP = "exp"
+EXP = ("exp", 1.0)
 """Name of the exponential's table beside those of phi."""
 
 
@@ -64,7 +64,7 @@ class Layout:
     backward      {k}: first weight pair of separate backward weights
     scratch       neurons that copies pass, first one
     shared        coefficients of "copy", "exp", "norm"
-    tables        phi -> its number in the core, from 1; `linear` has none
+    tables        phi and r_max -> its number in the core, from 1; `linear` has none
     """
 
     given: Network
@@ -76,7 +76,7 @@ class Layout:
     weights: tuple[int, ...]
     pairs: tuple[int, ...]
     groups: tuple[int, ...]
-    tables: dict[str, int]
+    tables: dict[tuple[str, float], int]
     backward: dict[int, int] = field(default_factory=dict)
     delayed: dict[int, Rates] = field(default_factory=dict)
     traces: tuple[Trace, ...] = ()

@@ -122,11 +122,11 @@ def _traces(
     )  # fmt: skip
 
 
-def _tables(network: Network) -> dict[str, int]:
+def _tables(network: Network) -> dict[tuple[str, float], int]:
     """Numbers of the activation functions, from 1."""
-    functions = dict.fromkeys(p.phi for p in network.populations if p.phi != "linear")
+    functions = dict.fromkeys(p.function for p in network.populations if p.phi != "linear")
     functions |= dict.fromkeys([EXP] if network.cost == "cross_entropy" else [])
-    return {phi: n + 1 for n, phi in enumerate(functions)}
+    return {function: n + 1 for n, function in enumerate(functions)}
 
 
 def _ends(network: Network, machine: Machine, neurons: tuple[tuple[int, ...], ...]) -> list[int]:
@@ -177,7 +177,7 @@ def _check(layout: Layout, used: _Used) -> None:
         ("columns that have a q", with_q, m.q_depth, "use narrower populations"),
         ("neurons of a population", targets, f.max_targets, "split the population"),
         ("outputs per column", outputs, m.io_depth, "use fewer outputs, or a larger io_depth"),
-        ("activation tables", len(layout.tables), m.tables, "use fewer different phi"),
+        ("activation tables", len(layout.tables), m.tables, "use fewer different phi or r_max"),
         ("products in a gradient", products, f.max_products, fewer),
         ("traces and recurrent projections", filtered, filtered if m.traces else 0,
          "use a core with traces"),

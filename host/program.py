@@ -213,7 +213,7 @@ class _Program:
                 rates=rates.pairs[t] + first // 2,
                 odd=first % 2,
                 bias=_one(rates) if first + count == n else Bias.NONE,
-                table=layout.tables.get(network.populations[l - 1].phi, 0),
+                table=layout.tables.get(network.populations[l - 1].function, 0),
                 output=int(kept is not None),
                 extra=kept[t] + first if kept else 0,
                 prior=int(not self.parallel),

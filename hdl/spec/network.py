@@ -32,7 +32,9 @@ OPTIMIZERS = ("sgd", "momentum", "sign", "adam", "momentum_sum", "sign_sum")
 COSTS = ("squared_error", "cross_entropy")
 SCHEDULES = ("sequential", "parallel")
 OF_ERROR = ("kappa", "tau_v")
-"""Constants of a population that None leaves to others; the JSON of a network then has none."""
+"""Constants of a population that None leaves to others."""
+UNSAID = {"kappa": None, "tau_v": None, "r_max": 1.0}
+"""What the JSON of a network leaves out: files and fingerprints are as before there were any."""
 
 Parameters = dict[str, NDArray[np.float64]]
 """`{k}.weight` [target, source] and `{k}.bias` [target] of projection k, and `{k}.backward`
@@ -68,6 +70,8 @@ class Population:
     g       local gain of the error, e = g (v + kappa delta)
     kappa, tau_v  error filter of rule `gle` apart from the membrane, v <- v + dt / tau_v delta;
             None: tau_m / tau_r and tau_r, the inverse of the membrane. kappa = 1: e = g eps
+    r_max   scale of phi: r = r_max phi(p / r_max), as steep as phi at p = 0; with 0.5 a tanh ends
+            at +-0.5, and what the next population sums up is half as large
     eta_tau_m, eta_tau_r  rates at which the time constants learn, 0: they stay.
             tau_m <- tau_m - eta_tau_m sum e u', tau_r <- tau_r + eta_tau_r sum eps u', >= dt
     """
@@ -83,6 +87,7 @@ class Population:
     eta_tau_r: float = 0.0
     kappa: float | tuple[float, ...] | None = None
     tau_v: float | tuple[float, ...] | None = None
+    r_max: float = 1.0
 
     def __post_init__(self) -> None:
         checks.integer("the size of a population", self.size, 1, LARGEST)
@@ -95,8 +100,10 @@ class Population:
         checks.choice("rule", self.rule, RULES)
         if (self.eta_tau_m or self.eta_tau_r) and self.rule == "trace":
             raise BadNetwork("time constants cannot learn under rule trace; use another rule")
-        for name in ("gamma", "g", "eta_tau_m", "eta_tau_r"):
+        for name in ("gamma", "g", "eta_tau_m", "eta_tau_r", "r_max"):
             checks.real(name, getattr(self, name))
+        if self.r_max <= 0:
+            raise BadNetwork(f"r_max is {self.r_max}; it is finite and positive")
         self._check_error_filter()
 
     def _check_error_filter(self) -> None:
@@ -112,6 +119,11 @@ class Population:
             least = min(getattr(self, name))
             if least < 0:
                 raise BadNetwork(f"{name} is {least} at least; it is finite and not negative")
+
+    @property
+    def function(self) -> tuple[str, float]:
+        """phi and its scale, which is 1 where any would be the same: equal for equal functions."""
+        return self.phi, 1.0 if self.phi in ("linear", "relu") else self.r_max
 
     @property
     def prospective_errors(self) -> bool:
@@ -315,8 +327,8 @@ class Network:
     def to_json(self, indent: int | None = None) -> str:
         values = asdict(self)
         for population in values["populations"]:
-            for name in OF_ERROR:  # absent as in files and fingerprints from before there were any
-                if population[name] is None:
+            for name, usual in UNSAID.items():
+                if population[name] == usual:
                     del population[name]
         return json.dumps(values, sort_keys=True, indent=indent)
 

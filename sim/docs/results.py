@@ -42,10 +42,10 @@ def mnist1d() -> str:
     """Accuracies, one line per record of finished runs."""
     lines = [
         (
-            "| rule, optimizer | kappa | beta | hidden | weights | bits | streams | rate | epochs "
-            "| seeds | valid | test | by seed | fresh 10,000 | minutes | commit | record |"
+            "| rule, optimizer | kappa | beta | r_max | hidden | weights | bits | streams | rate "
+            "| epochs | seeds | valid | test | by seed | fresh 10,000 | minutes | commit | record |"
         ),
-        "|---" * 17 + "|",
+        "|---" * 18 + "|",
     ]
     for name, record in _taken():
         settings, runs = record["settings"], record["runs"]
@@ -56,7 +56,8 @@ def mnist1d() -> str:
         fresh = [100 * run["fresh"] for run in runs if run.get("fresh") is not None]
         lines.append(
             f"| `{settings['rule']}`, `{settings['optimizer']}` | {settings.get('kappa') or ''} "
-            f"| {settings['beta']:g} | {_shape(settings['hidden'])} | {record['weights']:,} "
+            f"| {settings['beta']:g} | {settings.get('r_max', 1):g} "
+            f"| {_shape(settings['hidden'])} | {record['weights']:,} "
             f"| {settings['word']}{', dithered' if settings.get('dither') else ''} "
             f"| {settings['streams']} | {settings['eta']:g} | {settings['epochs']} "
             f"| {_list(record['seeds'])} | {fmean(valid):.2f} % | {_spread(tests)} "

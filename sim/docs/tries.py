@@ -41,7 +41,7 @@ def _long_runs(runs: list[Record]) -> str:
         for name in ("train", "test", "fresh")
         if any(run.get(name) is not None for run in runs)
     ]
-    own = [n for n in ("beta", "shift") if len({run.get(n) for run in runs} - {None}) > 1]
+    own = [n for n in ("beta", "r_max", "shift") if len({run.get(n) for run in runs} - {None}) > 1]
     titles = (
         "bits", "streams", "rate", *own, "seed", "epochs", "valid, at epoch", *read, "commit"
     )  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ACTIVATIONS", "Activation", "Array"]
+__all__ = ["ACTIVATIONS", "Activation", "Array", "scaled"]
 
 Array = NDArray[np.float64]
 Activation = Callable[[Array], tuple[Array, Array]]
@@ -52,3 +52,13 @@ ACTIVATIONS: dict[str, Activation] = {
     "hard_tanh": _hard_tanh,
 }
 """One entry for every name in `antevolt.hdl.spec.network.PHI`."""
+
+
+def scaled(phi: str, r_max: float) -> Activation:
+    """p -> r_max phi(p / r_max) and its slope phi'(p / r_max)."""
+
+    def activation(p: Array) -> tuple[Array, Array]:
+        r, slope = ACTIVATIONS[phi](p / r_max)
+        return r_max * r, slope
+
+    return activation if r_max != 1 else ACTIVATIONS[phi]

@@ -20,7 +20,7 @@ enum Flag { VALID = 1, FIRST = 2, TARGET_VALID = 4, LEARN = 8 };
 // Fields and their order: floats.py.
 struct Population {
     int64_t n, phi, prospective, copies;
-    double gamma, g;
+    double gamma, g, r_max;
     const int64_t *copy;                                // of each neuron: number of its traces
     const double *a_m, *a_r, *rho, *kappa, *tau_m;      // [n]
     const double *copy_a_m, *copy_rho;                  // [copies]
@@ -298,7 +298,10 @@ void Model::membrane(long l) {
             u[i] += a_m[i] * d;
             u_dot[i] = d / tau_m[i];
         }
-        activate(own.n, own.phi, p.data(), own.r + s * own.n, own.slope + s * own.n);
+        double *__restrict r = own.r + s * own.n;
+        for (long i = 0; i < own.n; i++) prospective[i] /= own.r_max;
+        activate(own.n, own.phi, p.data(), r, own.slope + s * own.n);
+        for (long i = 0; i < own.n; i++) r[i] *= own.r_max;
     }
 }
 

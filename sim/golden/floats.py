@@ -34,7 +34,7 @@ class _Population(ctypes.Structure):
 
     _fields_ = [
         *_fields(ctypes.c_int64, "n phi prospective copies"),
-        *_fields(ctypes.c_double, "gamma g"),
+        *_fields(ctypes.c_double, "gamma g r_max"),
         *_fields(ctypes.c_void_p, "copy a_m a_r rho kappa tau_m copy_a_m copy_rho"),
         *_fields(ctypes.c_void_p, " ".join(IN_PLACE)),
         *_fields(ctypes.c_void_p, "sum_m sum_r"),
@@ -154,6 +154,7 @@ class CompiledFloats(FloatNetwork):
                 copies=traces.copies if traces else 1,
                 gamma=own.gamma,
                 g=own.g,
+                r_max=own.function[1],
                 copy=at(traces.copy_of if traces else np.zeros(own.size), np.int64),
                 copy_a_m=at(c.a_m[leaders]),
                 copy_rho=at(c.rho[leaders]),

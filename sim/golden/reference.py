@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike
 
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.network import Network, Parameters
-from antevolt.sim.golden.activations import ACTIVATIONS, Array
+from antevolt.sim.golden.activations import Array, scaled
 from antevolt.sim.golden.cost import leaky, output_error
 from antevolt.sim.golden.neuron import error, membrane
 from antevolt.sim.golden.plastic import Plastic
@@ -98,7 +98,7 @@ class FloatNetwork(Plastic):
         self.streams = streams
         self.learn_from = learn_from
         self.steps = 0
-        self._phi = [ACTIVATIONS[p.phi] for p in network.populations]
+        self._phi = [scaled(*p.function) for p in network.populations]
         self._depth = len(network.populations)
         # dt/tau_z of leaky logits, 0 where the cost reads the rates.
         leak = network.tau_z if network.cost == "cross_entropy" else None

@@ -6,7 +6,7 @@ logits, at every step; a prediction is the largest of the logits' sums over a se
 start anew with each sequence, and the weights change at its end.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 import click
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.formats import WORDS, Formats
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.network import Network, Population
+from antevolt.hdl.spec.network import Network, Parameters, Population
 from antevolt.host.device import Device
 from antevolt.sim.tasks.learner import Learner
 from antevolt.sim.tasks.mnist1d_cosine import cosines
@@ -40,7 +40,7 @@ from antevolt.sim.tasks.setting import BETA, HIDDEN, RATE, RULE, SLOW, Rule, set
 from antevolt.sim.tasks.task import Record, Samples, Task
 from antevolt.sim.tasks.task import Settings as TaskSettings
 
-__all__ = ["MNIST1D", "Settings", "command", "machine", "network"]
+__all__ = ["MNIST1D", "Settings", "command", "machine", "network", "start"]
 
 ETA = {"sign": 1e-3, "adam": 2e-3, "sgd": 2.0**-16}
 """Learning rates at the start. That of sgd is a quarter of the largest that was seen to learn."""
@@ -95,7 +95,14 @@ class Settings(TaskSettings):
     shift: int = setting(
         0, "Most samples that it is moved by, either way; what leaves it comes in again.", least=0
     )
-    beta: float = setting(8.0, BETA)
+    beta: float = setting(2.0, BETA)
+    r_max: float = setting(
+        0.5,
+        "Scale of all rates, inputs and biases: where tanh ends. Less keeps sums within the word.",
+        least=0,
+        above=True,
+        before=1.0,
+    )
     g: float = setting(
         1.0, "Scale of the error in each hidden population; keeps it many LSB.", option="--gain"
     )
@@ -106,7 +113,7 @@ class Settings(TaskSettings):
         8.0, "Of the leaky logits, steps; 0: errors from the instantaneous ones.", least=0
     )
     softmax_gain: float = setting(
-        4.0, "Of the errors: target - softmax(gain z).", least=0, above=True
+        4.0, "Of the errors: target - softmax(gain z / r_max).", least=0, above=True
     )
     reset: bool = setting(True, "Streams start anew with each sequence.")
     cosines: bool = setting(
@@ -171,7 +178,16 @@ def network(settings: Settings, seed: int) -> Network:
         if settings.kappa is not None:
             kappa = tuple(min(m / r, settings.kappa) for m, r in zip(tau_m, tau_r, strict=True))
         hidden.append(
-            Population(size, phi, tau_m, tau_r, rule=settings.rule, g=settings.g, kappa=kappa)
+            Population(
+                size,
+                phi,
+                tau_m,
+                tau_r,
+                rule=settings.rule,
+                g=settings.g,
+                kappa=kappa,
+                r_max=settings.r_max,
+            )
         )
     return classifier(
         1,
@@ -182,12 +198,18 @@ def network(settings: Settings, seed: int) -> Network:
         optimizer=settings.optimizer,
         momentum=settings.momentum,
         momentum2=settings.momentum2,
-        softmax_gain=settings.softmax_gain,
+        softmax_gain=settings.softmax_gain / settings.r_max,
         schedule=settings.schedule,
         eta=settings.eta,
         apply_every=1 if settings.every_step else settings.length,
         seed=seed,
     )
+
+
+def start(settings: Settings, seed: int) -> Parameters:
+    """Weights as of any chain; what is added to them is scaled as rates are."""
+    drawn = started(network)(settings, seed)
+    return {k: v * (settings.r_max if "bias" in k else 1) for k, v in drawn.items()}
 
 
 def machine(settings: Settings) -> Machine:
@@ -223,14 +245,15 @@ def _varied(
     if settings.shift:
         by = rng.integers(-settings.shift, settings.shift, (len(order), 1), endpoint=True)
         moved = np.take_along_axis(moved, (np.arange(settings.length) - by) % settings.length, 1)
-    return moved * factor + tilt * np.linspace(-1, 1, settings.length), train.y[order]
+    x = moved * factor + tilt * np.linspace(-1, 1, settings.length)
+    return settings.r_max * x, train.y[order]
 
 
 def _accuracy(core: Learner, settings: Settings, split: Split) -> float:
     """The share of sequences whose largest sum of logits is that of their class."""
     streams = core.machine.total_streams
     missing = -len(split) % streams
-    x = np.concatenate([split.x, np.zeros((missing, settings.length))])
+    x = np.concatenate([settings.r_max * split.x, np.zeros((missing, settings.length))])
     first = settings.first(len(x) // streams)
     outputs = core.predict(stepwise(x[..., None], streams), first=first)
     sums = _sums(outputs, settings).reshape(-1, CLASSES)
@@ -261,7 +284,7 @@ def _look(core: Learner, settings: Settings, seed: int, epoch: int) -> Record:
     valid = valid_split(settings.length).head(settings.valid)
     found: Record = {"valid": _accuracy(core, settings, valid) if looked else None}
     if settings.cosines and looked and isinstance(core, Device):
-        found["cosine"] = cosines(core, valid)
+        found["cosine"] = cosines(core, replace(valid, x=settings.r_max * valid.x))
     return found
 
 
@@ -281,7 +304,7 @@ MNIST1D = Task(
     settings=Settings,
     network=network,
     machine=machine,
-    start=started(network),
+    start=start,
     samples=samples,
     learned=_learned,
     look=_look,

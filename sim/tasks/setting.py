@@ -21,6 +21,7 @@ __all__ = [
     "Option",
     "Rule",
     "integers",
+    "of_before",
     "options_of",
     "setting",
 ]
@@ -47,6 +48,7 @@ def setting(
     kind: Any = None,
     required: bool = False,
     shown: str = "",
+    before: Any = None,
 ) -> Any:
     """A field of a task's settings that is an option of its command.
 
@@ -56,10 +58,17 @@ def setting(
     required the option has to be given
     shown    in place of the default, which follows from other settings: without the option the
              field is None among what `Settings.of` gets
+    before   what runs had that are older than the setting, where that is not the default
     """
     bounds = {"least": least, "most": most, "above": above}
     said = {"help": help, "option": option, "kind": kind, "required": required, "shown": shown}
-    return field(default=default, metadata={**bounds, **said})
+    return field(default=default, metadata={**bounds, **said, "before": before})
+
+
+def of_before(settings: type[Any]) -> dict[str, Any]:
+    """What a run had of settings that are younger than it."""
+    said = {f.name: f.metadata.get("before") for f in fields(settings)}
+    return {**settings().to_dict(), **{k: v for k, v in said.items() if v is not None}}
 
 
 def integers(least: int) -> Callable[[click.Context, click.Parameter, str], tuple[int, ...]]:

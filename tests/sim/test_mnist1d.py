@@ -14,6 +14,7 @@ from safetensors.numpy import load_file
 
 from antevolt.hdl.spec.errors import BadFile, BadInput
 from antevolt.host.device import open as open_device
+from antevolt.sim.golden.reference import FloatNetwork
 from antevolt.sim.tasks import mnist1d, mnist1d_data
 from antevolt.sim.tasks.mnist1d import (
     MNIST1D,
@@ -212,6 +213,24 @@ def test_too_few_sequences() -> None:
         Settings.of(train=5)
 
 
+def test_scaled_rates() -> None:
+    """The same network, smaller: inputs, biases and logits, as if words were longer."""
+    small, usual = replace(SHORT, r_max=0.5), replace(SHORT, r_max=1.0)
+    assert MNIST1D.samples(small, 0, 0).x == pytest.approx(MNIST1D.samples(usual, 0, 0).x / 2)
+    drawn = [MNIST1D.start(settings, 0) for settings in (small, usual)]
+    assert (drawn[0]["2.weight"] == drawn[1]["2.weight"]).all()
+    assert (drawn[0]["2.bias"] == drawn[1]["2.bias"] / 2).all()
+    networks = [network(settings, 0) for settings in (small, usual)]
+    assert networks[0].softmax_gain == 2 * networks[1].softmax_gain
+    x = MNIST1D.samples(small, 0, 0).x[:72]
+    first = small.first(1)
+    outs = [
+        FloatNetwork(own, start, streams=small.streams).predict(x * scale, first=first)
+        for own, start, scale in zip(networks, drawn, (1, 2), strict=True)
+    ]
+    assert outs[0] == pytest.approx(outs[1] / 2, abs=1e-12)
+
+
 def test_longer_sequences() -> None:
     """Interpolated; what is counted in steps follows."""
     long = replace(SHORT, length=360, streams=100)
@@ -228,15 +247,18 @@ def test_longer_sequences() -> None:
 
 
 def test_older_records_go_on(tmp_path: Path) -> None:
-    """Of before a setting existed: it was what is the default now."""
-    learn(MNIST1D, replace(SHORT, train=32), 0, tmp_path)
+    """Of before a setting existed: it was what is the default now, or what it says of then."""
+    older = replace(SHORT, train=32, r_max=1.0)
+    learn(MNIST1D, older, 0, tmp_path)
     path = tmp_path / "seed-0.json"
     record = json.loads(path.read_text())
-    del record["settings"]["slow"]
+    del record["settings"]["slow"], record["settings"]["r_max"]
     path.write_text(json.dumps(record))
-    assert learn(MNIST1D, replace(SHORT, train=32), 0, tmp_path) == record
+    assert learn(MNIST1D, older, 0, tmp_path) == record
     with pytest.raises(BadInput, match="other settings"):
-        learn(MNIST1D, replace(SHORT, train=32, slow=2.0), 0, tmp_path)
+        learn(MNIST1D, replace(older, r_max=0.5), 0, tmp_path)
+    with pytest.raises(BadInput, match="other settings"):
+        learn(MNIST1D, replace(older, slow=2.0), 0, tmp_path)
 
 
 def test_seeds_twice(tmp_path: Path) -> None:
