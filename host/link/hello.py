@@ -4,9 +4,12 @@
 from dataclasses import dataclass
 
 from antevolt.hdl.spec.errors import NoPort
-from antevolt.hdl.spec.link import Description, parse_description
+from antevolt.hdl.spec.link import VERSION, Description, Kind, parse_description
+from antevolt.host.link.codec import encode
+from antevolt.host.link.line import Line
+from antevolt.host.link.window import WHOLE
 
-__all__ = ["Hello", "hello_of"]
+__all__ = ["Hello", "hello_of", "who_is_there"]
 
 
 @dataclass(frozen=True)
@@ -31,3 +34,23 @@ def hello_of(payload: bytes) -> Hello:
         raise NoPort(f"there is something else than this version's board: {error}") from error
     fingerprint, session = int.from_bytes(rest[:4], "little"), int.from_bytes(rest[4:], "little")
     return Hello(description, fingerprint, session)
+
+
+def who_is_there(line: Line, tries: int, seconds: float = 0.0) -> Hello:
+    """Asks at the line's rate; raises NoPort when nobody answers, DeadlineExceeded.
+
+    seconds  ask for so long at least, as often as an answer could have come
+    """
+    transport = line.transport
+    nonce, end = line.draw.randrange(WHOLE), transport.clock() + seconds
+    frame, number = encode(Kind.HELLO, nonce, bytes((VERSION,))), 0
+    while number < tries or transport.clock() < end:
+        patience = 1 if seconds else 1 + number
+        number += 1
+        reply = line.ask(b"\0" + frame, Kind.HELLO, nonce, patience)
+        if reply is not None:
+            return hello_of(reply.payload)
+    raise NoPort(
+        f"no board answers on {transport.name}; is it switched on and programmed, and is this its "
+        "port? (`antevolt devices` asks all ports)"
+    )

@@ -4,9 +4,9 @@
 A question is a frame outside any order: it has a number of its own, which the reply repeats.
 """
 
-import secrets
 import time
 from collections.abc import Callable
+from random import Random
 
 from antevolt.hdl.spec.errors import DeadlineExceeded
 from antevolt.hdl.spec.link import Kind
@@ -25,10 +25,13 @@ class Line:
 
     spoke_at, heard_at  when the last bytes went out, when the last good frame of a session came
     under_way           bytes that the board has not acknowledged, as the session knows
+    draw                numbers of questions
     """
 
-    def __init__(self, transport: Transport, counts: Counts, under_way: Callable[[], int]):
-        self.transport, self.baud = transport, 0
+    def __init__(
+        self, transport: Transport, counts: Counts, under_way: Callable[[], int], draw: Random
+    ):
+        self.transport, self.draw, self.baud = transport, draw, 0
         self.spoke_at, self.heard_at = 0.0, -1e9
         self._counts, self._under_way = counts, under_way
         self._decoder = Decoder()
@@ -86,7 +89,7 @@ class Line:
 
         When no answer comes it may be there already, and is asked there, too.
         """
-        nonce = secrets.randbelow(WHOLE)
+        nonce = self.draw.randrange(WHOLE)
         frame = encode(Kind.BAUD, nonce, divisor.to_bytes(2, "little"))
         before = self.baud
         for _ in range(tries):

@@ -1,53 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """A session with a board: frames in order, once each, both ways, over a line that may err.
 
-Lost frames are sent again, those that came behind them are kept at the other end: by this host
-(`arrivals.py`), and by a board that is `selective` (`losses.py`); else all from the first lost one
-on are sent. Timers run in the host alone, by the transport's clock; the board only answers. Nothing
+What is sent again is the exchange's (`exchange.py`), the rate of the line that of `rates.py`; here
+is when: timers run in the host alone, by the transport's clock; the board only answers. Nothing
 waits longer than `deadline`, nor on a board that is silent for long.
 """
 
-import secrets
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from random import Random, SystemRandom
 
-from antevolt.hdl.spec.errors import (
-    AntevoltError,
-    Closed,
-    DeadlineExceeded,
-    LinkLost,
-    NoPort,
-    Refused,
-)
-from antevolt.hdl.spec.link import (
-    RESEND_MOST,
-    RESEND_PLACE,
-    SLACK_BYTES,
-    VERSION,
-    AckFlag,
-    Code,
-    Kind,
-    LinkParameters,
-)
-from antevolt.host.link.arrivals import HALF, Arrivals
+from antevolt.hdl.spec.errors import AntevoltError, Closed, LinkLost
+from antevolt.hdl.spec.link import SLACK_BYTES, AckFlag, Kind
 from antevolt.host.link.codec import Message, encode
 from antevolt.host.link.counts import Counts
-from antevolt.host.link.hello import Hello, hello_of
+from antevolt.host.link.exchange import Exchange
+from antevolt.host.link.hello import Hello, who_is_there
 from antevolt.host.link.line import Line
-from antevolt.host.link.losses import AGAIN, Losses
+from antevolt.host.link.rates import GONE, TRIES, Rates
 from antevolt.host.link.transport import Transport
-from antevolt.host.link.window import WHOLE, Frame, Window
+from antevolt.host.link.window import WHOLE, Window
 
-__all__ = ["IDLE", "Session"]
+__all__ = ["GONE", "IDLE", "SILENT", "Session"]
 
 SILENT = 1.5  # times the board's silence: without a good frame that long the link is made anew
 IDLE = 0.5  # times its silence: without a word that long, the board is asked before anything else
 ASKED = 1 / 8  # times its silence: after a silence of that length it is asked, whatever was before
-GONE = 6.0  # times its silence: questions that long without an answer, and the board is gone
-TRIES = 8
-RATES = 3  # times that the rate of before is asked for when the link is made anew
-ECHO_BYTES, ECHOES = 200, 4  # that prove a new rate
 
 
 class Session:
@@ -55,27 +34,32 @@ class Session:
 
     deadline  seconds that any one call may wait
     baud      the fastest rate to use; None: the board's
+    draw      numbers of sessions and questions, bytes that prove a rate; None: by chance
     lost      why the board is gone, when that was noticed between two calls (`heartbeat.py`)
     line      the bytes and questions below the session
-    sent, arrivals  the frames to the board that are under way; those that came
+    exchange  the frames in order, with those that are sent again
+    sent, arrivals  of these: the frames to the board that are under way; those that came
     losses    which of the former are sent again
 
     All methods raise LinkLost when the board is silent or was reset, DeadlineExceeded, and Refused.
     """
 
-    def __init__(self, transport: Transport, deadline: float = 60.0, baud: int | None = None):
+    def __init__(
+        self,
+        transport: Transport,
+        deadline: float = 60.0,
+        baud: int | None = None,
+        draw: Random | None = None,
+    ):
         self.transport, self.deadline, self.fastest = transport, deadline, baud
-        self.counts = Counts()
-        self.sent, self.arrivals = Window(), Arrivals(self.counts)
-        self.losses = Losses(self.sent)
-        self.line = Line(transport, self.counts, lambda: self.sent.bytes_under_way)
+        self.draw = SystemRandom() if draw is None else draw
+        self.counts, self.sent = Counts(), Window()
+        self.line = Line(transport, self.counts, lambda: self.sent.bytes_under_way, self.draw)
+        self.exchange = Exchange(self.line, self.counts, self.sent)
+        self.arrivals, self.losses = self.exchange.arrivals, self.exchange.losses
+        self.rates = Rates(self)
         self._hello: Hello | None = None
         self._session = 0
-        self._asked_at = self._moved_at = -1e9
-        self._asked_until = 0  # the frame before which all that are missing were asked for
-        self._agreed = 0  # the rate that was found to work
-        self._polled: int | None = None  # the next frame when the board was asked into silence
-        self._patience = 1.0  # grows with every question into silence: a board may be slow
         self._alone = threading.RLock()  # of a call, or of a heartbeat
         self.lost: AntevoltError | None = None
 
@@ -85,6 +69,10 @@ class Session:
         if self._hello is None:
             raise Closed("there is no session; connect first")
         return self._hello
+
+    @hello.setter
+    def hello(self, said: Hello) -> None:
+        self._hello, self.exchange.link = said, said.description.link
 
     @property
     def baud(self) -> int:
@@ -115,26 +103,15 @@ class Session:
         seconds  ask for so long at least, as often as an answer could have come
         """
         self.line.begin(self.deadline)
-        nonce, end = secrets.randbelow(WHOLE), self.transport.clock() + seconds
-        frame, number = encode(Kind.HELLO, nonce, bytes((VERSION,))), 0
-        while number < tries or self.transport.clock() < end:
-            patience = 1 if seconds else 1 + number
-            number += 1
-            reply = self.line.ask(b"\0" + frame, Kind.HELLO, nonce, patience)
-            if reply is not None:
-                self._hello = hello_of(reply.payload)
-                return self._hello
-        raise NoPort(
-            f"no board answers on {self.transport.name}; is it switched on and programmed, and is "
-            "this its port? (`antevolt devices` asks all ports)"
-        )
+        self.hello = who_is_there(self.line, tries, seconds)
+        return self.hello
 
     def connect(self) -> Hello:
         """Ask who is there, reset the board, and agree on the fastest rate that works."""
         self.line.set_baud(self.transport.power_up_baud)
         hello = self.ask()
         self.reset()
-        self._speed_up(hello.description.link)
+        self.rates.speed_up(hello.description.link)
         return hello
 
     def reset(self) -> None:
@@ -149,9 +126,7 @@ class Session:
             self.wait(lambda: self.sent.fits(payload, limit), "room in its buffer")
             if not self.sent:
                 self._wake_late()
-            data = self.sent.put(kind, payload)
-            self.counts.sent += 1
-            self.line.write(data)
+            self.exchange.send(kind, payload)
 
     def flush(self) -> None:
         """Until the board has acknowledged everything."""
@@ -183,16 +158,11 @@ class Session:
     def poll(self) -> None:
         """Take what has come, without waiting."""
         with self._alone:
-            self._take(self.transport.read(0.0))
+            self.exchange.take(self.transport.read(0.0))
 
     def acknowledge(self, flags: int, count: int = 0) -> None:
-        """Say what came; `flags`: `AckFlag`s, of what the board is asked for with it; `count`: of
-        so many frames, 0 for all, as it is where that cannot be asked."""
-        self.arrivals.owed = 0
-        if count > RESEND_MOST or not self._selective:
-            count = 0
-        said = bytes((flags | count << RESEND_PLACE,))
-        self.line.write(encode(Kind.ACK, self.arrivals.expected, said))
+        """Say what came, and ask for something with it, see `Exchange`."""
+        self.exchange.acknowledge(flags, count)
 
     def echo(self, data: bytes) -> bool:
         """Whether these bytes come back."""
@@ -210,17 +180,15 @@ class Session:
 
     def _reset(self) -> None:
         self.line.begin(self.deadline)
-        session = 1 + secrets.randbelow(WHOLE - 1)
+        session = 1 + self.draw.randrange(WHOLE - 1)
         frame = encode(Kind.RESET, session)
         for number in range(TRIES):
             if self.line.ask(b"\0" + frame, Kind.RESET, session, 1 + number) is not None:
                 break
         else:
             raise LinkLost(f"{self.transport.name} does not answer a reset; switch it off and on")
-        self._session, self._polled = session, None
-        self.sent.start(session)
-        self.arrivals.start(session)
-        self.counts.sent = self.counts.accepted = 0
+        self._session = session
+        self.exchange.start(session)
 
     def _wake_late(self) -> None:
         if self.transport.clock() - self.line.spoke_at >= IDLE * self.transport.silence:
@@ -236,199 +204,22 @@ class Session:
         self.acknowledge(AckFlag.REQUEST)
         end = now + self.line.pause
         while self.transport.clock() < end:
-            if self._take(self.transport.read(self.line.pause)):
+            if self.exchange.take(self.transport.read(self.line.pause)):
                 return
-        self._renew()
+        self.rates.renew()
 
     def _turn(self) -> None:
         """Read once; into silence, ask."""
-        if not self._take(self.transport.read(min(self.line.pause, 0.05))):
-            if self.arrivals.owed:
-                self.acknowledge(0)
-            now = self.transport.clock()
-            since = max(self.line.heard_at, self._asked_at, self.line.spoke_at)
-            longest = max(self.line.pause, ASKED * self.transport.silence)
-            patience = min(longest, self.line.pause * self._patience)
-            if now - since > patience and not self.transport.waiting():
-                self._asked_at = now
-                self._patience = min(64.0, 2 * self._patience)
-                self.counts.polls += 1
-                self._poll()
-            silent = SILENT * self.transport.silence
-            if min(now - self.line.heard_at, now - self._moved_at) > silent:
-                self._renew()
-
-    def _take(self, data: bytes) -> bool:
-        """Frames out of bytes; whether any frame came."""
-        frames = self.line.frames(data)
-        for message in frames:
-            if message is None:
-                self.counts.bad += 1
-                self._ask_again()
-            else:
-                self.line.heard_at = self.transport.clock()
-                self._patience = max(1.0, self._patience / 2)
-                self._handle(message)
-        if self.arrivals.owed > self._room // 4:
+        line, exchange = self.line, self.exchange
+        if exchange.take(self.transport.read(min(line.pause, 0.05))):
+            return
+        if self.arrivals.owed:
             self.acknowledge(0)
-        return bool(frames)
-
-    def _handle(self, message: Message) -> None:
-        kind, sequence, payload = message
-        if kind.sequenced:
-            if self.arrivals.arrive(message, self._room):
-                self._ask_again()
-        elif kind is Kind.ACK:
-            self._acknowledged(sequence)
-            self.sent.free(int.from_bytes(payload[:2], "little"))
-            asked, self._polled = self._polled, None
-            lost = asked is not None and 0 < (asked - sequence) % WHOLE < HALF
-            if lost and not self.transport.waiting() and self._is_first(sequence):
-                self._resend(self.losses.after_silence(), 1)
-        elif kind is Kind.ERROR:
-            self._error(payload, sequence)
-        # else a late reply to a question, for which nobody waits any more
-
-    def _error(self, payload: bytes, expected: int) -> None:
-        number, about, missing, until = payload[:4]
-        name = Code(number).name if number in set(Code) else f"code {number}"
-        if number == Code.MISSING:
-            self.counts.kept += 1
-        else:
-            self.counts.errors[name] = self.counts.errors.get(name, 0) + 1
-        self._acknowledged(expected)
-        if number in AGAIN:
-            if self._is_first(expected):
-                now, pause = self.transport.clock(), self.line.pause
-                lost = self.losses.after_error(number, missing, until, self._selective, now, pause)
-                self._resend(lost, max(1, missing))
-            return
-        if number == Code.ACKNOWLEDGED:  # an ACK that was late
-            return
-        raise Refused(
-            f"{self.transport.name} refused a frame of kind {about:#04x}: {name}; host and board "
-            "disagree, please report this"
-        )
-
-    def _acknowledged(self, expected: int) -> None:
-        """All frames before `expected` have arrived."""
-        if count := self.sent.acknowledge(expected):
-            self.counts.accepted += count
-            self._moved_at = self.transport.clock()
-
-    def _is_first(self, expected: int) -> bool:
-        return bool(self.sent) and expected == self.sent.first
-
-    def _resend(self, frames: list[Frame], missing: int) -> None:
-        """These again, of which the first `missing` under way are missing for sure."""
-        if not frames:
-            return
-        now, first = self.transport.clock(), self.sent.first
-        self.counts.resends += 1
-        for frame in frames:
-            frame.again = now
-            self.counts.resent += 1
-            self.counts.resent_bytes += len(frame.data)
-            if (frame.number - first) % WHOLE < missing:
-                self.counts.missing_bytes += len(frame.data)
-            self.line.write(frame.data)
-
-    @property
-    def _selective(self) -> bool:
-        return self._hello is not None and self._hello.description.link.selective
-
-    @property
-    def _room(self) -> int:
-        """Bytes that the board may have under way."""
-        return self._hello.description.link.send_bytes if self._hello else WHOLE
-
-    def _ask_again(self) -> None:
-        """A frame from the board is missing: once in a pause, and whenever more are."""
-        now, count = self.transport.clock(), max(1, self.arrivals.missing)
-        until = self.arrivals.expected + count
-        more = 0 < (until - self._asked_until) % WHOLE < HALF
-        if more or now - self._asked_at >= self.line.pause:
-            self._asked_at, self._asked_until = now, until
-            self.acknowledge(AckFlag.RESEND | AckFlag.REQUEST, count)
-
-    def _poll(self) -> None:
-        """Ask, after a silence: nothing is under way, and what did not arrive until now is lost."""
-        self._polled = self.sent.next
-        self.acknowledge(AckFlag.RESEND | AckFlag.REQUEST, self.arrivals.missing)
-
-    def _rates(self, link: LinkParameters) -> Iterator[int]:
-        """From the fastest one on, each half the one before."""
-        rate = min(link.fastest_baud, self.fastest or link.fastest_baud)
-        while rate > link.power_up_baud * 1.5:
-            yield rate
-            rate = rate // 2
-
-    def _speed_up(self, link: LinkParameters) -> None:
-        """The fastest rate at which an echo comes back whole."""
-        slow = self.baud
-        for rate in self._rates(link):
-            if self._try(link.divisor(rate), round(link.clock_hz / link.divisor(rate))):
-                break
-            self._go_back(slow, link)
-            self.ask()
-            self.reset()
-        self._agreed = self.baud
-
-    def _go_back(self, slow: int, link: LinkParameters) -> None:
-        """To another rate, where a board comes by itself after its trial."""
-        until = self.transport.clock() + 2 * link.trial + self.line.pause
-        while self.transport.clock() < until:
-            self.transport.read(0.05)
-        self.line.set_baud(slow)
-
-    def _try(self, divisor: int, baud: int) -> bool:
-        if not self.line.change_baud(divisor, baud, TRIES):
-            return False
-        whole, self.deadline = self.deadline, min(self.deadline, 10.0)
-        try:
-            return all(self.echo(secrets.token_bytes(ECHO_BYTES)) for _ in range(ECHOES))
-        except (LinkLost, DeadlineExceeded):
-            return False
-        finally:
-            self.deadline = whole
-
-    def _renew(self) -> None:
-        """The board is silent: it has gone back to the rate of power-up, or is gone."""
-        self.counts.renewals += 1
-        self._moved_at = self.transport.clock()
-        for _ in range(RATES):
-            link = self._find()
-            baud = self._agreed
-            if self.line.change_baud(link.divisor(baud), baud) and self._answers(link.trial):
-                break
-            self._go_back(self.transport.power_up_baud, link)
-        else:
-            self._find()  # and stay with it
-        self._asked_at = self.transport.clock()
-        self._poll()
-
-    def _find(self) -> LinkParameters:
-        """The board of this session, at the rate of power-up."""
-        self.line.set_baud(self.transport.power_up_baud)
-        try:
-            found = self.ask(seconds=GONE * self.transport.silence)
-        except NoPort:
-            raise LinkLost(
-                f"{self.transport.name} does not answer any more; is it still there? What the "
-                "board did since the last checkpoint is lost"
-            ) from None
-        if found.session != self._session:
-            raise LinkLost(
-                f"{self.transport.name} was reset or switched off; go on from a checkpoint"
-            )
-        return found.description.link
-
-    def _answers(self, seconds: float) -> bool:
-        """Whether it says anything within that time."""
-        before, end = self.line.heard_at, self.transport.clock() + seconds
-        while self.line.heard_at == before and self.transport.clock() < end:
-            self._poll()
-            until = self.transport.clock() + self.line.pause
-            while self.line.heard_at == before and self.transport.clock() < until:
-                self._take(self.transport.read(until - self.transport.clock()))
-        return self.line.heard_at != before
+        now = self.transport.clock()
+        since = max(line.heard_at, exchange.asked_at, line.spoke_at)
+        longest = max(line.pause, ASKED * self.transport.silence)
+        patience = min(longest, line.pause * exchange.patience)
+        if now - since > patience and not self.transport.waiting():
+            exchange.ask_patiently()
+        if min(now - line.heard_at, now - exchange.moved_at) > SILENT * self.transport.silence:
+            self.rates.renew()

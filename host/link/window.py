@@ -19,12 +19,21 @@ WHOLE = 1 << 16
 
 @dataclass
 class Frame:
-    """A frame under way: its bytes on the line, when it was last sent again, and whether the board
-    keeps it until those before it have come."""
+    """A frame under way.
+
+    number, kind, data  its own; its bytes on the line
+    first, last   places of its first and its last copy among all frames that went to the board
+    again, times  when it was last sent again, and how often it was
+    kept          the board keeps it until those before it have come
+    """
 
     number: int
+    kind: Kind
     data: bytes
+    first: int = 0
+    last: int = 0
     again: float = -1e9
+    times: int = 0
     kept: bool = False
 
 
@@ -32,6 +41,7 @@ class Window:
     """Empty; the next frame is number 0.
 
     next     sequence number of the next frame
+    place    of the last copy of a frame that went to the board
     in_use   bytes of the board's buffer; fullest: the most of them since `take_fullest`
     """
 
@@ -40,6 +50,7 @@ class Window:
         self._frames: deque[Frame] = deque()
         self._used = self._consumed = 0  # bytes of the board's buffer: ever taken, ever freed
         self._fullest = 0
+        self.place = 0
 
     def __len__(self) -> int:
         """Frames under way."""
@@ -82,11 +93,17 @@ class Window:
     def put(self, kind: Kind, payload: bytes) -> bytes:
         """The bytes of the next frame, which is under way from now on."""
         data = encode(kind, self.next, payload)
-        self._frames.append(Frame(self.next, data))
+        self.place += 1
+        self._frames.append(Frame(self.next, kind, data, self.place, self.place))
         self.next = (self.next + 1) % WHOLE
         self._used += len(payload) + ENTRY_BYTES
         self._fullest = max(self._fullest, self.in_use)
         return data
+
+    def again(self, frame: Frame, now: float) -> None:
+        """It is sent again."""
+        self.place += 1
+        frame.last, frame.again, frame.times = self.place, now, frame.times + 1
 
     def acknowledge(self, expected: int) -> int:
         """All frames before `expected` have arrived: how many were under way; 0 for old news."""

@@ -60,7 +60,7 @@ class SessionTarget:
         self._line = Silent()
         self._session = Session(self._line, deadline=1.0)
         self._session.line.set_baud(BAUD)
-        self._session._hello = Hello(Description(Machine(), LinkParameters()), 0, 1)
+        self._session.hello = Hello(Description(Machine(), LinkParameters()), 0, 1)
 
     def draw(self, draw: Random) -> bytes:
         parts = []

@@ -9,7 +9,8 @@ lost. At the end of a session the line is left in peace, and the two ends must a
 After each flight of frames the faults stop in its midst, while frames are under way. The link has
 then to recover: how often, how long that took, and how much was sent again is counted, too.
 
-Each session has a seed of its own, so that a campaign can be ended and taken up again.
+Each session has a seed of its own, from which all comes that is drawn in it, at the host too: a
+campaign can be ended and taken up again, and any session of it be run again alone (`one_session`).
 """
 
 import time
@@ -29,9 +30,10 @@ from antevolt.host.link.window import WHOLE
 from antevolt.sim.rtl.faults import KINDS, FaultyLine
 from antevolt.sim.rtl.traffic import Traffic, Wrong
 
-__all__ = ["Line", "Result", "adds_up", "campaign"]
+__all__ = ["Line", "Result", "adds_up", "campaign", "one_session"]
 
 DEADLINE = 120.0
+RESETS = 0.01  # share of the steps
 STEPS = 50  # calls and flights of a session
 FRAMES = 40  # of a flight; then it goes on until a fault comes, for as many at most
 LONGEST = 60  # bytes of an echo, words of a read or a run in a flight
@@ -69,6 +71,8 @@ class Result:
     recoveries  times that the faults stopped while frames were under way
     within      of these, how often no frame was sent again more than once
     again       most frames that the host sent again in one, and frames that were then under way
+    twice       each of those that are not `within`: number of the session, of its flight, frames
+                under way, those that were sent again more than once, and how often one was at most
     recovered   seconds of the line's time in which all of a recovery was done, at most
     slowest     longest call, in seconds of the line's time
     others      `COUNTED`
@@ -94,6 +98,7 @@ class Result:
     recoveries: int = 0
     within: int = 0
     again: tuple[int, int] = (0, 0)
+    twice: list[dict[str, int]] = field(default_factory=list)
     recovered: float = 0.0
     slowest: float = 0.0
     line_bytes: int = 0
@@ -136,7 +141,7 @@ def campaign(
     make: Callable[[], Line],
     result: Result,
     faults: int,
-    resets: float = 0.01,
+    resets: float = RESETS,
     only: tuple[str, ...] = KINDS,
     seconds: float = 1e9,
     deadline: float = DEADLINE,
@@ -161,6 +166,19 @@ def campaign(
             progress(result)
 
 
+def one_session(
+    make: Callable[[], Line],
+    result: Result,
+    number: int,
+    resets: float = RESETS,
+    only: tuple[str, ...] = KINDS,
+    deadline: float = DEADLINE,
+) -> None:
+    """Only this session, counted from 1, of a campaign of the same seed, mean, resets and kinds."""
+    result.sessions = number - 1
+    _Session(make(), result, resets, only, deadline).run(1 << 62, float("inf"))
+
+
 class _Failed(Exception):
     """A call failed; the session is of no further use."""
 
@@ -177,7 +195,8 @@ class _Session:
         self.draw, self.traffic = Random(f"campaign {seed}"), Traffic(f"traffic {seed}")
         self.mean = result.mean * self.draw.choice(MEANS)
         self.wire = FaultyLine(line, 0, seed=f"faults {seed}", only=only)
-        self.session = Session(self.wire, deadline)
+        self.session = Session(self.wire, deadline, draw=Random(f"host {seed}"))
+        self.flights = 0
         self.was_off = self.noticed = False
 
     def run(self, faults: int, end: float) -> None:
@@ -242,6 +261,7 @@ class _Session:
             self.traffic.call(board)
         else:
             self.result.flights += 1
+            self.flights += 1
             self._flight(board)
 
     def _flight(self, board: LinkBackend) -> None:
@@ -255,14 +275,24 @@ class _Session:
                 break
         wire.begin(0)
         session.wait(lambda: not wire.waiting(), "end of what is spoilt")
-        begin, resent, under_way = wire.clock(), session.counts.resent, len(session.sent)
+        begin, resent = wire.clock(), session.counts.resent
+        under_way = [(frame, frame.times) for frame in session.sent.frames()]
         self.traffic.settle(board)
         result.recoveries += 1
-        again = session.counts.resent - resent
-        result.within += again <= under_way
-        result.again = max(result.again, (again, under_way))
+        times = [frame.times - before for frame, before in under_way]
+        self._recovered(times, session.counts.resent - resent)
         result.recovered = max(result.recovered, wire.clock() - begin)
         wire.begin(self.mean)
+
+    def _recovered(self, times: list[int], resent: int) -> None:
+        """A recovery, in which frames were sent again so many times each, together `resent`."""
+        result, most = self.result, max(times, default=0)
+        result.again = max(result.again, (resent, len(times)))
+        result.within += most <= 1
+        if most > 1:
+            twice = sum(count > 1 for count in times)
+            found = {"session": result.sessions, "flight": self.flights}
+            result.twice.append(found | {"under_way": len(times), "twice": twice, "most": most})
 
     def _agree(self, board: LinkBackend) -> None:
         problem = adds_up(board)

@@ -15,7 +15,7 @@ from antevolt.hdl.spec.errors import BadFile
 from antevolt.host.campaign import commit
 from antevolt.host.files import write_record
 from antevolt.host.version import version
-from antevolt.sim.rtl.fault_campaign import Result, campaign
+from antevolt.sim.rtl.fault_campaign import Result, campaign, one_session
 from antevolt.sim.rtl.lines import LINES
 
 __all__ = ["command"]
@@ -33,6 +33,7 @@ __all__ = ["command"]
     show_default=True,
     help="Small buffers; those of a board; of one that goes back; with the bits of bytes, slower.",
 )
+@click.option("--session", type=click.IntRange(1), help="Only this session of the campaign, whole.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the result to this JSON file.")
 @click.option("--resume", is_flag=True, help="Go on from what that file holds.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -42,6 +43,7 @@ def command(
     seed: int,
     mean: float,
     line: str,
+    session: int | None,
     out: Path | None,
     resume: bool,
     as_json: bool,
@@ -68,7 +70,10 @@ def command(
             bar.update(task, completed=result.injected)
             _write(out, _record(result, made))
 
-        campaign(LINES[line], result, faults, seconds=seconds, progress=progress)
+        if session is None:
+            campaign(LINES[line], result, faults, seconds=seconds, progress=progress)
+        else:
+            one_session(LINES[line], result, session)
     _write(out, _record(result, made))
     if as_json:
         click.echo(json.dumps(_record(result, made)))
@@ -118,6 +123,11 @@ def _print(r: Result) -> None:
         f"  recoveries {r.recoveries}, {r.within} with no frame more than once again, longest "
         f"{1000 * r.recovered:.1f} ms"
     )
+    for t in r.twice:
+        say(
+            f"    session {t['session']}, flight {t['flight']}: {t['twice']} of {t['under_way']} "
+            f"frames more than once, at most {t['most']} times"
+        )
     say(f"  longest call {1000 * r.slowest:.1f} ms of the line's time")
     for message in r.messages:
         say(f"  {message}")

@@ -246,9 +246,7 @@ def test_no_credit_is_noticed(opened: LinkBackend) -> None:
     session.sent._used -= 1 << 20
     for _ in range(10):
         session.send(Kind.ECHO, bytes(PAYLOAD_BYTES))
-    for _ in range(50):
-        session._turn()
-    assert session.counts.errors["CREDIT"] >= 1
+    session.wait(lambda: session.counts.errors.get("CREDIT", 0) >= 1, "refusal")
     session.reset()
     assert session.echo(b"well again")
 

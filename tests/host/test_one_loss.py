@@ -15,16 +15,6 @@ from antevolt.sim.rtl.byte_top import byte_line
 SIZE, FRAMES, LOST = 60, 60, 20  # bytes of a frame, frames, the first that is lost
 
 
-@pytest.fixture(autouse=True)
-def no_chance(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The session's number and the bytes that prove a rate are the same in every run: frames and
-    their time on the line are, too."""
-    draw = Random(2)
-    monkeypatch.setattr("antevolt.host.link.session.secrets", draw)
-    monkeypatch.setattr(draw, "randbelow", lambda most: draw.randrange(most), raising=False)
-    monkeypatch.setattr(draw, "token_bytes", draw.randbytes, raising=False)
-
-
 class Losing:
     """A line that loses some frames in order, once, when they first go one way."""
 
@@ -56,8 +46,8 @@ class Losing:
 
 
 def traffic(link: LinkParameters, way: str, lost: range) -> tuple[Session, float]:
-    """A session after its frames, and the line's time that they took."""
-    session = Session(byte_line(link))
+    """A session after its frames, and the line's time that they took: the same in every run."""
+    session = Session(byte_line(link), draw=Random(2))
     session.connect()
     session.transport = session.line.transport = Losing(session.transport, way, lost)
     data, begin, back = Random(1).randbytes(SIZE * FRAMES), session.transport.clock(), b""

@@ -50,10 +50,9 @@ class Host:
         self.line = Script()
         self.session = Session(self.line, deadline=5.0)
         self.session.line.set_baud(self.line.power_up_baud)
-        self.session._hello = Hello(
-            Description(Machine(), LinkParameters(selective=selective)), 0, 0
-        )
-        self.session.line.heard_at = self.session._moved_at = 0.0
+        link = LinkParameters(selective=selective)
+        self.session.hello = Hello(Description(Machine(), link), 0, 0)
+        self.session.line.heard_at = self.session.exchange.moved_at = 0.0
         for k in range(frames):
             self.session.send(Kind.ECHO, bytes([k]))
         self.line.said.clear()
@@ -62,8 +61,12 @@ class Host:
         """How many frames the host then sends again."""
         before = self.session.counts.resent
         self.line.now += after
-        self.session._take(frame)
+        self.session.exchange.take(frame)
         return self.session.counts.resent - before
+
+    def is_silent(self) -> None:
+        """Until the host asks."""
+        self.session.wait(lambda: self.session.counts.polls > 0, "question")
 
     def again(self, frame: bytes, after: float = LATER) -> list[int]:
         """Numbers of the frames that the host then sends again."""
@@ -128,8 +131,7 @@ def test_going_back_is_done_once(frame: bytes) -> None:
 
 def test_into_silence_the_answer_says_what_is_lost() -> None:
     host = Host()
-    while not host.session.counts.polls:
-        host.session._turn()
+    host.is_silent()
     assert host.session.counts.resent == 0
     assert host.hears(ack(2)) == FRAMES - 2
     assert host.hears(ack(3)) == 0  # no answer to a question
@@ -137,8 +139,7 @@ def test_into_silence_the_answer_says_what_is_lost() -> None:
 
 def test_what_is_sent_behind_the_question_is_not_lost() -> None:
     host = Host()
-    while not host.session.counts.polls:
-        host.session._turn()
+    host.is_silent()
     host.session.send(Kind.ECHO, b"new")
     assert host.hears(ack(FRAMES)) == 0
     assert host.hears(ack(FRAMES + 1)) == 0
@@ -188,8 +189,7 @@ def test_a_broken_frame_is_named_by_the_next_that_comes() -> None:
 def test_after_silence_what_is_kept_is_not_sent() -> None:
     host = Host(selective=True, frames=6)
     assert host.again(error(Code.MISSING, 1, missing=1, until=3)) == [1]
-    while not host.session.counts.polls:
-        host.session._turn()
+    host.is_silent()
     assert host.again(ack(1)) == [1, 4, 5]
 
 
@@ -242,3 +242,63 @@ def test_what_is_kept_has_bounds() -> None:
     for number in range(5):
         host.hears(echoed(number))
     assert arrivals.expected == 6
+
+
+def test_a_question_that_was_lost_is_not_answered_by_what_was_sent_since() -> None:
+    host = Host(selective=True, frames=2)
+    host.is_silent()
+    assert host.again(error(Code.CRC, 0)) == []
+    assert host.again(error(Code.CRC, 0), after=0.0) == [0, 1]
+    assert host.again(ack(1), after=0.001) == []
+
+
+def test_into_silence_what_was_sent_since_the_question_is_not_lost() -> None:
+    for selective, frames in ((True, [0, 1, 2, 3]), (False, [0, 1, 2, 3, 4])):
+        host = Host(selective, frames=4)
+        host.is_silent()
+        host.session.send(Kind.ECHO, b"new")
+        assert host.again(ack(0), after=0.001) == frames  # a board that goes back drops that
+
+
+def test_a_line_keeps_its_order() -> None:
+    """What was sent again just now is lost when a frame came that was sent behind it."""
+    host = Host(selective=True, frames=3)
+    assert host.again(error(Code.CRC, 0)) == []
+    assert host.again(error(Code.CRC, 0), after=0.0) == [0, 1]
+    assert host.again(error(Code.MISSING, 0, missing=2, until=3), after=0.001) == []
+    host.session.send(Kind.ECHO, b"behind")
+    assert host.again(error(Code.MISSING, 0, missing=2, until=4), after=0.001) == [0, 1]
+    assert host.again(error(Code.MISSING, 0, missing=2, until=4), after=0.001) == []
+
+
+def test_what_is_missing_is_taken_in_its_order() -> None:
+    """Behind one that is sent again, the others came too early."""
+    host = Host(selective=True, frames=5)
+    assert host.again(error(Code.CRC, 0)) == []
+    assert host.again(error(Code.CRC, 0), after=0.0) == [0, 1]
+    assert host.again(error(Code.MISSING, 0, missing=3, until=4), after=0.006) == [2]
+    assert host.again(error(Code.MISSING, 0, missing=3, until=4), after=0.006) == [0, 1, 2]
+
+
+def test_after_a_loss_a_delimiter_comes_first() -> None:
+    """What was lost may be that of the frame before, with which the next one would be broken."""
+    host = Host(selective=True, frames=2)
+    host.line.said.clear()
+    host.is_silent()
+    assert host.line.said.startswith(b"\0")
+    host.again(ack(1))
+    assert host.line.said.startswith(b"\0")
+    host.again(error(Code.CRC, 1))
+    assert host.line.said.startswith(b"\0")
+
+
+def test_a_frame_that_was_dropped_has_come() -> None:
+    """And with it the place of one of its kind."""
+    host = Host(selective=True, frames=2)
+    assert host.again(error(Code.MISSING, 0, missing=1, until=2)) == [0]
+    host.session.send(Kind.WRITE, b"behind")
+    dropped = encode(Kind.ERROR, 0, bytes((Code.SEQUENCE, Kind.WRITE, 1, 2)))
+    assert host.again(dropped, after=0.001) == [0]
+    assert [f.times for f in host.session.sent.frames()] == [2, 0, 1]
+    dropped = encode(Kind.ERROR, 0, bytes((Code.SEQUENCE, Kind.ECHO, 1, 2)))
+    assert host.again(dropped, after=0.001) == []  # that may be from before
