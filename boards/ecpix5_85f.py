@@ -16,5 +16,5 @@ BOARD = Board(
     hz=75e6,
     baud=3_000_000,
     loader="ecpix5",
-    lacks="time constants that learn, second moments (Adam)",
+    lacks="moments of their own (Adam), learned time constants; 512 neurons and filters per stream",
 )

@@ -17,5 +17,5 @@ BOARD = Board(
     baud=3_000_000,
     loader="orangeCrab",
     adapter="a USB serial adapter of 3.3 V: its TX to pin 0 (ball N17), its RX to pin 1 (ball M18)",
-    lacks="time constants that learn, second moments (Adam)",
+    lacks="moments of their own (Adam), learned time constants; 512 neurons and filters per stream",
 )

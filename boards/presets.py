@@ -32,11 +32,21 @@ ECP5_25 = Machine(rows=2, streams=2, carry=True)
 of them and all block RAMs but one, and nextpnr finds no place for it."""
 
 ECP5_85 = Machine(
-    rows=4,
+    rows=9,
     streams=7,
-    w_depth=2048,
+    contexts=2,
+    multipliers=2,
+    tile_rows=3,
+    tile_streams=2,
+    w_depth=1024,
+    r_depth=1024,
     state_depth=1024,
     io_depth=512,
-    moments=1,
+    program_depth=512,
+    carry=True,
 )
-"""Room for 15 k weights with a moment each, traces and leaky logits: most block RAMs are used."""
+"""Most multipliers, block RAMs and flip-flops of an 85F. It holds 18 k weights, less what groups of
+nine rows leave over, and 14 streams of up to 512 neurons and presynaptic filters each: networks for
+MNIST-1D by the rules `gle` and `instantaneous`, not by `trace`, whose 6 x 53 neurons want more
+filters than that. Gradient sums can be carried on; a moment per weight would take a fifth of the
+flip-flops more."""

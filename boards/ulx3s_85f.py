@@ -14,7 +14,8 @@ BOARD = Board(
     crystal=25e6,
     machine=ECP5_85,
     hz=75e6,
+    divide=1.5,
     baud=3_000_000,
     loader="ulx3s",
-    lacks="time constants that learn, second moments (Adam)",
+    lacks="moments of their own (Adam), learned time constants; 512 neurons and filters per stream",
 )

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bundles of signals that travel through the array and its columns, one hop per tile."""
 
+from typing import Any
+
+from amaranth.hdl import Array
 from amaranth.lib import data
 
 from antevolt.hdl.spec.flags import FLAG_BITS
@@ -18,6 +21,7 @@ __all__ = [
     "Slot",
     "bits",
     "coefficient",
+    "first_stream",
     "flags",
     "ranges",
 ]
@@ -37,6 +41,12 @@ def ranges(machine: Machine) -> tuple[int, int]:
         return 12, 14
     depth = max(machine.r_depth, machine.state_depth, machine.io_depth)
     return min(12, (2 * depth).bit_length()), bits(depth)
+
+
+def first_stream(machine: Machine, context: Any) -> Any:
+    """The first stream of a context: chosen, since a product would take a multiplier of the part,
+    and the way there and back."""
+    return Array(t * machine.streams for t in range(machine.contexts))[context]
 
 
 flags = data.StructLayout({"valid": 1, "first": 1, "last": 1, "target_valid": 1, "learn": 1})

@@ -8,7 +8,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from antevolt.hdl.core.bundles import Access, bits, flags, ranges
+from antevolt.hdl.core.bundles import Access, bits, first_stream, flags, ranges
 from antevolt.hdl.core.column import FLAGS_REGION, TARGET_REGION
 from antevolt.hdl.lib.registers import KEEP
 from antevolt.hdl.spec.flags import INPUT_FLAG_BITS, Flag
@@ -152,7 +152,7 @@ class Intake(wiring.Component):
         m.submodules.flags = self.memory
         known = self.memory.read_port(domain="comb")
         m.d.comb += [
-            start.eq(self.context * streams),
+            start.eq(first_stream(self.machine, self.context)),
             known.addr.eq(Mux(idle, start, ahead)),
         ]
         with m.If(idle):

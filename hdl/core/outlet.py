@@ -8,7 +8,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out
 
-from antevolt.hdl.core.bundles import Access, Reply, bits, flags, ranges
+from antevolt.hdl.core.bundles import Access, Reply, bits, first_stream, flags, ranges
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.largest import largest
 from antevolt.hdl.lib.late import late
@@ -162,7 +162,8 @@ class Outlet(wiring.Component):
             *(now.valid.eq(own.valid), now.starts.eq(own.first)),
         ]
         with m.If(self.start):
-            m.d.sync += [self.busy.eq(1), column.eq(0), index.eq(self.context * machine.streams)]
+            m.d.sync += [self.busy.eq(1), column.eq(0)]
+            m.d.sync += index.eq(first_stream(machine, self.context))
             m.d.sync += [left.eq(self.n), place.eq(self.address), final.eq(of_one)]
             m.d.sync += [last.eq(self.n == 1), single.eq(self.n == 1)]
         with m.Elif(issue):

@@ -12,6 +12,7 @@ from antevolt.sim.docs.design import design
 from antevolt.sim.docs.files import files
 from antevolt.sim.docs.fuzz import fuzz
 from antevolt.sim.docs.headline import headline
+from antevolt.sim.docs.lost import lost
 from antevolt.sim.docs.mechanisms import mechanisms
 from antevolt.sim.docs.numbers import (
     coefficients,
@@ -22,6 +23,7 @@ from antevolt.sim.docs.numbers import (
     phi,
 )
 from antevolt.sim.docs.slots import slots
+from antevolt.sim.docs.throughput import throughput
 from antevolt.sim.docs.timing import neurons, steps
 from antevolt.sim.docs.verified import campaign, netlists
 
@@ -84,5 +86,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "results_saturations": results.saturations,
     "roundings": lambda: roundings.markdown(Formats()),
     "slots": slots,
+    "slots_lost": lost,
     "steps": steps,
+    "throughput": throughput,
 }

@@ -22,6 +22,7 @@ MACHINES = {
     "1x1": Machine(formats=Formats(word=16)),
     "3 streams": Machine(streams=3),
     "2x2 contexts": Machine(streams=2, contexts=2),
+    "3x3 contexts": Machine(streams=3, contexts=3),
 }
 ONE = ("write", "region", "unit", "index", "data")
 PUT_OUT = (1 << FLAG_BITS) - 1  # flags that outputs carry

@@ -20,6 +20,7 @@ from antevolt.sim.bench.timeline import unpacked
 CASES = {
     "1x1": (Machine(formats=Formats(word=16)), 7),
     "2x2 contexts": (Machine(streams=2, contexts=2), 1),
+    "3x3 contexts": (Machine(streams=3, contexts=3), 4),
     "3 streams": (Machine(streams=3), 12),
 }
 PLACES = 64
