@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from antevolt.boards.model import predict
 from antevolt.boards.parts import PARTS, Part
 from antevolt.boards.pll import Pll, find
+from antevolt.boards.synthesis import Usage
 from antevolt.hdl.spec.link import LinkParameters
 from antevolt.hdl.spec.machine import Machine
 
@@ -28,6 +30,7 @@ class Board:
     lacks     what the preset leaves out, and why
     vendor    the vendor's tool that makes the bitstream; empty: the open tools do
     divide    the link has a clock of its own, the core's divided by this; 1: both have the same
+    selective the link keeps frames behind a gap; without, it takes fewer cells and goes back
     """
 
     name: str
@@ -44,6 +47,7 @@ class Board:
     lacks: str = ""
     vendor: str = ""
     divide: float = 1
+    selective: bool = True
 
     @property
     def part(self) -> Part:
@@ -56,10 +60,15 @@ class Board:
     def link(self, build: int = 0) -> LinkParameters:
         """Parameters of the serial link; `build` is the build's id."""
         clock = round(self.pll.hz / self.divide)
-        selective = not self.machine.near  # a part of few cells goes back
         return LinkParameters(
-            clock_hz=clock, fastest_baud=self.baud, build=build, selective=selective
+            clock_hz=clock, fastest_baud=self.baud, build=build, selective=self.selective
         )
+
+    @property
+    def needs(self) -> Usage:
+        """What it will take of its part, by the model."""
+        architecture = self.part.architecture
+        return predict(self.machine, architecture, self.linked, self.selective)
 
     @property
     def linked(self) -> bool:

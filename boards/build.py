@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from antevolt.boards.board import Board
-from antevolt.boards.model import predict
 from antevolt.boards.place import TOOLS, Clocked, Path_, pack, place
 from antevolt.boards.synthesis import Usage, usage
 from antevolt.boards.synthesis import cells as synthesise
@@ -245,7 +244,7 @@ def foresee(board: Board) -> None:
     Multipliers and block RAMs are counted exactly; of the rest it may be wrong by `DOUBT`.
     """
     try:
-        needs = predict(board.machine, board.part.architecture, board.linked)
+        needs = board.needs
     except BadInput:  # nothing was measured for it
         return
     sure = Usage(

@@ -14,6 +14,7 @@ from math import log2
 import numpy as np
 from numpy.typing import NDArray
 
+from antevolt.boards.links import stored
 from antevolt.boards.measure import PLAIN, Record, records
 from antevolt.boards.pieces import added, compared
 from antevolt.boards.synthesis import Architecture, Usage
@@ -123,8 +124,10 @@ def _blocks(width: int, depth: int, architecture: Architecture) -> int:
     return -(-width // shape[1]) * max(1, depth // deepest)
 
 
-def predict(machine: Machine, architecture: Architecture, linked: bool = True) -> Usage:
-    """What a core takes, with the link around it unless told otherwise.
+def predict(
+    machine: Machine, architecture: Architecture, linked: bool = True, selective: bool = False
+) -> Usage:
+    """What a core takes, with the link around it unless told otherwise; `selective`: one that is.
 
     Raises BadInput for an architecture of which nothing was measured.
     """
@@ -132,7 +135,7 @@ def predict(machine: Machine, architecture: Architecture, linked: bool = True) -
     if not measured and compared(architecture) is None:
         raise BadInput(f"nothing was synthesised for {architecture} yet")
     luts, ffs = _logic(machine, tuple(_key(r) for r in measured), architecture)
-    around = link(architecture) if linked else Usage(0, 0, 0, 0)
+    around = link(architecture, selective) if linked else Usage(0, 0, 0, 0)
     for width, depth in _memories(machine, architecture)[1]:
         luts += _luts(width, depth)
         ffs += width + log2(depth)  # of the word and of its address
@@ -150,11 +153,15 @@ def predict(machine: Machine, architecture: Architecture, linked: bool = True) -
     )
 
 
-def link(architecture: Architecture) -> Usage:
+def link(architecture: Architecture, selective: bool = False) -> Usage:
     """What the link takes: a small core with it, less the same core without.
 
     Where that was not measured, it is what ECP5 takes, as much more or less as cores take there.
+    What it takes to be selective was measured on links alone.
     """
+    ways = stored().get(architecture) if selective else None
+    if ways:
+        return link(architecture) - (ways["going back"] - ways["selective"])
     found = records(architecture)
     for record in found:
         if record.link:
@@ -164,7 +171,7 @@ def link(architecture: Architecture) -> Usage:
     if architecture == "ecp5" or not records("ecp5"):
         return Usage(0, 0, 0, 0)
     here = predict(PLAIN, architecture, linked=False)
-    there, around = predict(PLAIN, "ecp5", linked=False), link("ecp5")
+    there, around = predict(PLAIN, "ecp5", linked=False), link("ecp5", selective)
     return Usage(
         around.luts * here.luts // there.luts,
         around.ffs * here.ffs // there.ffs,

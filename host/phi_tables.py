@@ -67,7 +67,7 @@ def table(phi: str, formats: Formats, log2: int, r_max: float = 1.0) -> Raw:
     mask = (1 << f.word) - 1
     if phi in CORNERS:
         function, derivative = _scaled(phi, r_max)
-        if phi != "relu" and r_max not in edges:
+        if phi != "relu" and r_max < edges[-1] and r_max not in edges:
             raise BadNetwork(
                 f"{phi} with r_max {r_max:g} has its corner within an interval of a table of "
                 f"2^{log2}; make r_max a multiple of {edges[1] - edges[0]:g}"

@@ -40,7 +40,7 @@ def boards() -> str:
     ]
     notes = []
     for board in BOARDS.values():
-        needs, holds = predict(board.machine, board.part.architecture), board.part.holds
+        needs, holds = board.needs, board.part.holds
         cells = [_share(a, b) for a, b in zip(needs.values(), holds.values(), strict=True)]
         cells[-1] = cells[-1] if needs.slots else ""
         result, over = stored(board), _over(needs, holds)
@@ -90,7 +90,7 @@ def placed() -> str:
 
 def _both(board: Board, result: Build, name: str) -> str:
     """What a build took, and what is estimated for its board."""
-    expected = predict(board.machine, board.part.architecture).to_dict()[name]
+    expected = board.needs.to_dict()[name]
     return f"{result.usage[name]:,} ({expected:,})"
 
 

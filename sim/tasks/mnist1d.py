@@ -72,7 +72,11 @@ class Settings(TaskSettings):
     length: int = setting(
         LENGTH, "Steps of a sequence; its samples are interpolated.", least=LENGTH
     )
-    word: int = setting(18, kind=click.Choice(WORDS_OF_CORES))
+    word: int = setting(
+        18,
+        "With 12 and less, errors are few LSB of a word: they want --r-max 1 --beta 8.",
+        kind=click.Choice(WORDS_OF_CORES),
+    )
     hidden: tuple[int, ...] = setting((53,) * 6, HIDDEN, least=1)
     slow: float = setting(4.0, SLOW)
     streams: int = setting(

@@ -3,6 +3,7 @@
 
 from antevolt.boards.catalogue import BOARDS
 from antevolt.boards.links import FAMILIES, stored
+from antevolt.boards.model import link
 
 
 def test_keeping_frames_takes_cells() -> None:
@@ -15,6 +16,13 @@ def test_keeping_frames_takes_cells() -> None:
         assert back.rams == selective.rams
 
 
-def test_small_parts_go_back() -> None:
+def test_parts_that_are_too_small_anyway_go_back() -> None:
     back = {name for name, board in BOARDS.items() if not board.link().selective}
-    assert back == {"tang-nano-9k", "icebreaker", "ice40-hx8k"}
+    assert back == {"icebreaker", "ice40-hx8k"}
+
+
+def test_the_model_knows_of_it() -> None:
+    for family, both in stored().items():
+        more = link(family, selective=True) - link(family)
+        assert more.luts == both["selective"].luts - both["going back"].luts > 0
+        assert more.ffs == both["selective"].ffs - both["going back"].ffs > 0

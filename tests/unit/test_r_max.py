@@ -100,6 +100,12 @@ def test_what_no_table_holds_is_refused(phi: str, r_max: float, said: str) -> No
         compile(network(r_max, phi), Machine())
 
 
+def test_a_corner_beyond_the_word_is_none() -> None:
+    f = Formats(18)
+    found = looked_up(table("hard_tanh", f, 8, 9.3)[0], f, 8)
+    assert (found[2] == found[0]).all()
+
+
 @pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan"), float("inf"), "one"])
 def test_bad_values(wrong: Any) -> None:
     with pytest.raises(BadNetwork, match="r_max"):
