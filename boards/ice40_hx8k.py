@@ -16,7 +16,6 @@ BOARD = Board(
     hz=36e6,
     baud=1_000_000,
     loader="ice40_generic",
-    selective=False,
     lacks="everything that may be left out, counters of saturations, and words of more than 12 "
     "bits; even so it does not fit",
 )

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the link takes, as it was measured."""
 
+from dataclasses import replace
+
 from antevolt.boards.catalogue import BOARDS
 from antevolt.boards.links import FAMILIES, stored
 from antevolt.boards.model import link
@@ -16,9 +18,11 @@ def test_keeping_frames_takes_cells() -> None:
         assert back.rams == selective.rams
 
 
-def test_parts_that_are_too_small_anyway_go_back() -> None:
-    back = {name for name, board in BOARDS.items() if not board.link().selective}
-    assert back == {"icebreaker", "ice40-hx8k"}
+def test_every_preset_keeps_frames() -> None:
+    assert all(board.link().selective for board in BOARDS.values())
+    small = replace(BOARDS["icebreaker"], selective=False)
+    assert not small.link().selective
+    assert small.needs.luts < BOARDS["icebreaker"].needs.luts
 
 
 def test_the_model_knows_of_it() -> None:
