@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from antevolt.boards.model import predict
 from antevolt.boards.parts import PARTS, Part
 from antevolt.boards.pll import Pll, find
-from antevolt.boards.synthesis import Usage
 from antevolt.hdl.spec.link import LinkParameters
 from antevolt.hdl.spec.machine import Machine
 
@@ -63,12 +61,6 @@ class Board:
         return LinkParameters(
             clock_hz=clock, fastest_baud=self.baud, build=build, selective=self.selective
         )
-
-    @property
-    def needs(self) -> Usage:
-        """What it will take of its part, by the model."""
-        architecture = self.part.architecture
-        return predict(self.machine, architecture, self.linked, self.selective)
 
     @property
     def linked(self) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from antevolt.boards.board import Board
+from antevolt.boards.model import needed
 from antevolt.boards.place import TOOLS, Clocked, Path_, pack, place
 from antevolt.boards.synthesis import Usage, usage
 from antevolt.boards.synthesis import cells as synthesise
@@ -244,7 +245,7 @@ def foresee(board: Board) -> None:
     Multipliers and block RAMs are counted exactly; of the rest it may be wrong by `DOUBT`.
     """
     try:
-        needs = board.needs
+        needs = needed(board)
     except BadInput:  # nothing was measured for it
         return
     sure = Usage(

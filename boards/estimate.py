@@ -6,6 +6,7 @@ from typing import Any
 
 from antevolt.boards.board import Board
 from antevolt.boards.build import RESOURCES
+from antevolt.boards.model import needed
 from antevolt.boards.synthesis import Usage
 from antevolt.hdl.spec.errors import DoesNotFit
 from antevolt.hdl.spec.link import CRC_BYTES, HEADER_BYTES, PAYLOAD_BYTES
@@ -72,7 +73,7 @@ class Estimate:
 
 def estimate(network: Network, board: Board) -> Estimate:
     """Raises BadNetwork for a network that no core can run."""
-    needs = board.needs
+    needs = needed(board)
     short = _short(board, needs)
     try:
         image = compile(network, board.machine)

@@ -11,6 +11,7 @@ from rich.table import Table
 from antevolt.boards.board import Board
 from antevolt.boards.build import check
 from antevolt.boards.catalogue import BOARDS
+from antevolt.boards.model import needed
 from antevolt.boards.results import stored
 from antevolt.hdl.spec.errors import DoesNotFit
 
@@ -23,7 +24,7 @@ def describe(board: Board) -> dict[str, Any]:
     state : "placed and timed here", "estimated", "does not fit", "needs vendor tool"; no board is
     claimed to have run
     """
-    needs, result = board.needs, stored(board)
+    needs, result = needed(board), stored(board)
     state, remark = "estimated", ""
     if board.vendor:
         state, remark = "needs vendor tool", f"{board.vendor} makes the bitstream"

@@ -14,6 +14,7 @@ from math import log2
 import numpy as np
 from numpy.typing import NDArray
 
+from antevolt.boards.board import Board
 from antevolt.boards.links import stored
 from antevolt.boards.measure import PLAIN, Record, records
 from antevolt.boards.pieces import added, compared
@@ -26,7 +27,7 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, OUTPUT_SUM_BITS
 from antevolt.hdl.spec.moments import WORD
 
-__all__ = ["TERMS", "errors", "link", "multipliers", "predict", "rams"]
+__all__ = ["TERMS", "errors", "link", "multipliers", "needed", "predict", "rams"]
 
 BITS = {"ecp5": SHAPES, "gowin": SHAPES, "xilinx": ((512, 36), (1024, 18), (2048, 9), (4096, 4),
         (8192, 2), (16384, 1)), "ice40": ((256, 16), (512, 8), (1024, 4), (2048, 2)),
@@ -151,6 +152,11 @@ def predict(
         rams(machine, architecture) + around.rams,
         round(tables + own * registers) if own else 0,
     )
+
+
+def needed(board: Board) -> Usage:
+    """What a board's preset takes of its part. Raises BadInput as `predict` does."""
+    return predict(board.machine, board.part.architecture, board.linked, board.selective)
 
 
 def link(architecture: Architecture, selective: bool = False) -> Usage:

@@ -2,6 +2,7 @@
 """Builds that were placed, routed and timed: their stored records."""
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from antevolt.boards.board import Board
@@ -9,7 +10,7 @@ from antevolt.boards.build import Build
 from antevolt.boards.measure import DATA, machine_of
 from antevolt.hdl.spec.errors import BadFile
 
-__all__ = ["keep", "path", "stored"]
+__all__ = ["builds", "keep", "path", "stored"]
 
 
 def path(name: str) -> Path:
@@ -37,3 +38,10 @@ def stored(board: Board) -> Build | None:
     except (ValueError, KeyError, TypeError) as error:
         raise BadFile(f"{file} is no record of a build: {error}") from error
     return found if own == board.machine else None
+
+
+def builds(boards: Iterable[Board]) -> Iterator[tuple[Board, Build]]:
+    """Those of them that have a record, with it. Raises BadFile."""
+    for board in boards:
+        if (found := stored(board)) is not None:
+            yield board, found

@@ -70,15 +70,19 @@ class Exchange:
             self.acknowledge(0)
         return bool(frames)
 
-    def acknowledge(self, flags: int, count: int = 0) -> None:
+    def acknowledge(self, flags: int, count: int = 0, before: bytes = b"") -> None:
         """Say what came; `flags`: `AckFlag`s, of what the board is asked for with it; `count`: of
-        so many frames, 0 for all, as it is where that cannot be asked."""
-        self._say(flags, count)
+        so many frames, 0 for all, as it is where that cannot be asked; `before`: goes first."""
+        self.arrivals.owed = 0
+        if count > RESEND_MOST or not self._selective:
+            count = 0
+        said = bytes((flags | count << RESEND_PLACE,))
+        self.line.write(before + encode(Kind.ACK, self.arrivals.expected, said))
 
     def ask(self) -> None:
         """After a silence: nothing is under way, and what did not arrive until now is lost."""
         self._asked = self.sent.place
-        self._say(AckFlag.RESEND | AckFlag.REQUEST, self.arrivals.missing, DELIMITER)
+        self.acknowledge(AckFlag.RESEND | AckFlag.REQUEST, self.arrivals.missing, DELIMITER)
 
     def ask_patiently(self) -> None:
         """The same, and be twice as patient from now on."""
@@ -86,13 +90,6 @@ class Exchange:
         self.patience = min(PATIENCE, 2 * self.patience)
         self.counts.polls += 1
         self.ask()
-
-    def _say(self, flags: int, count: int, before: bytes = b"") -> None:
-        self.arrivals.owed = 0
-        if count > RESEND_MOST or not self._selective:
-            count = 0
-        said = bytes((flags | count << RESEND_PLACE,))
-        self.line.write(before + encode(Kind.ACK, self.arrivals.expected, said))
 
     @property
     def _selective(self) -> bool:

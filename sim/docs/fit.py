@@ -10,10 +10,10 @@ from antevolt.boards.board import Board
 from antevolt.boards.build import Build
 from antevolt.boards.catalogue import BOARDS
 from antevolt.boards.measure import MECHANISMS, PLAIN, records
-from antevolt.boards.model import errors, link, predict, rams
+from antevolt.boards.model import errors, link, needed, predict, rams
 from antevolt.boards.parts import PARTS
 from antevolt.boards.pieces import added
-from antevolt.boards.results import stored
+from antevolt.boards.results import builds, stored
 from antevolt.boards.synthesis import ARCHITECTURES, Usage
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
@@ -40,7 +40,7 @@ def boards() -> str:
     ]
     notes = []
     for board in BOARDS.values():
-        needs, holds = board.needs, board.part.holds
+        needs, holds = needed(board), board.part.holds
         cells = [_share(a, b) for a, b in zip(needs.values(), holds.values(), strict=True)]
         cells[-1] = cells[-1] if needs.slots else ""
         result, over = stored(board), _over(needs, holds)
@@ -69,10 +69,7 @@ def placed() -> str:
         ),
         "|---" * 10 + "|",
     ]
-    for board in BOARDS.values():
-        result = stored(board)
-        if result is None:
-            continue
+    for board, result in builds(BOARDS.values()):
         each = ", ".join(f"{mhz:.1f}" for mhz in result.megahertz)
         ends, times = "-", "-"
         if result.path is not None:
@@ -90,7 +87,7 @@ def placed() -> str:
 
 def _both(board: Board, result: Build, name: str) -> str:
     """What a build took, and what is estimated for its board."""
-    expected = board.needs.to_dict()[name]
+    expected = needed(board).to_dict()[name]
     return f"{result.usage[name]:,} ({expected:,})"
 
 

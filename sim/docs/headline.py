@@ -4,7 +4,7 @@
 from statistics import fmean
 
 from antevolt.boards.catalogue import BOARDS
-from antevolt.boards.results import stored
+from antevolt.boards.results import builds
 from antevolt.hdl.spec.errors import BadFile
 from antevolt.sim.docs import pairs, results, verified
 from antevolt.sim.docs.mutants import record
@@ -95,11 +95,8 @@ def _cost() -> str:
 
 
 def _placed() -> str:
-    parts = []
-    for board in BOARDS.values():
-        result = stored(board)
-        if result is not None:
-            parts.append(f"{board.title} {result.median:.1f} MHz")
+    found = builds(BOARDS.values())
+    parts = [f"{board.title} {result.median:.1f} MHz" for board, result in found]
     return f"placed, routed and timed, link included: {', '.join(parts)}; never run on a board"
 
 

@@ -2,16 +2,11 @@
 """Learned synapses per second of the boards that were placed: cycles and clock of one build."""
 
 from antevolt.boards.catalogue import BOARDS
-from antevolt.boards.results import stored
+from antevolt.boards.results import builds
 from antevolt.hdl.spec.errors import DoesNotFit
 from antevolt.sim.docs.slots import NETWORK, used
 
-__all__ = ["learned", "throughput"]
-
-
-def learned(streams: int, cycles: float, megahertz: float) -> float:
-    """Weights times streams per second, in 10^9, at a step of so many cycles."""
-    return NETWORK.weight_count * streams * megahertz / cycles / 1e3
+__all__ = ["throughput"]
 
 
 def throughput() -> str:
@@ -23,18 +18,16 @@ def throughput() -> str:
         ),
         "|---" * 9 + "|",
     ]
-    for board in BOARDS.values():
-        result = stored(board)
-        if result is None:
-            continue
+    for board, result in builds(BOARDS.values()):
         try:
             cycles, share = used(NETWORK, board.machine)
         except DoesNotFit:
             continue
         streams = board.machine.total_streams
+        synapses = NETWORK.weight_count * streams / cycles
         lines.append(
             f"| `{board.name}` | {result.core} | {streams} | {cycles:,.0f} | {share:.1%} "
-            f"| {NETWORK.weight_count * streams / cycles:.1f} | {result.median:.1f} MHz "
-            f"| {learned(streams, cycles, result.median):.2f} G | `{result.id}` |"
+            f"| {synapses:.1f} | {result.median:.1f} MHz "
+            f"| {synapses * result.median / 1e3:.2f} G | `{result.id}` |"
         )
     return "\n".join(lines) if len(lines) > 2 else "None was placed yet."

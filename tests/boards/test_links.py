@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from antevolt.boards.catalogue import BOARDS
 from antevolt.boards.links import FAMILIES, stored
-from antevolt.boards.model import link
+from antevolt.boards.model import link, needed
 
 
 def test_keeping_frames_takes_cells() -> None:
@@ -22,7 +22,7 @@ def test_every_preset_keeps_frames() -> None:
     assert all(board.link().selective for board in BOARDS.values())
     small = replace(BOARDS["icebreaker"], selective=False)
     assert not small.link().selective
-    assert small.needs.luts < BOARDS["icebreaker"].needs.luts
+    assert needed(small).luts < needed(BOARDS["icebreaker"]).luts
 
 
 def test_the_model_knows_of_it() -> None:

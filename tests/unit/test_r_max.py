@@ -55,6 +55,8 @@ def test_a_network_half_as_large_does_the_same(kind: Any) -> None:
         assert other == pytest.approx(one / 2, rel=1e-12)
     for one, other in zip(*(m.gradient.weights for m in models), strict=True):
         assert other == pytest.approx(one / 4, rel=1e-9)
+    for one, other in zip(*(m.gradient.biases for m in models), strict=True):
+        assert other == pytest.approx(one / 2, rel=1e-9)
 
 
 @pytest.mark.parametrize("phi", PHI)
