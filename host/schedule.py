@@ -25,7 +25,7 @@ from antevolt.hdl.spec.timing import (
     Timing,
 )
 
-__all__ = ["Timetable", "back_interval", "forward_interval", "schedule"]
+__all__ = ["LEARNING", "Timetable", "back_interval", "forward_interval", "schedule", "streaming"]
 
 LEARNING = (Kind.APPLY, Kind.TIMES)
 OVERHEAD = 4  # idle, fetch, load and end: cycles of a step outside its operations
@@ -51,10 +51,8 @@ class Timetable:
         for op in self.operations[:-1]:
             if op.kind == Kind.TARGET and op.blocking:
                 total += streams + 1 + MIN_DELAY
-            elif op.kind == Kind.INPUT:
-                total += streams * (1 + op.n * (1 + op.output)) + 1 + MIN_DELAY
-            elif op.kind == Kind.OUTPUT:
-                total += streams * op.n + 1 + MIN_DELAY
+            elif op.kind in (Kind.INPUT, Kind.OUTPUT):
+                total += streaming(op, streams)
             else:
                 total += MIN_DELAY if op.kind in LEARNING and not applies else op.delay
         blocks = [op.n for op in self.operations if op.kind == Kind.TARGET and op.blocking]
@@ -67,6 +65,12 @@ class Timetable:
     @property
     def cycles_plain(self) -> int:
         return self.cycles(self.machine.total_streams, False)
+
+
+def streaming(op: Operation, streams: int) -> int:
+    """Cycles in which an INPUT or an OUTPUT has the core for itself."""
+    words = 1 + op.n * (1 + op.output) if op.kind == Kind.INPUT else op.n
+    return streams * words + 1 + MIN_DELAY
 
 
 def _late(words: int) -> int:

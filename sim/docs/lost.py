@@ -8,6 +8,7 @@ from antevolt.hdl.spec.network import Network
 from antevolt.hdl.spec.program import Kind, Operation
 from antevolt.hdl.spec.timing import MIN_DELAY, WALKER
 from antevolt.host.compile import compile
+from antevolt.host.schedule import LEARNING, streaming
 from antevolt.sim.docs.slots import NETWORK, core, used
 
 __all__ = ["CAUSES", "lost", "shares"]
@@ -43,7 +44,7 @@ def _sweeps(operations: tuple[Operation, ...], rows: int) -> list[_Sweep]:
             first = now + WALKER + (2 * (rows - 1) if op.kind == Kind.BACK else 0)
             found.append(_Sweep(op, first, first + (op.groups - 1) * op.interval + op.words))
         if not op.blocking:
-            now += MIN_DELAY if op.kind in (Kind.APPLY, Kind.TIMES) else op.delay
+            now += MIN_DELAY if op.kind in LEARNING else op.delay
     return found
 
 
@@ -60,7 +61,11 @@ def shares(network: Network, machine: Machine) -> dict[str, float]:
         if sweep.op.kind == Kind.BACK:
             pushes += min(sweep.first - end, 2 * (machine.rows - 1))
         end = sweep.end
-    silent = sum(_silent(op, machine.streams) for op in table.operations)
+    silent = sum(
+        streaming(op, machine.streams)
+        for op in table.operations
+        if op.kind in (Kind.INPUT, Kind.OUTPUT)
+    )
     found = {
         "useful": useful * cycles,
         "unneeded": swept - useful * cycles,
@@ -71,13 +76,6 @@ def shares(network: Network, machine: Machine) -> dict[str, float]:
     }
     rest = cycles - sum(found.values())
     return {name: n / cycles for name, n in {**found, "rest": rest}.items()}
-
-
-def _silent(op: Operation, streams: int) -> int:
-    """Cycles in which INPUT or OUTPUT has the core for itself, as the timetable counts them."""
-    if op.kind == Kind.INPUT:
-        return streams * (1 + op.n * (1 + op.output)) + 1 + MIN_DELAY
-    return streams * op.n + 1 + MIN_DELAY if op.kind == Kind.OUTPUT else 0
 
 
 def lost() -> str:
