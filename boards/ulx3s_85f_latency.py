@@ -12,9 +12,10 @@ BOARD = Board(
     part_name="LFE5U-85F",
     platform="amaranth_boards.ulx3s:ULX3S_85F_Platform",
     crystal=25e6,
-    machine=Machine(rows=12, filters=2, multipliers=3, tile_rows=3, w_depth=1024, moments=1),
-    hz=75e6,
+    machine=Machine(rows=18, multipliers=3, tile_rows=3, w_depth=1024, carry=True),
+    hz=125e6,
+    divide=2,
     baud=3_000_000,
     loader="ulx3s",
-    lacks="time constants that learn, second moments (Adam)",
+    lacks="moments of their own (Adam), learned time constants",
 )

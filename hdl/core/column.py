@@ -164,11 +164,13 @@ class Column(wiring.Component):
         return delay(m, value, int(self.rest > 0 and not self.machine.near), name)
 
     def _flags(self, m: Module) -> None:
-        access, selects = self.tap.access, self.tap.selects(FLAGS_REGION)
+        access, early = self.tap.access, self.tap.early
         for n, own in enumerate(self.flags):
             latched = register(f"flags{n}", own.as_value().shape())
             m.d.comb += own.as_value().eq(latched)
-            with m.If(access.write & selects & (access.index == n)):
+            # its write comes from afar, to several registers: decoded before it acts
+            of_context = early.write & (early.index[: len(self.command.context)] == n)
+            with m.If(self.tap.selects(FLAGS_REGION, also=of_context)):
                 m.d.sync += latched.eq(access.data)
 
     def _units(self, m: Module, line: Pipeline, own: Any) -> tuple[Any, ...]:
@@ -232,7 +234,7 @@ class Column(wiring.Component):
         self._rates(m, line, result, write & ~error)
         # as late as the words, so that both rest as long
         fresh = delay(m, own.first | self.exp | self.norm, Ram.latency, "first")
-        norm = delay(m, self.norm, Ram.latency, "norm")
+        norm = delay(m, self.norm, Ram.latency, "norm", keep=machine.softmax)
         prior = delay(m, own.first & command.prior, Ram.latency, "prior")
         state_in = register("state_in", signed(f.word + f.guard))
         partner_in = register("partner_in", signed(f.word))
@@ -298,17 +300,17 @@ class Column(wiring.Component):
             Mux(shares, result, narrow), live | shares,
         )  # fmt: skip
         self.q_saturated = changed & live
-        access = self.tap.access
+        access, written = self.tap.access, self.tap.early.write
         m.d.comb += [
             targets.raddr.eq(command.extra),
             targets.waddr.eq(access.index),
             targets.wdata.eq(access.data),
-            targets.wen.eq(access.write & self.tap.selects(TARGET_REGION)),
+            targets.wen.eq(self.tap.selects(TARGET_REGION, also=written)),
         ]
         prior = delay(m, own.first & command.prior, Ram.latency, "q_prior")
         wanted = delay(m, own.target_valid, Ram.latency, "q_wanted")
         of = command.softmax if machine.softmax else Const(0, 1)
-        softmax = delay(m, of, Ram.latency, "of")
+        softmax = delay(m, of, Ram.latency, "of", keep=machine.softmax)
         kept = Mux(softmax, q.rdata, self.outputs.rdata).as_signed()
         y, r = targets.rdata.as_signed(), Mux(prior, 0, kept)
         difference = register("y_minus_r", signed(f.word + 1))

@@ -46,7 +46,10 @@ class Tap:
         if not near:
             self.early = Signal(bus.shape(), name="access_early", reset_less=True)
             self.access = Signal(bus.shape(), name="access_now", reset_less=True)
-            m.d.sync += [self.early.eq(bus), self.access.eq(self.early)]
+            # nothing where nobody asks: so these registers equal none of the bus's next hops,
+            # with which synthesis would share them across tiles
+            asks = bus.read | bus.write
+            m.d.sync += [self.early.eq(Mux(asks, bus.as_value(), 0)), self.access.eq(self.early)]
         self.answers: list[Any] = []
 
     def selects(self, region: int, way: tuple[int, int] = (0, 0), also: Any = None) -> Any:
