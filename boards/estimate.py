@@ -7,6 +7,7 @@ from typing import Any
 from antevolt.boards.board import Board
 from antevolt.boards.build import RESOURCES
 from antevolt.boards.model import needed
+from antevolt.boards.pace import expected
 from antevolt.boards.synthesis import Usage
 from antevolt.hdl.spec.errors import DoesNotFit
 from antevolt.hdl.spec.link import CRC_BYTES, HEADER_BYTES, PAYLOAD_BYTES
@@ -52,6 +53,8 @@ class Estimate:
     """A network on a board.
 
     core_fits   whether the board's part holds the board's core, by the model
+    foretold    the clock that place and route should find, in MHz, by the builds of other boards
+        (`pace`); None where those are too few
     short       the first resource that is short, and by how much
     largest     hidden neurons per layer, of a network of this shape, that still fit
     """
@@ -59,6 +62,7 @@ class Estimate:
     board: str
     core: str
     megahertz: float
+    foretold: float | None
     needs: Usage
     holds: Usage
     core_fits: bool
@@ -92,8 +96,8 @@ def _found(
     found: Speed | None,
 ) -> Estimate:
     return Estimate(
-        board.name, board.machine.name, board.pll.hz / 1e6, needs, board.part.holds, core_fits,
-        core_fits and found is not None, short, largest, found,
+        board.name, board.machine.name, board.pll.hz / 1e6, expected(board), needs,
+        board.part.holds, core_fits, core_fits and found is not None, short, largest, found,
     )  # fmt: skip
 
 

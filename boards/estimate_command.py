@@ -48,13 +48,16 @@ def _print(network: Network, target: Board, found: Estimate) -> None:
         console.print(
             "the serial line is the limit: send fewer outputs (output mode last, sum, every k-th)"
         )
-    console.print(_how(target), highlight=False)
+    console.print(_how(target, found.foretold), highlight=False)
 
 
-def _how(target: Board) -> str:
+def _how(target: Board, foretold: float | None) -> str:
     result = stored(target)
     if result is None:
-        return "LUTs and flip-flops from a model, the clock is the preset's; nothing was placed"
+        text = "LUTs and flip-flops from a model, the clock is the preset's; nothing was placed"
+        if foretold is not None:
+            text += f". Builds of other boards foretell {foretold:.0f} MHz"
+        return text
     state = "met" if result.meets else "missed"
     return f"the clock was {state} by place and route (build {result.id}); never run on a bench"
 

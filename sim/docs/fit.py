@@ -6,6 +6,7 @@ from statistics import fmean
 
 from antevolt.boards import components as own_components
 from antevolt.boards import deep as core_of_deep
+from antevolt.boards import pace
 from antevolt.boards.board import Board
 from antevolt.boards.build import Build
 from antevolt.boards.catalogue import BOARDS
@@ -21,7 +22,7 @@ from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.compile import compile
 from antevolt.host.placing import place
 
-__all__ = ["boards", "components", "deep", "mechanisms", "model", "placed", "small"]
+__all__ = ["boards", "clocks", "components", "deep", "mechanisms", "model", "placed", "small"]
 
 LARGE = Network(
     1,
@@ -180,6 +181,29 @@ def model() -> str:
         cells = [f"{fmean(column):.1%}, {max(column):.1%}" for column in columns]
         count = len([r for r in records(architecture) if not r.link])
         lines.append(f"| {architecture} | {len(found)} of {count} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def clocks() -> str:
+    """The clock of each placed board as the others' builds foretell it, beside what was found."""
+    lines = [
+        "| board | core | foretold from the others | found | error |",
+        "|---|---|---|---|---|",
+    ]
+    off = []
+    for board, result in builds(BOARDS.values()):
+        foretold = pace.expected(board)
+        cells = "too few others", "-"
+        if foretold is not None:
+            off.append(foretold / result.median - 1)
+            cells = f"{foretold:.1f} MHz", f"{off[-1]:+.1%}"
+        lines.append(
+            f"| `{board.name}` | {result.core} | {cells[0]} | {result.median:.1f} MHz "
+            f"| {cells[1]} |"
+        )
+    if off:
+        worst = max(off, key=abs)
+        lines += ["", f"Mean error {fmean(abs(o) for o in off):.1%}, largest {worst:+.1%}."]
     return "\n".join(lines)
 
 

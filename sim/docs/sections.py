@@ -38,6 +38,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "design": design,
     "files": files,
     "fit_boards": fit.boards,
+    "fit_clocks": fit.clocks,
     "fit_components": fit.components,
     "fit_deep": fit.deep,
     "fit_mechanisms": fit.mechanisms,
