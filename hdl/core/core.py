@@ -22,7 +22,7 @@ from antevolt.hdl.core.sequencer import Sequencer
 from antevolt.hdl.core.sweeps import Sweeps
 from antevolt.hdl.core.tap import reply_latency
 from antevolt.hdl.core.time_constants import Times
-from antevolt.hdl.lib.registers import delay, hops, register
+from antevolt.hdl.lib.registers import delay, hop, hops, register
 from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.flags import INPUT_FLAG_BITS
@@ -294,11 +294,14 @@ class Core(wiring.Component):
             rules = hops(m, rule, self.timing.tiles_down, "rule")
             slots = hops(m, self.sweeps.lane, self.timing.tiles_down, "lane")
         count: Any = Const(0, EVENT_BITS)
+        beside = machine.tile_rows > 1 and not machine.near  # lanes that would share a hop
         for t, rows in enumerate(array.row_tiles):
             for i in rows:
                 m.submodules[f"apply{i}"] = lane = ApplyLane(machine, i)
+                # static long before a lane's first word, and much hangs on it: not shared
+                own = hop(m, rules[t], f"rule{i}") if beside else rules[t]
                 m.d.comb += [
-                    *(lane.rule.eq(rules[t]), lane.slot.eq(slots[t])),
+                    *(lane.rule.eq(own), lane.slot.eq(slots[t])),
                     lane.gradient.eq(array.lane_gradient[i]),
                     *(lane.weight.eq(array.lane_weight[i]), array.lane_data[i].eq(lane.data)),
                     *(array.lane_address[i].eq(lane.address), array.lane_en[i].eq(lane.en)),
