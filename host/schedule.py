@@ -169,10 +169,10 @@ def _forward(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operat
         raise ValueError("a FORWARD is followed by its MEMBRANE")
     offsets = [0]
     for part in parts[:-1]:
-        offsets.append(offsets[-1] + max(part.words + 1, MIN_DELAY))
+        offsets.append(offsets[-1] + max(part.words, MIN_DELAY))
     tail = parts[-1]
     total = offsets[-1] + tail.words
-    issue = max(earliest, clock.last_slot - 1)
+    issue = max(earliest, clock.last_slot + 1 - WALKER)  # slot by slot
     for part, offset in zip(parts, offsets, strict=True):
         for p in range(part.words):
             issue = max(issue, clock.rates.get(part.rates + p, 0) - offset - p - WALKER)
@@ -289,8 +289,9 @@ def _filter_used(clock: _Clock, last: int) -> None:
 def _back(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
     rows, timing = clock.machine.rows, clock.timing
     pairs = -(-op.words // 2)
-    # its first pushes beside the sweep before, but none beside another BACK's
-    issue = max(earliest, clock.last_slot - 1 - timing.lead, clock.last_push + 1 - WALKER)
+    # its first pushes beside the sweep before, but behind the last of a BACK before
+    begin = clock.last_slot + 1 - WALKER
+    issue = max(earliest, begin - timing.lead, clock.last_push + 1 - WALKER)
     for i in range(op.skip, op.skip + op.rows if not op.prior_e else op.skip):
         push = WALKER + i // rows * op.interval + 2 * (i % rows)
         issue = max(issue, clock.errors.get(op.neurons + i, 0) - push)

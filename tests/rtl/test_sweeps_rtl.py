@@ -118,7 +118,7 @@ def earliest(op, before, at, last, machine):
     `last`."""
     if before.kind == Kind.APPLY or op.kind == Kind.APPLY:
         return last + 1
-    first = max(at + begins(before, machine) + 2, last - begins(op, machine))
+    first = max(at + begins(before, machine) + 2, last - 1 - begins(op, machine))
     if op.kind == before.kind == Kind.BACK:  # its pushes come behind those of the one before
         first = max(first, last - before.words)
     return first
