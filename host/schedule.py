@@ -73,6 +73,11 @@ def streaming(op: Operation, streams: int) -> int:
     return streams * words + 1 + MIN_DELAY
 
 
+def _stays(op: Operation, timing: Timing) -> int:
+    """Cycles for which an operation must be at hand: a BACK until its sweep begins."""
+    return max(MIN_DELAY, timing.lead + 2) if op.kind == Kind.BACK else MIN_DELAY
+
+
 def _late(words: int) -> int:
     """How much later than it could a MEMBRANE starts, since operations are MIN_DELAY apart."""
     return max(0, MIN_DELAY - (words + WALKER + 6 - 1 - COMMAND))
@@ -97,8 +102,9 @@ class _Clock:
 
     machine: Machine
     timing: Timing
-    now: int = 0  # issue of the operation before
+    free: int = 0  # the operation before need not be at hand any more
     last_slot: int = -100
+    last_push: int = -100
     last_command: int = -100
     drained: int = -100  # earliest last slot of a next FORWARD's first group
     finished: int = 0
@@ -123,7 +129,7 @@ def schedule(operations: Sequence[Operation], machine: Machine) -> Timetable:
     issues: list[int] = []
     started = False
     for n, op in enumerate(operations):
-        earliest = clock.now + MIN_DELAY if started else 0
+        earliest = clock.free if started else 0
         if op.blocking:
             issue = max(earliest, clock.finished) if started else 0
             clock.finished = max(clock.finished, issue)
@@ -131,7 +137,7 @@ def schedule(operations: Sequence[Operation], machine: Machine) -> Timetable:
             issue = _ISSUE[op.kind](clock, op, earliest, operations[n + 1 :])
             started = True
         issues.append(issue)
-        clock.now = issue
+        clock.free = issue + _stays(op, clock.timing)
     filled = []
     for n, op in enumerate(operations):
         delay = MIN_DELAY
@@ -163,10 +169,10 @@ def _forward(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operat
         raise ValueError("a FORWARD is followed by its MEMBRANE")
     offsets = [0]
     for part in parts[:-1]:
-        offsets.append(offsets[-1] + max(part.words + 1, MIN_DELAY))
+        offsets.append(offsets[-1] + max(part.words, MIN_DELAY))
     tail = parts[-1]
     total = offsets[-1] + tail.words
-    issue = max(earliest, clock.last_slot - 1)
+    issue = max(earliest, clock.last_slot + 1 - WALKER)  # slot by slot
     for part, offset in zip(parts, offsets, strict=True):
         for p in range(part.words):
             issue = max(issue, clock.rates.get(part.rates + p, 0) - offset - p - WALKER)
@@ -283,11 +289,13 @@ def _filter_used(clock: _Clock, last: int) -> None:
 def _back(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
     rows, timing = clock.machine.rows, clock.timing
     pairs = -(-op.words // 2)
-    issue = max(earliest, clock.last_slot - 1)
+    # its first pushes beside the sweep before, but behind the last of a BACK before
+    begin = clock.last_slot + 1 - WALKER
+    issue = max(earliest, begin - timing.lead, clock.last_push + 1 - WALKER)
     for i in range(op.skip, op.skip + op.rows if not op.prior_e else op.skip):
         push = WALKER + i // rows * op.interval + 2 * (i % rows)
         issue = max(issue, clock.errors.get(op.neurons + i, 0) - push)
-    to_slot = WALKER + 2 * (rows - 1)
+    to_slot = WALKER + timing.lead
     for p in range(pairs if op.g else 0):
         issue = max(issue, clock.rates.get(op.rates + p, 0) - 2 * p - to_slot)
     last = (op.groups - 1) * op.interval
@@ -300,7 +308,7 @@ def _back(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation
             issue = max(issue, clock.sums[op.extra] - to_slot)
     first = issue + to_slot
     final = first + last
-    clock.last_slot = final + op.words - 1
+    clock.last_push, clock.last_slot = final, final + op.words - 1
     for g in range(op.groups if op.g else 0):
         clock.gradients[op.weights + g * pairs] = first + g * op.interval + RMW
     if op.q:

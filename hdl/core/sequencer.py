@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,7 +15,7 @@ from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.program import CHUNK, CHUNKS, FILTERS, LAYOUT, STREAMS, SWEEPS, Kind
-from antevolt.hdl.spec.timing import MIN_DELAY
+from antevolt.hdl.spec.timing import MIN_DELAY, Timing
 
 __all__ = ["Sequencer", "operation"]
 
@@ -51,7 +51,8 @@ class Sequencer(wiring.Component):
     issue[kind] : a pulse when it starts, a cycle after its ISSUE state
     again : the same, from registers of their own: hundreds listen
     sweeps, filters : likewise, any operation of `program.SWEEPS`, of `program.FILTERS`; a bit
-        for each of `LISTENERS`
+        for each of `LISTENERS`. That of a BACK comes `Timing.lead` later, as its sweep begins, and
+        its `delay` is at least 2 cycles more than that
     due : APPLY and TIMES operations take place, else they are passed over; looked at a cycle before
         the ISSUE
     done : a blocking operation ends;  taking : an INPUT or TARGET is at work
@@ -81,7 +82,8 @@ class Sequencer(wiring.Component):
     reply: Any
 
     def __init__(self, machine: Machine, contents: Contents | None = None):
-        self.machine, self.contents = machine, contents
+        self.machine, self.contents, self.lead = machine, contents, Timing(machine).lead
+        self.led = (Kind.BACK,) if self.lead else ()  # whose sweeps begin after their issue
         super().__init__(
             {
                 "go": In(1),
@@ -156,7 +158,7 @@ class Sequencer(wiring.Component):
             known.blocks.eq(streams & ~(comes[Kind.TARGET] & coming.keep)),
             known.skipped.eq(learns & ~due),
             known.spare.eq(coming.delay - 2),
-            known.sweeps.eq(Cat(comes[of] for of in SWEEPS).any()),
+            known.sweeps.eq(Cat(comes[of] for of in SWEEPS if of not in self.led).any()),
             known.filters.eq(Cat(comes[of] for of in FILTERS).any()),
         ]
         if self.machine.near:  # the operation is the memory's word: no register, decoded late
@@ -191,8 +193,21 @@ class Sequencer(wiring.Component):
         ]
         started = known.kinds & leaves.replicate(len(Kind))
         m.d.sync += [self.issue.eq(started), again.eq(started)]
-        m.d.sync += [one.eq(known.sweeps & leaves) for one in sweeps]
+        led = self._led(m)
+        m.d.sync += [one.eq(known.sweeps & leaves | led) for one in sweeps]
         m.d.sync += [one.eq(known.filters & leaves) for one in filters]
+
+    def _led(self, m: Module) -> Any:
+        """A BACK is issued long enough ago: its sweep begins."""
+        if not self.lead:
+            return Const(0)
+        left, begins = Signal(range(self.lead - 1)), Signal()
+        issued = self.issue[Kind.BACK]
+        m.d.sync += [
+            left.eq(Mux(issued, self.lead - 2, left - left.any())),
+            begins.eq(Mux(issued, self.lead == 2, left == 1)),
+        ]
+        return begins
 
     def _program(self, m: Module, counter: Signal) -> Any:
         tap, words = Tap(m, self.access, None, self.contents, self.machine.near), []

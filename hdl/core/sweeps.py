@@ -32,15 +32,18 @@ class Sweeps(wiring.Component):
     """Walks the array.
 
         FORWARD  one activity pair per slot, the first WALKER cycles after its issue
-        BACK     R neurons of e pushed every second cycle, then one column per slot
+        BACK     R neurons of e pushed every second cycle from its issue on, beside the sweep
+                 before; then one column per slot
         APPLY    one column per cycle: gradient read, numbers, weight read, pair written;
                  with a rule that has moments, these are numbered and written before
 
     Members
     -------
-    op, kinds : the operation, from a cycle before its issue on
-    start, back, apply : that (any of the three, a BACK, an APPLY), from a register for each bit
-        (`sequencer.Sequencer`)
+    op, kinds : the operation, from a cycle before its issue on, until `start`
+    start : an operation's slots begin: at its issue, or `Timing.lead` after that of a BACK. A bit
+        for each of `sequencer.LISTENERS`
+    back, apply : a BACK, an APPLY is issued; a register for each bit. The last push of the BACK
+        before must be done
     fresh : the gradient sums start anew
     slot, push, lane : to the array, the columns, the apply lanes (which in a core that is near are
         told a cycle later, and not by a hop)
@@ -90,7 +93,7 @@ class Sweeps(wiring.Component):
             ]
         later = Mux(self.moving, DIRECTION, 0)
         weight_lead = KEY - WALKER + self.timing.apply_weight + later
-        lead = Mux(applies, weight_lead, Mux(backs, 2 * (rows - 1), 0))
+        lead = Mux(applies, weight_lead, 0)
         main = self._walk(m, "main", self.start[1:], lead, count, interval)
         m.d.comb += main.part.eq(op.n)
         self._slot(m, main, applying, backing, fresh)
@@ -183,9 +186,11 @@ class Sweeps(wiring.Component):
             m.d.sync += neuron.eq(self.op.neurons)
         with m.Elif(push):
             m.d.sync += neuron.eq(neuron + 1)
+        prior, context = Signal(), Signal(len(self.op.context))  # own's are of the sweep before
         skip, rows = Signal(len(self.op.skip)), Signal(len(self.op.rows))
         skips, some = Signal(), Signal()  # whether there are any
         with m.If(self.back[0]):
+            m.d.sync += [prior.eq(self.op.prior_e), context.eq(self.op.context)]
             m.d.sync += [skip.eq(self.op.skip), rows.eq(self.op.rows)]
             m.d.sync += [skips.eq(self.op.skip.any()), some.eq(self.op.rows.any())]
         with m.Elif(push & skips):
@@ -195,7 +200,7 @@ class Sweeps(wiring.Component):
         m.d.sync += [
             *(self.push.en.eq(push), self.push.neuron.eq(neuron)),
             self.push.live.eq(~skips & some),
-            *(self.push.prior.eq(self.own.prior_e), self.push.context.eq(self.own.context)),
+            *(self.push.prior.eq(prior), self.push.context.eq(context)),
         ]
 
     def _gradients(self, m: Module, walker: Walker, applying: Any) -> None:

@@ -118,6 +118,12 @@ class Timing:
         return -(-self.machine.streams // self.machine.tile_streams)
 
     @property
+    def lead(self) -> int:
+        """First push of a BACK to its first slot: every second cycle a row's e is pushed. Its
+        operation stays at hand meanwhile, and the sweep before goes on."""
+        return 2 * (self.machine.rows - 1)
+
+    @property
     def lag(self) -> int:
         """Cycles by which high parts trail low parts; none in a core that is near, but where sums
         are carried on."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network
 from antevolt.hdl.spec.program import Kind, Operation
-from antevolt.hdl.spec.timing import MIN_DELAY, WALKER
+from antevolt.hdl.spec.timing import MIN_DELAY, WALKER, Timing
 from antevolt.host.compile import compile
 from antevolt.host.schedule import LEARNING, streaming
 from antevolt.sim.docs.slots import NETWORK, core, used
@@ -36,12 +36,12 @@ class _Sweep:
     end: int
 
 
-def _sweeps(operations: tuple[Operation, ...], rows: int) -> list[_Sweep]:
+def _sweeps(operations: tuple[Operation, ...], lead: int) -> list[_Sweep]:
     """Slots of a step without APPLY, as if no operation blocked."""
     now, found = 0, []
     for op in operations:
         if op.kind in SWEEPS:
-            first = now + WALKER + (2 * (rows - 1) if op.kind == Kind.BACK else 0)
+            first = now + WALKER + (lead if op.kind == Kind.BACK else 0)
             found.append(_Sweep(op, first, first + (op.groups - 1) * op.interval + op.words))
         if not op.blocking:
             now += MIN_DELAY if op.kind in LEARNING else op.delay
@@ -53,13 +53,13 @@ def shares(network: Network, machine: Machine) -> dict[str, float]:
     an APPLY, every stream with a target that is there in time."""
     table = compile(network, machine).timetable
     cycles, useful = used(network, machine)
-    sweeps = _sweeps(table.operations, machine.rows)
+    sweeps = _sweeps(table.operations, Timing(machine).lead)
     busy = sum(sweep.end - sweep.first for sweep in sweeps)
     swept = sum(sweep.op.groups * sweep.op.words for sweep in sweeps)
     pushes, end = 0, sweeps[0].first
     for sweep in sweeps:
         if sweep.op.kind == Kind.BACK:
-            pushes += min(sweep.first - end, 2 * (machine.rows - 1))
+            pushes += min(sweep.first - end, Timing(machine).lead)
         end = sweep.end
     silent = sum(
         streaming(op, machine.streams)

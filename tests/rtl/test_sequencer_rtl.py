@@ -4,6 +4,7 @@
 The pauses in a program are its operations' delays; the inputs pause by the patterns.
 """
 
+from dataclasses import replace
 from random import Random
 
 import cocotb
@@ -24,14 +25,17 @@ from antevolt.hdl.spec.program import (
     Kind,
     Operation,
 )
-from antevolt.hdl.spec.timing import MIN_DELAY
+from antevolt.hdl.spec.timing import MIN_DELAY, Timing
 from antevolt.sim.bench.simulator import values
 from antevolt.sim.bench.streams import STALLS, Cycles, stalls
 from antevolt.sim.bench.timeline import packed
 
 MACHINES = {
     "far": Machine(program_depth=32),
+    "far, 2 rows": Machine(rows=2, program_depth=32),
+    "far, 9 rows": Machine(rows=9, program_depth=32),
     "near": Machine(program_depth=32, spacing=12, near=True),
+    "near, 2 rows": Machine(rows=2, tile_rows=2, program_depth=32, spacing=12, near=True),
 }
 SILENT = packed(Access(), write=1, read=1)
 FETCHED = 3  # from `go` to the first ISSUE
@@ -44,6 +48,11 @@ def machine():
     return Machine.from_json(values()["machine"])
 
 
+def begins(op):
+    """Cycles from an operation's pulse to that of its sweep, until which it is at hand."""
+    return Timing(machine()).lead if op.kind == Kind.BACK else 0
+
+
 def drawn(draw, count):
     """A program of any operations, with END last."""
     program = []
@@ -51,7 +60,8 @@ def drawn(draw, count):
         fields = {name: draw.getrandbits(bits) for name, bits in LAYOUT.items()}
         kind = draw.choice([kind for kind in Kind if kind != Kind.END])
         delay = MIN_DELAY + draw.choice([0, 0, 1, 2, 40, 300])
-        program.append(Operation(**fields | {"kind": kind, "delay": delay}))
+        op = Operation(**fields | {"kind": kind})
+        program.append(replace(op, delay=max(delay, begins(op) + 2)))
     return [*program, Operation(Kind.END, delay=draw.randrange(9))]
 
 
@@ -101,7 +111,8 @@ class Inputs:
         self.given.append(given)
 
     def sample(self):
-        names = ("issue", "again", "sweeps", "filters", "busy", "ended", "blocked", "held", "op")
+        names = ("issue", "again", "sweeps", "filters", "busy", "ended", "blocked", "held", "op",
+                 "kinds")  # fmt: skip
         self.seen.append({name: int(getattr(self.dut, name).value) for name in names})
 
 
@@ -143,17 +154,20 @@ def check(program, inputs, skip=0):
             busy |= set(range(now + 1, end + 1))
             now = end
         now += 1
+    sweeps = {at + begins(op) for at, op in pulses.items() if op.kind in SWEEPS}
     for at in range(skip, length):
         seen, op = inputs.seen[at], pulses.get(at)
         assert seen["issue"] == seen["again"] == (1 << op.kind if op else 0), at
-        assert seen["sweeps"] == (STARTS["sweeps"] if op and op.kind in SWEEPS else 0), at
+        assert seen["sweeps"] == (STARTS["sweeps"] if at in sweeps else 0), at
         assert seen["filters"] == (STARTS["filters"] if op and op.kind in FILTERS else 0), at
         assert seen["busy"] == (at in busy), at
         assert seen["blocked"] == (at in blocked), at
         assert seen["held"] == (at in held), at
         assert seen["ended"] == (op is not None and op.kind == Kind.END), at
-        if op:
-            assert seen["op"] == bits(op), at
+        for there in inputs.seen[at - 1 : at + begins(op) + 1] if op else ():
+            assert there["op"] == bits(op), at
+            # a core that is near always looks at `due`, which is random here
+            assert there["kinds"] == 1 << op.kind or op.kind in (Kind.APPLY, Kind.TIMES), at
     return sum(op.kind == Kind.END for at, op in pulses.items() if at < length)
 
 

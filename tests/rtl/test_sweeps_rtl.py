@@ -3,7 +3,8 @@
 
 Cycles count from the issue's pulse, which is one cycle behind the ISSUE that `spec.timing` means.
 Inside an operation the timetable is fixed; what pauses is the time from the end of one to the issue
-of the next, and there the operation's fields hold anything.
+of the next, and there the operation's fields hold anything. A BACK is issued, and its first errors
+are pushed, while the sweep before goes on.
 """
 
 from random import Random
@@ -27,7 +28,9 @@ KINDS = (Kind.FORWARD, Kind.BACK, Kind.APPLY)
 MACHINES = {
     "1x1": Machine(state_depth=64),
     "3x2": Machine(rows=3, streams=2, contexts=2, tile_rows=2, state_depth=64),
+    "9x1": Machine(rows=9, contexts=2, state_depth=64),
     "1x1, near": Machine(state_depth=64, spacing=12, near=True),
+    "2x1, near": Machine(rows=2, tile_rows=2, state_depth=64, spacing=12, near=True),
     "2x1, carries sums on": Machine(rows=2, carry=True, state_depth=64),
 }
 PULSES = {Kind.BACK: "back", Kind.APPLY: "apply"}
@@ -51,7 +54,8 @@ def drawn(draw, rows, rules=(0,)):
 
 
 def forward(op, at):
-    """(cycle, output, fields) of a FORWARD issued at 0."""
+    """(cycle, output, fields) of a FORWARD whose sweep begins at `at`; `back` is of the slots
+    alone, and of what may come between them and those of a next that adds to the same sums."""
     for g in range(op.groups):
         for p in range(op.words):
             last = p == op.words - 1
@@ -63,6 +67,8 @@ def forward(op, at):
                 "mask_high": op.prior and not (last and op.bias == Bias.HIGH),
                 "q_live": 0, "g_live": 0,
             }  # fmt: skip
+        for p in range(op.words, op.interval if g < op.groups - 1 else op.words):
+            yield at + g * op.interval + p, "slot", {"en": 0, "back": 0}
 
 
 def back(op, at, rows, fresh):
@@ -102,6 +108,22 @@ def apply(op, at, rows, timing):
         yield at + n + timing.gradient + timing.result - 1 + hop, "lane", {"live": 1, **place}
 
 
+def begins(op, machine):
+    """Issue of an operation to the start of its slots; it stands until then."""
+    return Timing(machine).lead if op.kind == Kind.BACK else 0
+
+
+def earliest(op, before, at, last, machine):
+    """Issue of an operation behind another one, which was issued at `at` and has its last slot at
+    `last`."""
+    if before.kind == Kind.APPLY or op.kind == Kind.APPLY:
+        return last + 1
+    first = max(at + begins(before, machine) + 2, last - 1 - begins(op, machine))
+    if op.kind == before.kind == Kind.BACK:  # its pushes come behind those of the one before
+        first = max(first, last - before.words)
+    return first
+
+
 def expected(op, machine, fresh):
     if op.kind == Kind.FORWARD:
         return forward(op, WALKER - 1)
@@ -132,30 +154,32 @@ async def equals_the_loops(dut, idle):
     machine = Machine.from_json(values()["machine"])
     cycles, draw = Cycles(dut), Random(f"{machine.rows} {idle}")
     await cycles.reset()
-    play, wanted, at, waits = Timeline(cycles), {}, 1, gaps(idle)
+    play, wanted, waits = Timeline(cycles), {}, gaps(idle)
+    before, at, last = Operation(Kind.APPLY), 0, 0
     for _ in range(OPERATIONS[idle == "none"]):
         rules = (Rule.SGD, *CARRYING) if machine.carry else (Rule.SGD,)
         op, fresh = drawn(draw, machine.rows, rules), draw.randrange(2)
-        for cycle in (at - 1, at):
+        at = earliest(op, before, at, last, machine) + next(waits)
+        start = at + begins(op, machine)
+        for cycle in range(at - 1, start + 1):
             play.set(cycle, "op", sum(c << n * CHUNK for n, c in enumerate(op.encode())))
             play.set(cycle, "kinds", 1 << op.kind)
         if op.kind in PULSES:
             play.set(at, PULSES[op.kind], 3)  # a bit for each register
-        play.set(at, "start", STARTS)
-        play.set(at, "fresh", fresh)
-        end = at
+        play.set(start, "start", STARTS)
+        play.set(start, "fresh", fresh)
+        before, last = op, at
         for cycle, name, fields in expected(op, machine, fresh):
             there = wanted.setdefault((at + cycle, name), {})
             assert all(there.get(field, value) == value for field, value in fields.items())
             there |= fields
-            end = max(end, at + cycle)
-        at = end + 1 + next(waits)
-    for cycle in range(at):
+            last = max(last, at + cycle)
+    for cycle in range(last + 1):
         for name in STROBES:
             play.look(cycle, name)
     play.fill(("op", "kinds", "fresh"), draw)
     await play.play()
-    check(play, wanted, at)
+    check(play, wanted, last + 1)
 
 
 @cocotb.test()
@@ -170,10 +194,12 @@ async def resets_in_mid_sweep(dut):
         await cycles.step()
         for kind, name in PULSES.items():
             getattr(dut, name).value = 3 * (kind == op.kind)
-        dut.start.value = STARTS
-        await cycles.step()
-        dut.back.value = dut.apply.value = dut.start.value = 0
-        await cycles.run(draw.randrange(50))
+        begin, end = begins(op, machine), draw.randrange(50)
+        for cycle in range(1 + end):
+            dut.start.value = STARTS * (cycle == begin)
+            await cycles.step()
+            dut.back.value = dut.apply.value = 0
+        dut.start.value = 0
         # the last lane of an APPLY is on its way that long
         await cycles.reset(Timing(machine).result + 1)
         for _ in range(60):
