@@ -59,7 +59,8 @@ class _Program:
         yield from (self._input(t) for t in contexts)
         if self.parallel:
             yield from (self._target(t) for t in contexts)
-            yield from (self._output(t) for t in contexts)
+            if not self._beside:
+                yield from (self._output(t) for t in contexts)
         for t in contexts:
             yield from (self._copy(l, t) for l in self.layout.delayed)
             yield from self._traces(t, None, recurrent=True)
@@ -72,7 +73,10 @@ class _Program:
         for t in contexts:
             yield from self._traces(t, None, recurrent=False)
         for l in range(1, top + 1):
-            yield from (self._error(l, t) for t in contexts)
+            for t in contexts:
+                if l == 1 and self._beside:
+                    yield self._output(t)
+                yield self._error(l, t)
         for l in range(top, 0, -1):
             for t in contexts:
                 yield from self._forward(l, t)
@@ -126,11 +130,24 @@ class _Program:
             keep=int(not self.parallel),
         )
 
+    @property
+    def _beside(self) -> bool:
+        """Errors of a hidden population are made beside the OUTPUTs of a parallel schedule: nothing
+        before the error of the last one reads the output memory."""
+        hidden = len(self.network.populations) > 1
+        return hidden and not (self.layout.delayed or self.layout.traces)
+
     def _output(self, t: int) -> Operation:
+        """In the sequential schedule the last ones; it finds gaps for them."""
         given = self.layout.given
         kept = self.layout.outputs[len(given.populations)]
         return Operation(
-            Kind.OUTPUT, context=t, n=given.outputs, extra=kept[t], prior=int(self.parallel)
+            Kind.OUTPUT,
+            context=t,
+            n=given.outputs,
+            extra=kept[t],
+            prior=int(self.parallel),
+            keep=int(not self.parallel or self._beside),
         )
 
     def _copy(self, l: int, t: int) -> Operation:

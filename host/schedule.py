@@ -24,13 +24,14 @@ from antevolt.hdl.spec.timing import (
     WEIGHT,
     Timing,
 )
+from antevolt.host.gaps import LEARNING, insert
 
 __all__ = ["LEARNING", "Timetable", "back_interval", "forward_interval", "schedule", "streaming"]
 
-LEARNING = (Kind.APPLY, Kind.TIMES)
 OVERHEAD = 4  # idle, fetch, load and end: cycles of a step outside its operations
 COMMAND = WALKER + COEFFICIENTS
-TAKING = 2  # issue of a TARGET to the check of its first stream
+TAKING = 3  # issue of a TARGET or an OUTPUT to its first cycle, and its last to those who wait
+READS = 2  # issue of an OUTPUT to the time of a command that would read its first word, at least
 Q_WRITTEN = LEAD + 2 + 1 + 3  # address of a finished q word to its place in the q memory: + LAG
 
 
@@ -51,7 +52,7 @@ class Timetable:
         for op in self.operations[:-1]:
             if op.kind == Kind.TARGET and op.blocking:
                 total += streams + 1 + MIN_DELAY
-            elif op.kind in (Kind.INPUT, Kind.OUTPUT):
+            elif op.blocking:
                 total += streaming(op, streams)
             else:
                 total += MIN_DELAY if op.kind in LEARNING and not applies else op.delay
@@ -73,9 +74,9 @@ def streaming(op: Operation, streams: int) -> int:
     return streams * words + 1 + MIN_DELAY
 
 
-def _stays(op: Operation, timing: Timing) -> int:
-    """Cycles for which an operation must be at hand: a BACK until its sweep begins."""
-    return max(MIN_DELAY, timing.lead + 2) if op.kind == Kind.BACK else MIN_DELAY
+def _at_hand(timing: Timing) -> int:
+    """Cycles for which a BACK must be at hand, which is until its sweep begins."""
+    return max(MIN_DELAY, timing.lead + 2)
 
 
 def _late(words: int) -> int:
@@ -118,7 +119,10 @@ class _Clock:
     chain: list[int] = field(default_factory=list)  # issues of the FORWARDs that follow
     swept: int = -100  # last q is written by a BACK
     shared: int = -100  # last q is written by an EXP or NORM
-    taken: int = -100  # a TARGET in the background is done, if all streams have targets
+    taken: int = -100  # TARGET or OUTPUT in the background is done, if all streams have targets
+    reading: list[tuple[int, int]] = field(default_factory=list)  # output memory: from .. until
+    drawn: int = -100  # until when it is read by those who do not wait for an OUTPUT
+    beside: bool = False  # an OUTPUT may still be at work, if it waits for its stream
     largest: int = -100  # first EXP command that knows the largest output
     total: int = -100  # first NORM command that knows the sum of exponentials
 
@@ -126,8 +130,10 @@ class _Clock:
 def schedule(operations: Sequence[Operation], machine: Machine) -> Timetable:
     """Fill the delays of a step's operations, as early as data and hardware allow."""
     clock = _Clock(machine, Timing(machine))
+    back = _at_hand(clock.timing)
     issues: list[int] = []
     started = False
+    operations, outputs = _apart(operations)
     for n, op in enumerate(operations):
         earliest = clock.free if started else 0
         if op.blocking:
@@ -137,7 +143,12 @@ def schedule(operations: Sequence[Operation], machine: Machine) -> Timetable:
             issue = _ISSUE[op.kind](clock, op, earliest, operations[n + 1 :])
             started = True
         issues.append(issue)
-        clock.free = issue + _stays(op, clock.timing)
+        clock.free = issue + (back if op.kind == Kind.BACK else MIN_DELAY)
+    for op in outputs:
+        ready = max(clock.drawn, clock.taken, _written(clock, op))
+        clock.taken = insert(
+            operations, issues, op, ready, _takes(op, machine), clock.reading, back
+        )
     filled = []
     for n, op in enumerate(operations):
         delay = MIN_DELAY
@@ -145,6 +156,15 @@ def schedule(operations: Sequence[Operation], machine: Machine) -> Timetable:
             delay = issues[n + 1] - issues[n]
         filled.append(replace(op, delay=delay))
     return Timetable(tuple(filled), machine)
+
+
+def _apart(operations: Sequence[Operation]) -> tuple[list[Operation], list[Operation]]:
+    """The program, and the OUTPUTs in the background before its END, for which gaps are found."""
+    last = len(operations) - 1
+    first = last
+    while first > 0 and operations[first - 1].kind == Kind.OUTPUT and operations[first - 1].keep:
+        first -= 1
+    return [*operations[:first], *operations[last:]], list(operations[first:last])
 
 
 def _align(clock: _Clock, issue: int, first_command: int) -> int:
@@ -228,9 +248,39 @@ def _dense(clock: _Clock, op: Operation, earliest: int, ready: Mapping[int, int]
 def _target(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
     """In the background: one cycle per word and one per stream, after those of its start."""
     issue = max(earliest, clock.taken)
-    clock.taken = issue + TAKING + clock.machine.streams * (1 + op.n)
+    clock.taken, clock.beside = issue + TAKING + clock.machine.streams * (1 + op.n), False
     clock.finished = max(clock.finished, clock.taken)
     return issue
+
+
+def _takes(op: Operation, machine: Machine) -> int:
+    """Cycles from the issue of an OUTPUT until it is known to be done."""
+    return TAKING + machine.streams * op.n
+
+
+def _written(clock: _Clock, op: Operation) -> int:
+    """First issue of an OUTPUT whose words are all there when they are read, in their order."""
+    words = (clock.outputs.get(op.extra + j, 0) - j for j in range(op.n))
+    return max(words, default=0) - READS
+
+
+def _output(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
+    """In the background, where the program has it: after all that reads the output memory."""
+    read = max((until for _, until in clock.reading), default=0)
+    issue = max(earliest, clock.taken, read, 0 if op.prior else _written(clock, op))
+    clock.taken, clock.beside = issue + _takes(op, clock.machine), True
+    clock.finished = max(clock.finished, clock.taken)
+    return issue
+
+
+def _reads(clock: _Clock, op: Operation, commands: list[int]) -> None:
+    """Commands that read the output memory."""
+    until = commands[-1] + clock.machine.interval  # an operand rests that long at most
+    clock.reading.append((commands[0] - COMMAND, until))
+    if not op.joins:
+        if clock.beside:
+            raise ValueError(f"{op.kind.name} does not wait for an OUTPUT in the background")
+        clock.drawn = until
 
 
 def _error(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
@@ -243,6 +293,9 @@ def _error(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operatio
             source = clock.q.get(neuron, 0)
         ready[j] = max(clock.partner.get(neuron, 0), source)
     commands = _dense(clock, op, max(earliest, clock.taken if op.cost else 0), ready)
+    clock.beside &= not op.cost
+    if op.cost == Cost.SQUARED:
+        _reads(clock, op, commands)
     if op.g:
         clock.finished = max(clock.finished, commands[-1] + clock.timing.times_sum + 4)
     for j, command in enumerate(commands):
@@ -255,6 +308,7 @@ def _trace(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operatio
     commands = _dense(clock, op, earliest, ready)
     for j, command in enumerate(commands):
         clock.rates[op.rates + j // 2] = command + clock.timing.filter.written + 2
+    _reads(clock, op, commands)
     return commands[0] - COMMAND
 
 
@@ -264,6 +318,7 @@ def _exp(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]
     commands = _dense(clock, op, earliest, dict.fromkeys(range(op.n), first))
     clock.total = commands[-1] + written + DIVIDE + clock.machine.formats.word
     _shared(clock, op, commands)
+    _reads(clock, op, commands)
     return commands[0] - COMMAND
 
 
@@ -346,6 +401,7 @@ def _end(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]
 
 _ISSUE = {
     Kind.TARGET: _target,
+    Kind.OUTPUT: _output,
     Kind.FORWARD: _forward,
     Kind.MEMBRANE: _membrane,
     Kind.ERROR: _error,

@@ -128,6 +128,10 @@ class Core(wiring.Component):
         start, again = Signal(), {kind: sequencer.again[kind] for kind in Kind}
         starts = ~sequencer.busy & self.x.valid & ~self.gate.wants
         idle = ~sequencer.busy & ~start & ~outlet.unsettled
+        # never both are at work; a register, since what is held is much of the sequencer
+        taking, leaving = delay(m, intake.taking | outlet.taking, 1, "taking", init=True), Signal()
+        with m.If(issue[Kind.OUTPUT] | intake.start):  # the last to start is who is waited for
+            m.d.sync += leaving.eq(issue[Kind.OUTPUT])
         if self.machine.near:
             starts, idle = starts & registers.ready, idle & registers.ready
         m.d.sync += self.gate.idle.eq(idle)
@@ -144,7 +148,7 @@ class Core(wiring.Component):
             *(sequencer.go.eq(start), intake.new_step.eq(start), neurons.step.eq(start)),
             self.busy.eq(sequencer.busy),
             *(sequencer.due.eq(registers.due), sequencer.done.eq(intake.done | outlet.done)),
-            sequencer.taking.eq(intake.taking),
+            sequencer.taking.eq(taking),
             *(sweeps.op.eq(op), sweeps.kinds.eq(sequencer.kinds)),
             *(neurons.op.eq(op), neurons.kinds.eq(sequencer.kinds)),
             *(sweeps.start.eq(sequencer.sweeps), neurons.start.eq(sequencer.filters)),
@@ -160,9 +164,13 @@ class Core(wiring.Component):
             *(intake.flags_index.eq(outlet.flags_index), outlet.flags.eq(intake.flags)),
             *(registers.learns.eq(intake.learns), registers.ended.eq(sequencer.ended)),
             registers.busy.eq(sequencer.busy),
-            registers.stalled_input.eq(intake.waiting & sequencer.blocked | sequencer.held),
-            *(registers.stalled_output.eq(outlet.waiting), registers.slot.eq(sweeps.slot.en)),
-            self.array.slot.eq(sweeps.slot),
+            registers.stalled_input.eq(
+                intake.waiting & sequencer.blocked | sequencer.held & ~leaving
+            ),
+            registers.stalled_output.eq(
+                outlet.waiting & sequencer.blocked | sequencer.held & leaving
+            ),
+            *(registers.slot.eq(sweeps.slot.en), self.array.slot.eq(sweeps.slot)),
         ]
 
     def _bus(self, m: Module) -> Any:

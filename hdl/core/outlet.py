@@ -45,7 +45,8 @@ class Outlet(wiring.Component):
     Members
     -------
     o : words with flags, in the order column, output
-    start, n, address, context, prior : the operation; `done` in its last cycle
+    start, n, address, context, prior : the operation, at its start only; `done` in its last cycle;
+        taking : at work, from the cycle after its start on
     access : reads;  reply : the word, `latency` cycles after its read
     flags_index, flags : flags of a stream
     mode, shift, due : which words leave the core (`spec.outputs`); due: in mode EVERY these
@@ -64,6 +65,7 @@ class Outlet(wiring.Component):
     context: Any
     prior: Any
     done: Any
+    taking: Any
     access: Any
     reply: Any
     flags_index: Any
@@ -91,6 +93,7 @@ class Outlet(wiring.Component):
                 "context": In(2),
                 "prior": In(1),
                 "done": Out(1),
+                "taking": Out(1),
                 "access": Out(Access()),
                 "reply": In(word),
                 "flags_index": Out(max(1, bits(machine.total_streams))),
@@ -128,7 +131,7 @@ class Outlet(wiring.Component):
             fifo.w_data.eq(Cat(value[:word], then.flags.as_value())),
         ]
         m.d.comb += [
-            self.waiting.eq(self.busy & ~free),
+            *(self.taking.eq(self.busy), self.waiting.eq(self.busy & ~free)),
             *(self.o.payload.eq(fifo.r_data), self.o.valid.eq(fifo.r_rdy)),
             fifo.r_en.eq(self.o.ready),
         ]
@@ -140,6 +143,7 @@ class Outlet(wiring.Component):
         self.busy, column, issue = Signal(), Signal(range(machine.streams)), Signal()
         counts, places = ranges(machine)
         left, place = Signal(counts), Signal(places)  # words to come of this stream; the next's
+        n, address, prior = Signal(counts), Signal(places), Signal()  # as at the start
         index = Signal(self.flags_index.shape())
         now, own = Signal(tag), register("own_flags", flags)
         last, single, final = Signal(), Signal(), Signal()  # word, of each stream, and column
@@ -149,7 +153,7 @@ class Outlet(wiring.Component):
         m.d.sync += [
             own.eq(self.flags),
             was_last.eq(last),
-            was_head.eq(left == self.n[: len(left)]),
+            was_head.eq(left == n),
         ]
         emits = self._emits(m, own, was_last)
         m.d.comb += [
@@ -157,7 +161,7 @@ class Outlet(wiring.Component):
             self.flags_index.eq(index),
             *(access.read.eq(issue), access.region.eq(Region.OUTPUT)),
             *(access.unit.eq(column), access.index.eq(place)),
-            *(now.en.eq(en), now.fresh.eq(self.prior & own.first & own.valid)),
+            *(now.en.eq(en), now.fresh.eq(prior & own.first & own.valid)),
             *(now.emits.eq(emits), now.flags.eq(own), now.head.eq(was_head)),
             *(now.valid.eq(own.valid), now.starts.eq(own.first)),
         ]
@@ -165,11 +169,12 @@ class Outlet(wiring.Component):
             m.d.sync += [self.busy.eq(1), column.eq(0)]
             m.d.sync += index.eq(first_stream(machine, self.context))
             m.d.sync += [left.eq(self.n), place.eq(self.address), final.eq(of_one)]
+            m.d.sync += [n.eq(self.n), address.eq(self.address), prior.eq(self.prior)]
             m.d.sync += [last.eq(self.n == 1), single.eq(self.n == 1)]
         with m.Elif(issue):
             m.d.sync += [left.eq(left - 1), place.eq(place + 1), last.eq(left == 2)]
             with m.If(last):
-                m.d.sync += [left.eq(self.n), place.eq(self.address), last.eq(single)]
+                m.d.sync += [left.eq(n), place.eq(address), last.eq(single)]
                 m.d.sync += [column.eq(column + 1), index.eq(index + 1)]
                 m.d.sync += final.eq(of_one | (column == machine.streams - 2))
                 with m.If(final):
@@ -251,15 +256,16 @@ class Outlet(wiring.Component):
         """The sums' memory: its own traffic, and the host's when all of that is done."""
         tap = Tap(m, self.bus, None, near=self.machine.near)
         access, selects = tap.access, tap.selects(Region.SUMS)
+        reads = access.read & selects
         low, high = bits(self.machine.io_depth), bits(self.machine.streams)
         address, write = Cat(access.index[:low], access.unit[:high]), access.write & selects
         m.d.comb += [
-            ram.raddr.eq(Mux(access.read & selects, address, place)),
+            ram.raddr.eq(Mux(reads, address, place)),
             ram.waddr.eq(Mux(write, address, written)),
             ram.wdata.eq(Mux(write, access.data[:OUTPUT_SUM_BITS], total)),
             ram.wen.eq(write | counts),
         ]
-        tap.answer(selects, ram.rdata)
+        tap.answer(reads, ram.rdata)
         reply = tap.reply("reply_register", Reply().const({}).as_value())
         m.d.comb += self.bus_reply.as_value().eq(reply)
         timer = Signal(range(self.way + 1))

@@ -175,7 +175,7 @@ class Registers(wiring.Component):
                 with m.If(writes):
                     m.d.sync += word.eq(0 if number in counters else written)
         some = [self._any(m, parts[k : k + 4], f"some{k}") for k in range(0, len(parts), 4)]
-        tap.answer(selects, self._any(m, some, "again"))
+        tap.answer(access.read & selects, self._any(m, some, "again"))
         m.d.comb += self.reply.as_value().eq(
             tap.reply("reply_register", Reply().const({}).as_value())
         )

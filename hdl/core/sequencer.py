@@ -30,7 +30,7 @@ and those who look at the counts."""
 decoded = data.StructLayout(
     {
         "kinds": len(Kind),  # a bit each
-        "joins": 1,  # it waits for an INPUT or TARGET at work
+        "joins": 1,  # it waits for what moves words
         "blocks": 1,
         "skipped": 1,
         "sweeps": 1,
@@ -55,9 +55,10 @@ class Sequencer(wiring.Component):
         its `delay` is at least 2 cycles more than that
     due : APPLY and TIMES operations take place, else they are passed over; looked at a cycle before
         the ISSUE
-    done : a blocking operation ends;  taking : an INPUT or TARGET is at work
+    done : a blocking operation ends;  taking : what moves words is at work; it may say so up to
+        two cycles after the issue
     busy : inside a step;  ended : a pulse after its last cycle
-    blocked : a blocking operation is at work;  held : a TARGET in the background is waited for
+    blocked : a blocking operation is at work;  held : one in the background is waited for
     access, reply : the program memory on the access bus
 
     From one issue to the next: `delay` cycles, plus the cycles a blocking operation takes, plus
@@ -155,7 +156,9 @@ class Sequencer(wiring.Component):
         values = [
             known.kinds.eq(Cat(comes[of] for of in sorted(Kind))),
             known.joins.eq(streams | comes[Kind.END] | comes[Kind.ERROR] & coming.cost.any()),
-            known.blocks.eq(streams & ~(comes[Kind.TARGET] & coming.keep)),
+            known.blocks.eq(
+                comes[Kind.INPUT] | (comes[Kind.TARGET] | comes[Kind.OUTPUT]) & ~coming.keep
+            ),
             known.skipped.eq(learns & ~due),
             known.spare.eq(coming.delay - 2),
             known.sweeps.eq(Cat(comes[of] for of in SWEEPS if of not in self.led).any()),

@@ -10,7 +10,7 @@ from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.memory_map import Region
 
-__all__ = ["REPLY_LATENCY", "Tap", "reply_latency"]
+__all__ = ["DECODE", "REPLY_LATENCY", "Tap", "reply_latency"]
 
 DECODE = 2  # cycles from an access at a tile until it acts there
 
@@ -26,10 +26,11 @@ REPLY_LATENCY = reply_latency(False)
 class Tap:
     """Joins the memories of one tile to the access bus at that tile.
 
-    Accesses come only while no operation runs, so a memory's own traffic never competes. An access
-    is decoded in DECODE cycles before it acts: `access` here is the bus two registers later,
-    `early` one; in a core that is near both are the bus. What a memory holds at power-up,
-    `contents`, is found by the addresses that it has on the bus.
+    An access disturbs the one memory that it is for, and comes only while that one rests: a host's
+    while no operation runs, the operations' own by the timetable. It is decoded in DECODE cycles
+    before it acts: `access` here is the bus two registers later, `early` one; in a core that is
+    near both are the bus. What a memory holds at power-up, `contents`, is found by the addresses
+    that it has on the bus.
     """
 
     def __init__(
@@ -75,13 +76,13 @@ class Tap:
     ) -> None:
         """Share `ram` between its own ports, given, and the bus.
 
-        `way` = (bits, n): the region interleaves 2^bits memories, this is number n of them. A read
-        of another region disturbs only memories that are idle then: all but the program. Where
+        `way` = (bits, n): the region interleaves 2^bits memories, this is number n of them. Where
         `wen` is 0, the bus alone writes, and nothing has to choose.
         """
-        access, low, selects = self.access, way[0], self.selects(region, way)
-        write = self.selects(region, way, self.early.write)
-        reads = access.read & selects if region == Region.PROGRAM else access.read
+        access, low = self.access, way[0]
+        reads, write = (
+            self.selects(region, way, also) for also in (self.early.read, self.early.write)
+        )
         index = access.index[low : low + len(ram.raddr)]
         data = access.data[: ram.width]
         alone = isinstance(wen, int) and not wen
@@ -93,12 +94,12 @@ class Tap:
         ]
         if self.contents is not None:
             ram.fill(self.contents.words(region, self.unit or 0, way))
-        self.answer(selects, ram.rdata)
+        self.answer(reads, ram.rdata)
 
-    def answer(self, selects: Any, rdata: Any) -> None:
+    def answer(self, reads: Any, rdata: Any) -> None:
         """Reply to a selected read with `rdata`, valid 2 cycles after the access."""
         name = f"tap{len(self.answers)}"
-        chosen = delay(self.m, self.access.read & selects, 2, f"{name}_chosen")
+        chosen = delay(self.m, reads, 2, f"{name}_chosen")
         self.answers.append(Mux(chosen, rdata, 0))
 
     def reply(self, name: str, before: Any) -> Any:

@@ -3,9 +3,9 @@
 
 The program is a timetable: the sequencer issues an operation, waits its `delay`, issues the next.
 Hazards are the compiler's business (`antevolt.host.schedule`), so that the cycles of a step are a
-property of the program. INPUT, TARGET and OUTPUT alone wait for the streams; a TARGET can do so in
-the background (`Operation.background`), while the program goes on to what waits for its end
-(`Operation.joins`).
+property of the program. INPUT, TARGET and OUTPUT alone wait for the streams; a TARGET or an OUTPUT
+can do so in the background (`Operation.background`), while the program goes on to what waits for
+its end (`Operation.joins`).
 """
 
 from collections.abc import Iterable
@@ -127,6 +127,8 @@ MEANING: dict[Kind, dict[str, str]] = {
         "n": "outputs per stream",
         "extra": "first word of the output memory",
         "prior": "the outputs are those of the step before: zero for a stream that starts",
+        "keep": "the program goes on meanwhile, as beside a TARGET; no TRACE or EXP may follow "
+        "before what waits until it is done",
     },
     Kind.FORWARD: {
         "words": "activity pairs per neuron",
@@ -273,12 +275,12 @@ class Operation:
 
     @property
     def background(self) -> bool:
-        """A TARGET beside which the program goes on."""
-        return self.kind == Kind.TARGET and bool(self.keep)
+        """A TARGET or an OUTPUT beside which the program goes on."""
+        return self.kind in (Kind.TARGET, Kind.OUTPUT) and bool(self.keep)
 
     @property
     def joins(self) -> bool:
-        """Waits for the end of a TARGET in the background."""
+        """Waits for the end of a TARGET or an OUTPUT in the background."""
         return self.kind in (*STREAMS, Kind.END) or self.kind == Kind.ERROR and bool(self.cost)
 
     @property

@@ -20,7 +20,7 @@ CAUSES = {
     "unneeded": "products of rows that a layer does not fill, and of columns without an error",
     "paced": "sweeps shorter than their filters or their pushes take",
     "pushes": "errors on their way into the rows before a BACK sweeps",
-    "streams": "inputs and outputs, for which everything waits",
+    "streams": "inputs, for which everything waits",
     "applies": "changes of the weights, once in `apply_every` steps",
     "rest": "other waiting: between operations, for rates, and at the end of a step",
 }
@@ -61,11 +61,7 @@ def shares(network: Network, machine: Machine) -> dict[str, float]:
         if sweep.op.kind == Kind.BACK:
             pushes += min(sweep.first - end, Timing(machine).lead)
         end = sweep.end
-    silent = sum(
-        streaming(op, machine.streams)
-        for op in table.operations
-        if op.kind in (Kind.INPUT, Kind.OUTPUT)
-    )
+    silent = sum(streaming(op, machine.streams) for op in table.operations if op.blocking)
     found = {
         "useful": useful * cycles,
         "unneeded": swept - useful * cycles,

@@ -343,8 +343,27 @@ async def an_output_that_is_not_taken(dut):
     bench.out.open = True
     await bench.finish(words)
     case.check_outputs(list(range(40)))
-    assert await bench.register(Register.STALLED_OUTPUT) > 100
+    stalled = await bench.register(Register.STALLED_OUTPUT)
+    assert stalled > 100
+    assert await bench.register(Register.STALLED_INPUT) == 0
+    cycles = 40 * (case.image.timetable.cycles_learning - 1)
+    assert await bench.register(Register.BUSY) - stalled == cycles
     assert await bench.differences(case.model) == []
+
+
+@cocotb.test()
+@cocotb.parametrize(pressure=STALLS)
+async def every_cycle_is_counted(dut, pressure):
+    """As one of the timetable, or as one that some stream takes."""
+    case = Case(dut, "random", pressure, flags=EVERYTHING, steps=8)
+    bench = case.bench
+    await case.load()
+    await bench.write(Region.REGISTERS, 0, Register.STALLED_INPUT, [0, 0])
+    await bench.finish(case.send(range(8)))
+    case.check_outputs(list(range(8)))
+    stalled = await bench.read(Region.REGISTERS, 0, Register.STALLED_INPUT, 2)
+    cycles = 8 * (case.image.timetable.cycles_learning - 1)
+    assert await bench.register(Register.BUSY) - sum(stalled) == cycles
 
 
 @pytest.mark.parametrize("name", MACHINES)

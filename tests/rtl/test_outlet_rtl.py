@@ -24,13 +24,14 @@ CASES = {
     "3 streams": (Machine(streams=3), 12),
 }
 PLACES = 64
+OPERANDS = {"n": 12, "address": 14, "context": 2, "prior": 1}
 LIMIT = 5000  # cycles in which any operation ends
 SILENCE = 20  # cycles in which nothing may follow the last word
 CLOSED = 100  # cycles without a reader
 
 
 class Bench:
-    """An outlet, a memory that answers it, and its reader."""
+    """An outlet, a memory that answers it, and its reader; operands hold at a start only."""
 
     def __init__(self, dut, stall):
         self.dut, self.machine = dut, Machine.from_json(values()["machine"])
@@ -42,6 +43,7 @@ class Bench:
         self.memory = [self.numbers(self.word, PLACES) for _ in range(self.machine.streams)]
         self.flags = self.numbers(FLAG_BITS, self.machine.total_streams)
         self.answers, self.waiting, self.done, self.expected = {}, 0, False, []
+        self.starts, self.works = {}, False
 
     def numbers(self, bits, count):
         return [self.draw.getrandbits(bits) for _ in range(count)]
@@ -51,6 +53,9 @@ class Bench:
         self.dut.reply.value = answer
         # the index is a register, so that its flags can be there in the same cycle
         self.dut.flags.value = self.flags[int(self.dut.flags_index.value) % len(self.flags)]
+        self.dut.start.value = int(bool(self.starts))
+        for name, bits in OPERANDS.items():
+            getattr(self.dut, name).value = self.starts.get(name, self.draw.getrandbits(bits))
 
     def sample(self):
         access = unpacked(Access(), int(self.dut.access.value))
@@ -60,16 +65,17 @@ class Bench:
             word = self.memory[access["unit"]][access["index"]]
             self.answers[self.cycles.number + self.latency] = word
         self.waiting += int(self.dut.waiting.value)
+        assert int(self.dut.taking.value) == self.works
         self.done = bool(int(self.dut.done.value))
+        self.works = bool(self.starts) or self.works and not self.done
+        self.starts = {}
 
     async def start(self):
         """Issue an operation; the words that it takes."""
         draw, streams = self.draw, self.machine.streams
         n, address = draw.randrange(1, 20), draw.randrange(PLACES - 20)
         context, prior = draw.randrange(self.machine.contexts), draw.randrange(2)
-        given = {"start": 1, "n": n, "address": address, "context": context, "prior": prior}
-        for name, value in given.items():
-            getattr(self.dut, name).value = value
+        self.starts = {"n": n, "address": address, "context": context, "prior": prior}
         for k in range(streams):
             own = self.flags[context * streams + k]
             silent = prior and own & Flag.VALID and own & Flag.FIRST
@@ -77,7 +83,6 @@ class Bench:
                 self.expected.append((0 if silent else word) | own << self.word)
         self.waiting = 0
         await self.cycles.step()
-        self.dut.start.value = 0
         return n * streams
 
     async def operation(self):
@@ -133,6 +138,7 @@ async def resets_in_mid_operation(dut):
         bench.sink.clear()
         bench.expected.clear()
         bench.answers.clear()
+        bench.works = False
         for _ in range(bench.latency):
             await bench.cycles.step()
             assert not int(dut.o__valid.value) | int(dut.waiting.value)

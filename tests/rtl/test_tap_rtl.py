@@ -12,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 
 from access_bus import WRITTEN
 from antevolt.hdl.core.bundles import Access, Reply
-from antevolt.hdl.core.tap import REPLY_LATENCY, Tap
+from antevolt.hdl.core.tap import DECODE, REPLY_LATENCY, Tap
 from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.sim.bench.simulator import values
@@ -135,6 +135,37 @@ async def the_memories_own_ports(dut, idle):
     await play.play()
     assert len(expected) > ROUNDS
     assert play.seen == {("reply", cycle): 0 for cycle in range(at + 1)} | expected
+
+
+@cocotb.test()
+async def a_read_disturbs_no_other(dut):
+    """In every cycle a read of some memory, while those it is not for are read on their own."""
+    cycles, draw, unit = Cycles(dut), Random(3), values()["unit"]
+    await cycles.reset()
+    play, words, expected, busy = Timeline(cycles), {}, {}, {}
+    for n in range(DEPTH):  # no word is unknown
+        for name in MEMORIES:
+            word = draw.getrandbits(WIDTH)
+            for port, value in {"wen": 1, "waddr": n, "wdata": word}.items():
+                play.set(n, f"{name}_{port}", value)
+            words[name, n] = word
+    for at in range(DEPTH, DEPTH + ROUNDS):
+        region, asked = draw.choice([Region.STATE, Region.PHI, Region.Q]), draw.choice([5, 5, 4])
+        index = draw.randrange(2 * DEPTH)
+        play.set(at, "access", packed(Access(), read=1, region=region, unit=asked, index=index))
+        where = place(region, index) if unit in (None, asked) else None
+        busy[at + DECODE] = where and where[0]
+        for name in MEMORIES:
+            own = draw.randrange(DEPTH)
+            play.set(at, f"{name}_raddr", own)
+            if busy.get(at) != name:
+                expected[f"{name}_rdata", at + Ram.latency] = words[name, own]
+                play.look(at + Ram.latency, f"{name}_rdata")
+        play.look(at + REPLY_LATENCY, "reply")
+        expected["reply", at + REPLY_LATENCY] = words[where] if where else 0
+    await play.play()
+    assert play.seen == expected
+    assert len(expected) < (1 + len(MEMORIES)) * ROUNDS
 
 
 @pytest.mark.parametrize("unit", [None, 5])

@@ -41,7 +41,7 @@ def chain(*learn):
 
 def told(op):
     """An operation in short: kind, context, and the flags that are set."""
-    names = ("prior", "q", "g", "cost", "output")
+    names = ("prior", "q", "g", "cost", "output", "keep")
     return " ".join([f"{op.kind.name}{op.context}", *(n for n in names if getattr(op, n))])
 
 
@@ -55,18 +55,19 @@ def memory(image, region):
 
 
 SEQUENTIAL = """
-INPUT0; INPUT1; TARGET0
+INPUT0; INPUT1; TARGET0 keep
 FORWARD0; MEMBRANE0 prior; FORWARD1; MEMBRANE1 prior
-TARGET1
+TARGET1 keep
 FORWARD0; MEMBRANE0 prior output; ERROR0 cost; FORWARD1; MEMBRANE1 prior output
-BACK0 q g; ERROR1 cost; BACK1 q g
+OUTPUT0 keep; BACK0 q g; ERROR1 cost; OUTPUT1 keep; BACK1 q g
 ERROR0; BACK0 g; ERROR1; BACK1 g
 APPLY0 output; APPLY0 output
-OUTPUT0; OUTPUT1; END0
+END0
 """
 PARALLEL = """
-INPUT0; INPUT1; TARGET0; TARGET1; OUTPUT0 prior; OUTPUT1 prior
-ERROR0 prior; ERROR1 prior; ERROR0 prior cost; ERROR1 prior cost
+INPUT0; INPUT1; TARGET0; TARGET1
+OUTPUT0 prior keep; ERROR0 prior; OUTPUT1 prior keep; ERROR1 prior
+ERROR0 prior cost; ERROR1 prior cost
 FORWARD0 prior; MEMBRANE0 output; FORWARD1 prior; MEMBRANE1 output
 BACK0 prior q g; BACK1 prior q g
 FORWARD0; MEMBRANE0; FORWARD1; MEMBRANE1
