@@ -68,16 +68,24 @@ class _Program:
         yield Operation(Kind.END)
 
     def _layers_at_once(self, contexts: range) -> Iterator[Operation]:
-        """The parallel schedule: every population works on what its neighbours said a step ago."""
+        """The parallel schedule: every population works on what its neighbours said a step ago.
+
+        An error reads the q that the BACKs of the population above write anew, and the r' that its
+        own MEMBRANE does, so it comes before them; as late as that allows, it is made while the
+        array sweeps.
+        """
         top = len(self.network.populations)
         for t in contexts:
             yield from self._traces(t, None, recurrent=False)
-        for l in range(1, top + 1):
-            for t in contexts:
-                if l == 1 and self._beside:
-                    yield self._output(t)
-                yield self._error(l, t)
+        for t in contexts:
+            if self._beside:
+                yield self._output(t)
+                yield self._error(top - 1, t)
+        for t in contexts:
+            yield self._error(top, t)
         for l in range(top, 0, -1):
+            if l > 1 and not (l == top and self._beside):
+                yield from (self._error(l - 1, t) for t in contexts)
             for t in contexts:
                 yield from self._forward(l, t)
             for t in contexts:
