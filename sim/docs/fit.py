@@ -22,7 +22,7 @@ from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.compile import compile
 from antevolt.host.placing import place
 
-__all__ = ["boards", "clocks", "components", "deep", "mechanisms", "model", "placed", "small"]
+__all__ = ["boards", "components", "deep", "left_out", "mechanisms", "model", "placed", "small"]
 
 LARGE = Network(
     1,
@@ -184,27 +184,33 @@ def model() -> str:
     return "\n".join(lines)
 
 
-def clocks() -> str:
-    """The clock of each placed board as the others' builds foretell it, beside what was found."""
+def left_out() -> str:
+    """Each placed board beside what is estimated without its own build: LUTs and flip-flops by the
+    model of syntheses, which holds no build, and the clock by the builds of the others."""
     lines = [
-        "| board | core | foretold from the others | found | error |",
-        "|---|---|---|---|---|",
+        "| board | core | LUTs | flip-flops | clock foretold | found | error |",
+        "|---" * 7 + "|",
     ]
-    off = []
+    off: dict[str, list[float]] = {"LUTs": [], "flip-flops": [], "clock": []}
     for board, result in builds(BOARDS.values()):
-        foretold = pace.expected(board)
-        cells = "too few others", "-"
+        expected, foretold = needed(board).to_dict(), pace.expected(board)
+        luts, ffs = (expected[name] / result.usage[name] - 1 for name in ("luts", "ffs"))
+        off["LUTs"].append(luts)
+        off["flip-flops"].append(ffs)
+        clock = "too few others", "-"
         if foretold is not None:
-            off.append(foretold / result.median - 1)
-            cells = f"{foretold:.1f} MHz", f"{off[-1]:+.1%}"
+            off["clock"].append(foretold / result.median - 1)
+            clock = f"{foretold:.1f} MHz", f"{off['clock'][-1]:+.1%}"
         lines.append(
-            f"| `{board.name}` | {result.core} | {cells[0]} | {result.median:.1f} MHz "
-            f"| {cells[1]} |"
+            f"| `{board.name}` | {result.core} | {luts:+.1%} | {ffs:+.1%} | {clock[0]} "
+            f"| {result.median:.1f} MHz | {clock[1]} |"
         )
-    if off:
-        worst = max(off, key=abs)
-        lines += ["", f"Mean error {fmean(abs(o) for o in off):.1%}, largest {worst:+.1%}."]
-    return "\n".join(lines)
+    means = [
+        f"{name} {fmean(abs(o) for o in errors):.1%}, {max(errors, key=abs):+.1%}"
+        for name, errors in off.items()
+        if errors
+    ]
+    return "\n".join([*lines, "", f"Mean error, largest: {'; '.join(means)}."])
 
 
 def deep() -> str:
