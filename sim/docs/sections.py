@@ -12,6 +12,7 @@ from antevolt.sim.docs.design import design
 from antevolt.sim.docs.files import files
 from antevolt.sim.docs.fuzz import fuzz
 from antevolt.sim.docs.headline import headline
+from antevolt.sim.docs.latency import latency
 from antevolt.sim.docs.lost import lost
 from antevolt.sim.docs.mechanisms import mechanisms
 from antevolt.sim.docs.numbers import (
@@ -48,6 +49,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "formats": formats,
     "fuzz": fuzz,
     "headline": headline,
+    "latency": latency,
     "learning_rates": learning_rates,
     "lengths": lengths,
     "limits": limits,
