@@ -2,8 +2,8 @@
 """The clock that place and route will find for a core, before any: from the stored builds.
 
 The slowest paths are mostly wires, and those are as long as a side of what the core takes: a period
-is a + b sqrt(flip-flops), least squares over the medians of the builds of one family. A board that
-has a build of its own is predicted from the others all the same.
+is a + b sqrt(flip-flops), least squares over the medians of the builds of one family, and b is not
+negative. A board that has a build of its own is predicted from the others all the same.
 """
 
 from dataclasses import dataclass
@@ -50,6 +50,7 @@ def expected(board: Board, known: list[Clock] | None = None) -> float | None:
     if len({clock.flip_flops for clock in found}) < LEAST:
         return None
     sides = np.sqrt([clock.flip_flops for clock in found])
-    rise, rest = np.polyfit(sides, [1e3 / clock.megahertz for clock in found], 1)
-    period = float(rest + rise * sqrt(needed(board).ffs))
+    periods = np.array([1e3 / clock.megahertz for clock in found])
+    rise = max(0.0, float(np.polyfit(sides, periods, 1)[0]))
+    period = float(periods.mean()) + rise * (sqrt(needed(board).ffs) - float(sides.mean()))
     return 1e3 / period if period > 0 else None

@@ -13,7 +13,7 @@ BOARD = Board(
     platform="amaranth_boards.ulx3s:ULX3S_12F_Platform",
     crystal=25e6,
     machine=Machine(rows=8, multipliers=2, tile_rows=2, traces=False, softmax=False, sums=False),
-    hz=125e6,
+    hz=150e6,
     divide=2,
     baud=3_000_000,
     loader="ulx3s",

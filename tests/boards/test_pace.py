@@ -32,6 +32,11 @@ def test_larger_cores_are_slower() -> None:
     assert large < small
 
 
+def test_no_core_is_faster_because_it_is_larger() -> None:
+    known = [Clock("one", 15_000, 150.0), Clock("two", 20_000, 160.0)]
+    assert expected(BOARD, known) == pytest.approx(2 / (1 / 150 + 1 / 160))
+
+
 def test_cores_of_one_size_foretell_nothing() -> None:
     known = [Clock("one", 15_000, 160.0), Clock("two", 15_000, 158.0)]
     assert expected(BOARD, known) is None
