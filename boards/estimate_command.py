@@ -58,8 +58,12 @@ def _how(target: Board, foretold: float | None) -> str:
         if foretold is not None:
             text += f". Builds of other boards foretell {foretold:.0f} MHz"
         return text
-    state = "met" if result.meets else "missed"
-    return f"the clock was {state} by place and route (build {result.id}); never run on a bench"
+    asked = target.pll.hz / 1e6
+    state = "met" if max(result.megahertz) >= asked and result.others else "missed"
+    return (
+        f"place and route found {result.median:.1f} MHz (build {result.id}), the preset's "
+        f"{asked:g} MHz are {state}; never run on a bench"
+    )
 
 
 @click.command("estimate")
