@@ -112,7 +112,11 @@ class Build:
 
     @property
     def meets(self) -> bool:
-        return max(self.megahertz) >= self.target and self.others
+        return self.reaches(self.target)
+
+    def reaches(self, megahertz: float) -> bool:
+        """The best seed has such a clock, and the clocks beside the core's theirs."""
+        return max(self.megahertz) >= megahertz and self.others
 
     @property
     def others(self) -> bool:
