@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from antevolt.boards.board import Board
+from antevolt.boards.floorplan import pin
 from antevolt.boards.model import needed
 from antevolt.boards.place import TOOLS, Clocked, Path_, pack, place
 from antevolt.boards.synthesis import Usage, usage
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 SOURCES = Path(__file__).resolve().parents[1]
-WRAPPING = ("clock", "floorplan", "parts", "place", "pll", "shell", "synthesis")
+WRAPPING = ("clock", "floorplan", "parts", "place", "pll", "shell", "sites", "synthesis")
 RESOURCES = {"luts": "LUTs", "ffs": "flip-flops", "multipliers": "multipliers", "rams": "RAMs"}
 RESOURCES |= {"slots": "logic cells"}
 
@@ -205,6 +206,7 @@ def _build(
     began, family, hz = time.monotonic(), board.part.family, board.pll.hz
     used, design = synthesised(board, name, folder, say)
     check(board, used)
+    pin(folder / "top.json", board.part.route[0], board.machine)
     runs = []
     for seed in seeds:
         stage = f"place and route, seed {seed}"

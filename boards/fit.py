@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from antevolt.boards.floorplan import floorplan
+from antevolt.boards.floorplan import pin
 from antevolt.boards.place import Path_, place
 from antevolt.boards.synthesis import netlist
 from antevolt.boards.tools import versions
@@ -69,7 +69,8 @@ def fit(
         keep.mkdir(parents=True, exist_ok=True)
     with nullcontext(str(keep)) if keep is not None else TemporaryDirectory() as folder:
         here = Path(folder)
-        netlist(here, Pins(Core(machine, floorplan(device, machine))), "ecp5")
+        netlist(here, Pins(Core(machine)), "ecp5")
+        pin(here / "top.json", f"--{device}", machine)
         arguments = (f"--{device}", "--speed", str(speed), "--package", PACKAGES[device])
         found = place(here, "ecp5", arguments, seed, target * 1e6)
     cells = {kind: found.cells[kind] for kind in CELLS if kind in found.cells}

@@ -1,55 +1,138 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Places for the array's multipliers on ECP5, so that an element's two stay beside each other.
+"""Places for multipliers and block RAMs on ECP5, by component, written into a netlist.
 
-ECP5 parts have rows of multipliers as wide as the part, two pairs in every nine columns. Array rows
-are dealt to these rows in blocks, streams run from left to right.
+nextpnr sets such blocks one after the other. Where nine in ten are taken, the last ones get a
+place far from what they belong to, and the clock is theirs. Here a stream is a stripe of the part,
+from its top to its bottom: array rows are dealt to the rows of multipliers, the first ones to the
+lowest, below which the column stands; memories go to where their words are used, as near as all of
+them together can be. Logic is left to the placer.
 """
 
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from antevolt.boards.sites import SITES, Site, Sites
 from antevolt.hdl.spec.machine import Machine
 
-__all__ = ["Bels", "floorplan"]
+__all__ = ["floorplan", "pin"]
 
-Bels = dict[tuple[int, int], tuple[str, str]]
-"""The two multipliers of element (row, stream), as BEL names of nextpnr."""
+ELEMENT = re.compile(r"\barray\.element(\d+)_(\d+)\.mult([01])\.")
+MEMORY = re.compile(r"\barray\.(weights|gradients|moments|rates|q)(\d+)\.")
+COLUMN = re.compile(r"\bcolumn(\d+)\.")
 
-ROWS: dict[str, tuple[tuple[int, ...], int, int]] = {
-    "25k": ((13,), 7, 27),
-    "85k": ((10, 34, 58), 13, 63),
-}
-"""Rows of multipliers, groups of two pairs in each, and the column after which two are left out."""
+# Share of the way from a row's first element to its last. A weight goes to the first, a gradient
+# comes from the last, and the apply lane between them has both.
+ALONG_ROW = {"weights": 0.35, "gradients": 0.75, "moments": 0.55}
 
-
-def _pairs(device: str) -> list[list[tuple[str, str]]]:
-    rows, groups, gap = ROWS[device]
-    found = []
-    for y in rows:
-        row = []
-        for n in range(groups):
-            x = 4 + 9 * n + (2 if 4 + 9 * n > gap else 0)
-            for at, number in ((x, 0), (x + 4, 4)):
-                first, second = f"X{at}/Y{y}/MULT18_{number}", f"X{at + 1}/Y{y}/MULT18_{number + 1}"
-                row.append((first, second))
-        found.append(row)
-    return found
+Spot = tuple[float, float]
 
 
-def floorplan(device: str, machine: Machine) -> Bels | None:
-    """A pair of multipliers per element; None where the part's rows are unknown or too short.
+@dataclass(frozen=True)
+class _Plan:
+    """Where the elements stand, and what else is said by that."""
 
-    As few rows of multipliers as hold them, around the middle of the part. The filters' multipliers
-    are left to the placer.
+    sites: Sites
+    machine: Machine
+    elements: dict[tuple[int, int], tuple[Site, Site]]
+
+    def stripe(self, k: int) -> float:
+        """The middle of stream k."""
+        places = [self.elements[i, k][0].x for i in range(self.machine.rows)]
+        return sum(places) / len(places)
+
+    @property
+    def columns_row(self) -> float:
+        """The columns stand around the last two rows of RAMs."""
+        return sum(self.sites.rams[-2:]) / 2
+
+    def spot(self, cell: str) -> Spot:
+        """Where a memory, or a multiplier that is no element's, is used."""
+        if found := MEMORY.search(cell):
+            return self._of_array(found[1], int(found[2]))
+        if found := COLUMN.search(cell):
+            return self.stripe(int(found[1])), self.columns_row
+        if ".outlet." in cell:  # what it reads comes from the last column, and leaves at the first
+            ends = self.stripe(0), self.stripe(self.machine.streams - 1)
+            return sum(ends) / 2, self.columns_row
+        return 0, self.columns_row  # commands and accesses come to the first column first
+
+    def _of_array(self, memory: str, number: int) -> Spot:
+        rows, streams = self.machine.rows, self.machine.streams
+        if memory in ALONG_ROW:
+            first, last = self.elements[number, 0][0], self.elements[number, streams - 1][0]
+            return first.x + ALONG_ROW[memory] * (last.x - first.x), first.y
+        row = 0 if memory == "rates" else rows - 1  # activities enter there, sums leave here
+        return self.stripe(number), self.elements[row, number][0].y
+
+
+def floorplan(device: str, machine: Machine, cells: dict[str, str]) -> dict[str, str]:
+    """A BEL for each multiplier and block RAM of a core's netlist.
+
+    device : nextpnr's argument for the part
+    cells : name and type of a netlist's cells
+
+    Nothing where the part is not known, or its rows of multipliers are too short for the array.
     """
-    if device not in ROWS:
-        return None
-    rows = _pairs(device)
-    per = min(machine.rows, len(rows[0]) // machine.streams)  # array rows in a row of multipliers
-    used = -(-machine.rows // per) if per else len(rows) + 1
-    if used > len(rows):
-        return None
-    first = (len(rows) - used) // 2
-    offset = (len(rows[0]) - per * machine.streams) // 2
-    return {
-        (i, k): rows[first + i // per][offset + k * per + i % per]
-        for i in range(machine.rows)
-        for k in range(machine.streams)
+    sites = SITES.get(device)
+    elements = _elements(sites, machine) if sites else None
+    if sites is None or elements is None:
+        return {}
+    plan = _Plan(sites, machine, elements)
+    multipliers = [name for name, kind in cells.items() if kind == "MULT18X18D"]
+    of = {name: found for name in multipliers if (found := ELEMENT.search(name))}
+    bels = {
+        name: elements[int(found[1]), int(found[2])][int(found[3])].bel
+        for name, found in of.items()
     }
+    taken = set(bels.values())
+    pairs = (pair for y in sites.multipliers for pair in sites.pairs(y))
+    free = [site for pair in pairs for site in pair if site.bel not in taken]
+    rams = [name for name, kind in cells.items() if kind == "DP16KD"]
+    bels |= _near(plan, [name for name in multipliers if name not in of], free)
+    return bels | _near(plan, rams, sites.blocks())
+
+
+def _elements(sites: Sites, machine: Machine) -> dict[tuple[int, int], tuple[Site, Site]] | None:
+    """Multipliers of each element, in as few rows of them as can be; None: they do not fit."""
+    rows = [sites.pairs(y) for y in reversed(sites.multipliers)]
+    width, streams = len(rows[0]), machine.streams
+    per = min(machine.rows, width // streams)  # array rows in a row of multipliers
+    if not per or -(-machine.rows // per) > len(rows):
+        return None
+    starts = [int((2 * k + 1) * width / (2 * streams) - per / 2) for k in range(streams)]
+    return {
+        (i, k): rows[i // per][starts[k] + i % per]
+        for i in range(machine.rows)
+        for k in range(streams)
+    }
+
+
+def _near(plan: _Plan, cells: list[str], sites: list[Site]) -> dict[str, str]:
+    """Sites by which the squared distances to where the cells are used are least in all."""
+    from scipy.optimize import linear_sum_assignment
+
+    if len(cells) > len(sites):
+        return {}
+    spots = [plan.spot(cell) for cell in cells]
+    far = [[(x - s.x) ** 2 + (y - s.y) ** 2 for s in sites] for x, y in spots]
+    if not far:
+        return {}
+    chosen = zip(*linear_sum_assignment(far), strict=True)
+    return {cells[cell]: sites[site].bel for cell, site in chosen}
+
+
+def pin(netlist: Path, device: str, machine: Machine) -> int:
+    """Write the places into a netlist of yosys; returns how many there are."""
+    if device not in SITES:
+        return 0
+    design = json.loads(netlist.read_text())
+    cells: dict[str, Any] = design["modules"]["top"]["cells"]
+    bels = floorplan(device, machine, {name: cell["type"] for name, cell in cells.items()})
+    for name, bel in bels.items():
+        cells[name]["attributes"]["BEL"] = bel
+    if bels:
+        netlist.write_text(json.dumps(design))
+    return len(bels)

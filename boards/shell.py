@@ -9,14 +9,9 @@ from amaranth.lib.cdc import FFSynchronizer
 
 from antevolt.boards.board import Board
 from antevolt.boards.clock import Clock
-from antevolt.boards.floorplan import Bels, floorplan
 from antevolt.hdl.top import Top
 
-__all__ = ["Shell", "bels", "clocked"]
-
-DEVICES = {"--25k": "25k", "--12k": "25k", "--85k": "85k", "--um5g-85k": "85k"}
-"""Parts whose rows of multipliers `floorplan` knows, by nextpnr's argument."""
-
+__all__ = ["Shell", "clocked"]
 
 AT_PAD = ("iCE40UP5K",)
 """Parts whose loop sits at the clock's pin, and takes it over."""
@@ -40,12 +35,6 @@ def clocked(board: Board, platform: Any) -> Module:
     return m
 
 
-def bels(board: Board) -> Bels | None:
-    """Places for the array's multipliers, where they are known."""
-    device = DEVICES.get(board.part.route[0]) if board.part.route else None
-    return floorplan(device, board.machine) if device else None
-
-
 class Shell(Elaboratable):
     """All that stands between a board's pins; `build` is its id, which HELLO tells the host."""
 
@@ -61,7 +50,7 @@ class Shell(Elaboratable):
         m.submodules.tx = tx = io.Buffer("o", line.tx)
         apart = board.divide > 1
         link = board.link(self.build)
-        m.submodules.top = top = Top(board.machine, link, bels(board), apart)
+        m.submodules.top = top = Top(board.machine, link, apart)
         domain = "link" if apart else "sync"
         m.submodules.synchronizer = FFSynchronizer(rx.i, top.rx, init=1, o_domain=domain)
         if apart:  # thousands of registers hear it: a wire of the clocks' network

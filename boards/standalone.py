@@ -11,7 +11,7 @@ from typing import Any
 from amaranth.hdl import Elaboratable, Module
 
 from antevolt.boards.board import Board
-from antevolt.boards.shell import bels, clocked
+from antevolt.boards.shell import clocked
 from antevolt.hdl.alone import Alone
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.machine import Machine
@@ -77,7 +77,7 @@ def standalone(board: Board, baked: Baked, teacher: str) -> Standalone:
     make = teacher_of(teacher)
     own = {each.name: getattr(board, each.name) for each in fields(Board)}
     component = make(board.machine, baked.image.network)
-    alone = Alone(board.machine, baked.contents, component, bels(board))
+    alone = Alone(board.machine, baked.contents, component)
     return Standalone(**own, baked=baked, teacher=teacher, alone=alone)
 
 

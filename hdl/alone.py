@@ -53,14 +53,8 @@ class Alone(wiring.Component):
 
     busy: Any
 
-    def __init__(
-        self,
-        machine: Machine,
-        contents: Contents,
-        teacher: Any,
-        bels: dict[tuple[int, int], tuple[str, str]] | None = None,
-    ):
-        self.machine, self.contents, self.teacher, self.bels = machine, contents, teacher, bels
+    def __init__(self, machine: Machine, contents: Contents, teacher: Any):
+        self.machine, self.contents, self.teacher = machine, contents, teacher
         members = dict(teacher.signature.members)
         wanted = lesson(machine)
         if "access" in members or "answer" in members:
@@ -78,7 +72,7 @@ class Alone(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m, teacher = Module(), self.teacher
-        m.submodules.core = core = Core(self.machine, self.bels, self.contents)
+        m.submodules.core = core = Core(self.machine, self.contents)
         m.submodules.teacher = teacher
         connect(m, teacher.x, core.x)
         connect(m, teacher.y, core.y)

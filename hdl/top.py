@@ -32,14 +32,8 @@ class Top(wiring.Component):
     tx: Any
     restart: Any
 
-    def __init__(
-        self,
-        machine: Machine,
-        link: LinkParameters,
-        bels: dict[tuple[int, int], tuple[str, str]] | None = None,
-        apart: bool = False,
-    ):
-        self.machine, self.link, self.bels, self.apart = machine, link, bels, apart
+    def __init__(self, machine: Machine, link: LinkParameters, apart: bool = False):
+        self.machine, self.link, self.apart = machine, link, apart
         line = {"rx": In(1, init=1), "tx": Out(1, init=1)}
         super().__init__({**line, **({"restart": Out(1)} if apart else {})})
 
@@ -50,7 +44,7 @@ class Top(wiring.Component):
         m = Module()
         m.submodules.link = link = DomainRenamer("link")(Link(self.machine, self.link))
         m.submodules.crossing = crossing = Crossing(self.machine)
-        m.submodules.core = core = Core(self.machine, self.bels)
+        m.submodules.core = core = Core(self.machine)
         for name in ("x", "y", "access"):
             connect(m, getattr(link, name), getattr(crossing, name))
         for inner, outer in (
@@ -75,7 +69,7 @@ class Top(wiring.Component):
     def _together(self) -> Module:
         m = Module()
         m.submodules.link = link = Link(self.machine, self.link)
-        core = Core(self.machine, self.bels)
+        core = Core(self.machine)
         m.submodules.core = ResetInserter(link.restart)(core)
         for inner, outer in (
             (link.x, core.x),

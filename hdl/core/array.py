@@ -72,12 +72,7 @@ class Array(wiring.Component):
     lane_address: Any
     lane_en: Any
 
-    def __init__(
-        self,
-        machine: Machine,
-        bels: dict[tuple[int, int], tuple[str, str]] | None = None,
-        contents: Contents | None = None,
-    ):
+    def __init__(self, machine: Machine, contents: Contents | None = None):
         self.machine, self.timing, self.contents = machine, Timing(machine), contents
         m, f = machine, machine.formats
         rows, streams, pair = m.rows, m.streams, 2 * f.word
@@ -109,11 +104,8 @@ class Array(wiring.Component):
                 **({"lane_folded": In(f.g.width).array(rows)} if m.carry else {}),
             }
         )
-        places = bels or {}
         self.elements = {
-            (i, k): Element(f, places.get((i, k), (None, None)), self.timing.lag)
-            for i in range(rows)
-            for k in range(streams)
+            (i, k): Element(f, self.timing.lag) for i in range(rows) for k in range(streams)
         }
         self.weights = [memory(m, pair, m.w_depth) for _ in range(rows)]
         self.rates = [memory(m, pair, m.r_depth) for _ in range(streams)]

@@ -59,13 +59,8 @@ class Core(wiring.Component):
     answer: Any
     busy: Any
 
-    def __init__(
-        self,
-        machine: Machine,
-        bels: dict[tuple[int, int], tuple[str, str]] | None = None,
-        contents: Contents | None = None,
-    ):
-        self.machine, self.timing, self.bels = machine, Timing(machine), bels
+    def __init__(self, machine: Machine, contents: Contents | None = None):
+        self.machine, self.timing = machine, Timing(machine)
         if contents is not None and contents.machine != machine:
             raise BadInput(f"the contents are of core {contents.machine.name}, not {machine.name}")
         self.contents = contents
@@ -88,7 +83,7 @@ class Core(wiring.Component):
         self.wait = reply_latency(machine.near)
         self.reach = max(timing.tiles_across, timing.tiles_down) + self.wait
         way = self.wait + 2 if machine.near else self.reach + 3
-        m.submodules.array = self.array = Array(machine, self.bels, contents)
+        m.submodules.array = self.array = Array(machine, contents)
         m.submodules.sequencer = self.sequencer = Sequencer(machine, contents)
         m.submodules.sweeps = self.sweeps = Sweeps(machine)
         m.submodules.neurons = self.neurons = Neurons(machine, contents)

@@ -48,13 +48,8 @@ class Element(wiring.Component):
     d_hi: Any
     d_shift: Any
 
-    def __init__(
-        self,
-        formats: Formats,
-        bels: tuple[str | None, str | None] = (None, None),
-        lag: int = LAG,
-    ):
-        self.formats, self.bels, self.lag = formats, bels, lag
+    def __init__(self, formats: Formats, lag: int = LAG):
+        self.formats, self.lag = formats, lag
         word, high = formats.word, formats.accumulator - formats.word
         super().__init__(
             {
@@ -85,7 +80,7 @@ class Element(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         word = self.formats.word
-        mults = [Multiplier(word, bel) for bel in self.bels]
+        mults = [Multiplier(word), Multiplier(word)]
         m.submodules.mult0, m.submodules.mult1 = mults
         a0, b0, a1, b1 = (register(n, signed(word), keep=True) for n in ("a0", "b0", "a1", "b1"))
         m.d.sync += [a0.eq(self.w[:word]), b1.eq(self.r[word:])]

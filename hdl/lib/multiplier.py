@@ -21,17 +21,17 @@ class Multiplier(wiring.Component):
     a, b : ``In(signed(width))``, width <= 18
     p : ``Out(signed(2 width))``, `latency` cycles later
 
-    A block of ECP5 (MULT18X18D; `bel` pins it to a place), of iCE40UP (SB_MAC16, up to 16 bits)
-    or of Gowin (MULT18X18): their registers are not inferred by the open tools.
+    A block of ECP5 (MULT18X18D), of iCE40UP (SB_MAC16, up to 16 bits) or of Gowin (MULT18X18):
+    their registers are not inferred by the open tools.
     """
 
     latency = 3
     widest = 18
 
-    def __init__(self, width: int = 18, bel: str | None = None):
+    def __init__(self, width: int = 18):
         if not 1 <= width <= 18:
             raise ValueError(f"width is {width}; the multiplier has 1..18 bits")
-        self.width, self.bel = width, bel
+        self.width = width
         super().__init__(
             {"a": In(signed(width)), "b": In(signed(width)), "p": Out(signed(2 * width))}
         )
@@ -63,8 +63,6 @@ class Multiplier(wiring.Component):
         ports |= {f"i_A{i}": self.a[min(i, sign)] for i in range(18)}
         ports |= {f"i_B{i}": self.b[min(i, sign)] for i in range(18)}
         ports |= {f"o_P{i}": self.p[i] for i in range(2 * self.width)}
-        if self.bel:
-            ports["a_BEL"] = self.bel
         return Instance("MULT18X18D", **ports)
 
     def _extended(self, m: Module, width: int) -> tuple[Signal, Signal, Signal]:

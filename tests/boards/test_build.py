@@ -60,6 +60,10 @@ class Tools:
         self.calls.append("synthesise")
         return self.cells
 
+    def pin(self, netlist: Path, device: str, machine: Any) -> int:
+        self.calls.append(f"pin {netlist.name} {device}")
+        return 0
+
     def place(self, folder: Path, family: str, arguments: Any, seed: int, *_: Any) -> Placed:
         self.calls.append(f"place {seed}")
         clock = Clocked("clock", self.megahertz[seed], MHZ)
@@ -72,7 +76,7 @@ class Tools:
 
     def use(self, monkeypatch: pytest.MonkeyPatch, cache: Path) -> "Tools":
         monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-        for name in ("prepare", "synthesise", "place", "pack"):
+        for name in ("prepare", "synthesise", "pin", "place", "pack"):
             monkeypatch.setattr(builder, name, getattr(self, name))
         return self
 
@@ -83,13 +87,20 @@ def test_the_fastest_seed_makes_the_bitstream_once(
     reached = (MHZ - 20, MHZ + 5, MHZ - 10)
     tools = Tools(dict(enumerate(reached, 1))).use(monkeypatch, tmp_path)
     found, folder = build(BOARD, (1, 2, 3))
-    assert tools.calls == ["synthesise", "place 1", "place 2", "place 3", "pack 2"]
+    assert tools.calls == [
+        "synthesise",
+        "pin top.json --12k",
+        "place 1",
+        "place 2",
+        "place 3",
+        "pack 2",
+    ]
     assert (found.best, found.median, found.megahertz) == (2, MHZ - 10, reached)
     assert found.meets
     assert (folder / str(found.bitstream)).read_bytes() == b"bits"
     again, _ = build(BOARD, (1, 2, 3))
     assert again == found
-    assert len(tools.calls) == 5
+    assert len(tools.calls) == 6
 
 
 def test_a_bitstream_that_misses_its_clock_is_refused(

@@ -29,7 +29,7 @@ class Wire(wiring.Component):
     tx: Any
     restart: Any
 
-    def __init__(self, machine: Any, link: Any, bels: Any, apart: bool):
+    def __init__(self, machine: Any, link: Any, apart: bool):
         line = {"rx": In(1, init=1), "tx": Out(1, init=1)}
         super().__init__({**line, **({"restart": Out(1)} if apart else {})})
 

@@ -77,7 +77,7 @@ class Tools:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, cache: Path):
         monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-        for name in ("prepare", "synthesise", "place", "pack"):
+        for name in ("prepare", "synthesise", "pin", "place", "pack"):
             monkeypatch.setattr(builder, name, getattr(self, name))
 
     def prepare(self, board: Any, name: str) -> Prepared:
@@ -85,6 +85,9 @@ class Tools:
 
     def synthesise(self, *_: Any) -> dict[str, int]:
         return {"LUT4": 100}
+
+    def pin(self, *_: Any) -> int:
+        return 0
 
     def place(self, *_: Any) -> Placed:
         return Placed(1, (Clocked("clock", 88.0, 75.0),), None, {"TRELLIS_COMB": (90, 24288)})
