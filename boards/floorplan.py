@@ -5,7 +5,8 @@ nextpnr sets such blocks one after the other. Where nine in ten are taken, the l
 place far from what they belong to, and the clock is theirs. Here a stream is a stripe of the part,
 from its top to its bottom: array rows are dealt to the rows of multipliers, the first ones to the
 lowest, below which the column stands; memories go to where their words are used, as near as all of
-them together can be. Logic is left to the placer.
+them together can be. Logic is left to the placer; so are the memories of a part that one row of
+multipliers crosses, on which nothing is far and nextpnr does better by itself.
 """
 
 import json
@@ -26,6 +27,8 @@ COLUMN = re.compile(r"\bcolumn(\d+)\.")
 # Share of the way from a row's first element to its last. A weight goes to the first, a gradient
 # comes from the last, and the apply lane between them has both.
 ALONG_ROW = {"weights": 0.35, "gradients": 0.75, "moments": 0.55}
+
+HEAD = 0.1  # of the part's width, left of the streams: who tells the columns what to do
 
 Spot = tuple[float, float]
 
@@ -54,9 +57,6 @@ class _Plan:
             return self._of_array(found[1], int(found[2]))
         if found := COLUMN.search(cell):
             return self.stripe(int(found[1])), self.columns_row
-        if ".outlet." in cell:  # what it reads comes from the last column, and leaves at the first
-            ends = self.stripe(0), self.stripe(self.machine.streams - 1)
-            return sum(ends) / 2, self.columns_row
         return 0, self.columns_row  # commands and accesses come to the first column first
 
     def _of_array(self, memory: str, number: int) -> Spot:
@@ -69,7 +69,8 @@ class _Plan:
 
 
 def floorplan(device: str, machine: Machine, cells: dict[str, str]) -> dict[str, str]:
-    """A BEL for each multiplier and block RAM of a core's netlist.
+    """A BEL for each multiplier and block RAM of a core's netlist; where the part has one row of
+    multipliers, for the array's alone.
 
     device : nextpnr's argument for the part
     cells : name and type of a netlist's cells
@@ -87,6 +88,8 @@ def floorplan(device: str, machine: Machine, cells: dict[str, str]) -> dict[str,
         name: elements[int(found[1]), int(found[2])][int(found[3])].bel
         for name, found in of.items()
     }
+    if not sites.striped:
+        return bels
     taken = set(bels.values())
     pairs = (pair for y in sites.multipliers for pair in sites.pairs(y))
     free = [site for pair in pairs for site in pair if site.bel not in taken]
@@ -102,7 +105,10 @@ def _elements(sites: Sites, machine: Machine) -> dict[tuple[int, int], tuple[Sit
     per = min(machine.rows, width // streams)  # array rows in a row of multipliers
     if not per or -(-machine.rows // per) > len(rows):
         return None
-    starts = [int((2 * k + 1) * width / (2 * streams) - per / 2) for k in range(streams)]
+    left, each = (HEAD * width, (1 - HEAD) * width / streams)
+    if not sites.striped:
+        left, each = (width - per * streams) // 2, per
+    starts = [int(left + (k + 0.5) * each - per / 2) for k in range(streams)]
     return {
         (i, k): rows[i // per][starts[k] + i % per]
         for i in range(machine.rows)

@@ -29,6 +29,11 @@ class Sites:
     groups: int
     gap: int
 
+    @property
+    def striped(self) -> bool:
+        """Large enough for streams to stand beside each other from top to bottom."""
+        return len(self.multipliers) > 1
+
     def _starts(self) -> list[int]:
         return [4 + 9 * n + (2 if 4 + 9 * n > self.gap else 0) for n in range(self.groups)]
 

@@ -8,14 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from amaranth.hdl import Fragment
 
-from antevolt.boards.floorplan import floorplan, pin
+from antevolt.boards.floorplan import COLUMN, ELEMENT, MEMORY, floorplan, pin
 from antevolt.boards.presets import ECP5_85
 from antevolt.boards.sites import SITES
 from antevolt.boards.tools import run
+from antevolt.hdl.core.core import Core
+from antevolt.hdl.lib.family import Ecp5
+from antevolt.hdl.lib.multiplier import Multiplier
+from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.spec.machine import Machine
 
-COLUMN = ("state$12.block0", "state$12.block1", "partner$9.block0", "errors.block0", "q$3.block0")
+OF_COLUMN = (
+    "state$12.block0",
+    "state$12.block1",
+    "partner$9.block0",
+    "errors.block0",
+    "q$3.block0",
+)
 
 
 def cells(machine: Machine) -> dict[str, str]:
@@ -30,7 +41,7 @@ def cells(machine: Machine) -> dict[str, str]:
         *(f"{array}.{name}{i}.block{n}" for i in rows for name in ("weights",) for n in (0, 1)),
         *(f"{array}.gradients{i}.ram.block{n}" for i in rows for n in (0, 1)),
         *(f"{array}.{name}{k}.block0" for k in streams for name in ("rates", "q")),
-        *(f"{core}.column{k}.{name}" for k in streams for name in COLUMN),
+        *(f"{core}.column{k}.{name}" for k in streams for name in OF_COLUMN),
         *(f"{core}.sequencer.program{n}.block0" for n in range(5)),
         "top.link.inbox.memory.0.0",
     ]
@@ -43,22 +54,33 @@ def place(bel: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-@pytest.mark.parametrize(
-    ("device", "machine"),
-    [("--85k", ECP5_85), ("--12k", Machine(rows=2, streams=2)), ("--85k", Machine(rows=18))],
-    ids=["9x7", "2x2", "18x1"],
-)
-def test_every_block_has_a_place_of_its_own(device: str, machine: Machine) -> None:
+def beside(bels: dict[str, str], machine: Machine) -> bool:
+    """The two multipliers of each element are neighbours."""
+    elements = [(i, k) for i in range(machine.rows) for k in range(machine.streams)]
+    pairs = [
+        [place(bels[f"top.core.array.element{i}_{k}.mult{n}.block"]) for n in (0, 1)]
+        for i, k in elements
+    ]
+    return all((b[0] - a[0], b[1] - a[1]) == (1, 0) for a, b in pairs)
+
+
+@pytest.mark.parametrize("machine", [ECP5_85, Machine(rows=18)], ids=["9x7", "18x1"])
+def test_every_block_has_a_place_of_its_own(machine: Machine) -> None:
     given = cells(machine)
-    bels = floorplan(device, machine, {**given, "top.core.sum": "CCU2C"})
+    bels = floorplan("--85k", machine, {**given, "top.core.sum": "CCU2C"})
     assert bels.keys() == given.keys()
     assert len(set(bels.values())) == len(bels)
-    for i in range(machine.rows):
-        for k in range(machine.streams):
-            left, right = (
-                place(bels[f"top.core.array.element{i}_{k}.mult{n}.block"]) for n in (0, 1)
-            )
-            assert (right[0] - left[0], right[1] - left[1]) == (1, 0)
+    assert beside(bels, machine)
+
+
+def test_a_small_part_has_places_for_the_arrays_multipliers() -> None:
+    machine = Machine(rows=2, streams=2)
+    bels = floorplan("--12k", machine, cells(machine))
+    assert {re.sub(r"\d+_\d+", "", name) for name in bels} == {
+        f"top.core.array.element.mult{n}.block" for n in (0, 1)
+    }
+    assert len(set(bels.values())) == len(bels) == 8
+    assert beside(bels, machine)
 
 
 def test_a_stream_is_a_stripe_and_its_column_below() -> None:
@@ -68,7 +90,7 @@ def test_a_stream_is_a_stripe_and_its_column_below() -> None:
         assert max(x for x, _ in of) - min(x for x, _ in of) <= 18
         assert [y for _, y in of] == [58] * 3 + [34] * 3 + [10] * 3
         middle = sum(x for x, _ in of) / len(of)
-        for name in COLUMN:
+        for name in OF_COLUMN:
             x, y = place(bels[f"top.core.column{k}.{name}"])
             assert abs(x - middle) <= 24
             assert y in (46, 70, 82)
@@ -83,9 +105,42 @@ def test_nothing_is_said_of_other_parts_and_of_arrays_that_are_too_wide() -> Non
 
 
 def test_more_memories_than_there_are_stay_where_the_placer_wants_them() -> None:
-    machine = Machine(rows=2, streams=2)
-    many = cells(machine) | {f"top.link.more{n}": "DP16KD" for n in range(56)}
-    assert {many[name] for name in floorplan("--25k", machine, many)} == {"MULT18X18D"}
+    many = cells(ECP5_85) | {f"top.link.more{n}": "DP16KD" for n in range(208)}
+    assert {many[name] for name in floorplan("--85k", ECP5_85, many)} == {"MULT18X18D"}
+
+
+def blocks(machine: Machine) -> list[str]:
+    """Names of an elaborated core's multipliers and memories."""
+    found: list[str] = []
+
+    def walk(fragment: Any, path: str) -> None:
+        for sub, name, _ in fragment.subfragments:
+            made = (sub.origins or (None,))[0]
+            if isinstance(made, (Multiplier, Ram)):
+                found.append(f"{path}{name}.")
+            else:
+                walk(sub, f"{path}{name}.")
+
+    walk(Fragment.get(Core(machine), Ecp5()), "top.core.")
+    return found
+
+
+def test_components_have_the_names_that_places_are_given_by() -> None:
+    """One that were called otherwise would be set beside the sequencer, and nobody would hear."""
+    machine = Machine(rows=2, streams=2, moments=1)
+    found = blocks(machine)
+    assert sum(bool(ELEMENT.search(name)) for name in found) == 2 * 4
+    for memory, number in (
+        ("weights", 2),
+        ("gradients", 2),
+        ("moments", 2),
+        ("rates", 2),
+        ("q", 2),
+    ):
+        of = {m[2] for name in found if (m := MEMORY.search(name)) and m[1] == memory}
+        assert of == {str(n) for n in range(number)}, memory
+    rest = [n for n in found if not (ELEMENT.search(n) or MEMORY.search(n) or COLUMN.search(n))]
+    assert {name.split(".")[2] for name in rest} == {"neurons", "outlet", "sequencer"}
 
 
 def written(folder: Path, machine: Machine) -> Path:
@@ -101,9 +156,9 @@ def test_places_are_written_into_the_netlist(tmp_path: Path) -> None:
     before = file.read_bytes()
     assert pin(file, "--up5k", machine) == 0
     assert file.read_bytes() == before
-    assert pin(file, "--25k", machine) == len(cells(machine))
+    assert pin(file, "--85k", machine) == len(cells(machine))
     found = json.loads(file.read_text())["modules"]["top"]["cells"]
-    bels = floorplan("--25k", machine, cells(machine))
+    bels = floorplan("--85k", machine, cells(machine))
     assert {name: cell["attributes"]["BEL"] for name, cell in found.items()} == bels
 
 
