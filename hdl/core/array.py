@@ -11,7 +11,7 @@ from antevolt.hdl.core.accumulator import Accumulator
 from antevolt.hdl.core.bundles import Access, Reply, Slot, bits, flags
 from antevolt.hdl.core.element import Element
 from antevolt.hdl.core.moments import Moments
-from antevolt.hdl.core.tap import Tap
+from antevolt.hdl.core.tap import Tap, any_of
 from antevolt.hdl.lib.late import late
 from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import delay, hop, hops, register
@@ -322,7 +322,7 @@ class Array(wiring.Component):
         self._moments(m, ahead[:depth])
         reply: Any = self.reply_rows.shape().const({}).as_value()
         for t, rows in enumerate(self.row_tiles):
-            answers, folds = [], at[t][depth + 2 :]
+            folds = at[t][depth + 2 :]
             if machine.carry:
                 folds = delay(m, folds, LEAD + FOLD, f"fold{t}")
             for i in rows:
@@ -348,11 +348,9 @@ class Array(wiring.Component):
                     else sums.done_data,
                     sums.done_live,
                 )
-                answers += tap.answers
             out = register(f"reply{t}", len(reply))
-            for answer in answers:
-                reply = reply | answer
-            m.d.sync += out.eq(reply)
+            answers = [answer for i in rows for answer in self.row_taps[i].answers]
+            m.d.sync += out.eq(reply | any_of(m, answers, int(not machine.near)))
             reply = out
         m.d.comb += self.reply_rows.as_value().eq(reply)
 

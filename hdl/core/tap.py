@@ -3,24 +3,32 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Const, Module, Mux, Signal
 
 from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.memory_map import Region
 
-__all__ = ["DECODE", "REPLY_LATENCY", "Tap", "reply_latency"]
+__all__ = ["DECODE", "REPLY_LATENCY", "Tap", "any_of", "reply_latency"]
 
 DECODE = 2  # cycles from an access at a tile until it acts there
 
 
 def reply_latency(near: bool) -> int:
     """Cycles from an access at a tile to its word in the tile's reply."""
-    return (0 if near else DECODE) + Ram.latency + 1
+    return (0 if near else DECODE + 1) + Ram.latency + 1
 
 
 REPLY_LATENCY = reply_latency(False)
+
+
+def any_of(m: Module, answers: list[Any], step: int) -> Any:
+    """The or of answers that come from memories all over a tile, behind `step` registers."""
+    total: Any = Const(0)
+    for answer in answers:
+        total = total | answer
+    return delay(m, total, step, "answer")
 
 
 class Tap:
@@ -103,10 +111,7 @@ class Tap:
         self.answers.append(Mux(chosen, rdata, 0))
 
     def reply(self, name: str, before: Any) -> Any:
-        """The or of this tile's answers, and of the tile before it (one cycle earlier)."""
+        """The or of this tile's answers, and of the tile before it (a cycle earlier)."""
         out = register(name, before.shape())
-        total = before
-        for answer in self.answers:
-            total = total | answer
-        self.m.d.sync += out.eq(total)
+        self.m.d.sync += out.eq(before | any_of(self.m, self.answers, self.step))
         return out
