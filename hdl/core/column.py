@@ -307,28 +307,29 @@ class Column(wiring.Component):
             targets.wdata.eq(access.data),
             targets.wen.eq(self.tap.selects(TARGET_REGION, also=written)),
         ]
-        prior = delay(m, own.first & command.prior, Ram.latency, "q_prior")
+        silent = own.first & command.prior
+        prior = delay(m, silent, Ram.latency, "q_prior")
         wanted = delay(m, own.target_valid, Ram.latency, "q_wanted")
+        zero = delay(m, silent | ~own.target_valid, Ram.latency, "q_zero")
         of = command.softmax if machine.softmax else Const(0, 1)
         softmax = delay(m, of, Ram.latency, "of", keep=machine.softmax)
         kept = Mux(softmax, q.rdata, self.outputs.rdata).as_signed()
-        y, r = targets.rdata.as_signed(), Mux(prior, 0, kept)
+        y, r = register("y_in", signed(f.word)), register("r_in", signed(f.word))
         difference = register("y_minus_r", signed(f.word + 1))
-        limited, far = register("cost_error", signed(f.word)), register("cost_far", 1)
+        m.d.sync += [  # the memories stand apart: nothing but a choice before they meet
+            *(y.eq(Mux(wanted, targets.rdata.as_signed(), 0)), r.eq(Mux(zero, 0, kept))),
+            difference.eq(y - r),
+        ]
         beyond, negative = difference[-1] ^ difference[-2], difference[-1]
         end = Cat((~negative).replicate(f.word - 1), negative)
-        m.d.sync += [
-            difference.eq(Mux(wanted, y - r, 0)),
-            limited.eq(Mux(beyond, end, difference[: f.word])),
-            far.eq(beyond),
-        ]
+        limited = Mux(beyond, end, difference[: f.word]).as_signed()
         hidden = register("q_in", signed(f.word))
         m.d.sync += hidden.eq(Mux(prior, 0, q.rdata.as_signed()))
         hidden = line.hold("q_in", hidden, Ram.latency + 1, FETCH - 1, self.rest)
         chosen = register("q_chosen", signed(f.word))
         cost = line.hold("cost", command.cost, 0, FETCH - 1, self.rest)
         self.q_far = register("q_far", 1)
-        m.d.sync += [chosen.eq(Mux(cost, limited, hidden)), self.q_far.eq(cost & far)]
+        m.d.sync += [chosen.eq(Mux(cost, limited, hidden)), self.q_far.eq(cost & beyond)]
         return chosen
 
     def _round_q(self, m: Module) -> tuple[Any, Any]:

@@ -16,7 +16,7 @@ from antevolt.boards.board import Board
 from antevolt.boards.build import Build, Prepared, build, identify
 from antevolt.boards.catalogue import BOARDS
 from antevolt.boards.page import page
-from antevolt.boards.place import Clocked, Placed, component, read
+from antevolt.boards.place import Clocked, Placed, component, finished, read
 from antevolt.hdl.spec.errors import BadInput, BuildFailed, DoesNotFit
 from antevolt.host.cli import antevolt, main
 
@@ -66,7 +66,10 @@ class Tools:
 
     def place(self, folder: Path, family: str, arguments: Any, seed: int, *_: Any) -> Placed:
         self.calls.append(f"place {seed}")
-        clock = Clocked("clock", self.megahertz[seed], MHZ)
+        return self.placed(self.megahertz[seed], seed)
+
+    def placed(self, megahertz: float, seed: int) -> Placed:
+        clock = Clocked("clock", megahertz, MHZ)
         return Placed(seed, (clock,), read(REPORT, 1).path, {"TRELLIS_COMB": (90, 24288)})
 
     def pack(self, folder: Path, family: str, seed: int, *_: Any) -> Path:
@@ -156,6 +159,26 @@ def test_a_report_of_nextpnr() -> None:
     assert found.cells == {"TRELLIS_COMB": (90, 24288)}
     with pytest.raises(BuildFailed, match="no clock of 60 MHz"):
         found.clock(60e6)
+
+
+def test_a_run_that_came_to_its_end_is_found_again(tmp_path: Path) -> None:
+    (tmp_path / "report-2.json").write_text(json.dumps(REPORT)[:40])  # it was stopped while writing
+    assert finished(tmp_path, 2) is None
+    (tmp_path / "report-1.json").write_text(json.dumps(REPORT))
+    (tmp_path / "nextpnr-1.log").write_text("done")
+    assert finished(tmp_path, 1) == read(REPORT, 1)
+
+
+def test_a_build_that_was_stopped_goes_on_with_the_next_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = Tools({2: MHZ + 5}).use(monkeypatch, tmp_path)
+    monkeypatch.setattr(
+        builder, "finished", lambda folder, seed: tools.placed(MHZ + 1, 1) if seed == 1 else None
+    )
+    found, _ = build(BOARD, (1, 2))
+    assert "place 1" not in tools.calls
+    assert found.megahertz == (MHZ + 1, MHZ + 5)
 
 
 def test_names_of_components() -> None:
