@@ -19,7 +19,7 @@ from antevolt.boards.place import TOOLS, Clocked, Path_, finished, pack, place
 from antevolt.boards.synthesis import Usage, usage
 from antevolt.boards.synthesis import cells as synthesise
 from antevolt.boards.tools import versions
-from antevolt.hdl.spec.errors import BadInput, BuildFailed, DoesNotFit
+from antevolt.hdl.spec.errors import BadInput, BuildFailed, DeadlineExceeded, DoesNotFit
 
 __all__ = [
     "Build",
@@ -88,6 +88,7 @@ class Build:
     best       the seed of the bitstream
     bitstream  its file's name; None: the clock was missed
     baked      what is said of a network that is in it
+    stopped    seeds that had not come to an end at the deadline
     """
 
     board: str
@@ -106,6 +107,7 @@ class Build:
     tools: dict[str, str]
     machine: dict[str, Any] = field(default_factory=dict)
     baked: dict[str, Any] = field(default_factory=dict)
+    stopped: tuple[int, ...] = ()
 
     @property
     def median(self) -> float:
@@ -140,6 +142,7 @@ class Build:
                 **values,
                 "cells": {kind: (n[0], n[1]) for kind, n in values["cells"].items()},
                 "seeds": tuple(values["seeds"]),
+                "stopped": tuple(values.get("stopped", ())),
                 "megahertz": tuple(values["megahertz"]),
                 "clocks": clocks,
                 "path": Path_(**values["path"]) if values["path"] else None,
@@ -207,12 +210,18 @@ def _build(
     used, design = synthesised(board, name, folder, say)
     check(board, used)
     pin(folder / "top.json", board.part.route[0], board.machine)
-    runs = []
+    runs, late = [], []
     for seed in seeds:
         stage = f"place and route, seed {seed}"
         hear = partial(say, stage)
         done = finished(folder, seed)  # a build that was stopped goes on with the next seed
-        runs.append(done or place(folder, family, design.arguments, seed, hz, hear))
+        try:
+            runs.append(done or place(folder, family, design.arguments, seed, hz, hear))
+        except DeadlineExceeded as error:  # of the others something is known
+            hear(str(error))
+            late.append(seed)
+    if not runs:
+        raise BuildFailed(f"{board.name}: no seed of {seeds} came to an end; see {folder}")
     best = max(runs, key=lambda run: run.clock(hz).megahertz)
     bitstream = None
     if best.meets and best.clock(hz).megahertz >= hz / 1e6:
@@ -220,9 +229,9 @@ def _build(
         bitstream = pack(folder, family, best.seed, *_packing(design)).name
     return Build(
         board.name, board.machine.name, name, hz / 1e6, used.to_dict(), best.cells,
-        seeds, tuple(run.clock(hz).megahertz for run in runs), best.seed, best.clocks,
-        best.path, bitstream, round(time.monotonic() - began), tools,
-        json.loads(board.machine.to_json()), board.told,
+        tuple(run.seed for run in runs), tuple(run.clock(hz).megahertz for run in runs),
+        best.seed, best.clocks, best.path, bitstream, round(time.monotonic() - began), tools,
+        json.loads(board.machine.to_json()), board.told, tuple(late),
     )  # fmt: skip
 
 

@@ -19,6 +19,12 @@ def baked(told: dict[str, Any]) -> str:
     )
 
 
+def _stopped(result: Build) -> str:
+    if not result.stopped:
+        return ""
+    return f" Stopped at their deadline: seeds {', '.join(map(str, result.stopped))}."
+
+
 def page(result: Build) -> str:
     """Markdown: the clock over all seeds, what limits it, the cells, and what it was made with."""
     lines = [
@@ -43,7 +49,7 @@ def page(result: Build) -> str:
     lines += [
         "",
         f"Core's clock by seed, MHz: {each}; median {result.median:.1f}, range {low:.1f} to",
-        f"{high:.1f}; the table is of seed {result.best}.",
+        f"{high:.1f}; the table is of seed {result.best}.{_stopped(result)}",
         "",
     ]
     if result.path is not None:

@@ -72,12 +72,13 @@ def placed() -> str:
     ]
     for board, result in builds(BOARDS.values()):
         each = ", ".join(f"{mhz:.1f}" for mhz in result.megahertz)
+        late = "".join(f"; seed {seed} was stopped" for seed in result.stopped)
         ends, times = "-", "-"
         if result.path is not None:
             ends = f"`{result.path.start}` to `{result.path.end}`"
             times = f"{result.path.logic}, {result.path.wire} ns"
         lines.append(
-            f"| `{board.name}` | {result.core} | {result.target:g} MHz | {each} MHz "
+            f"| `{board.name}` | {result.core} | {result.target:g} MHz | {each} MHz{late} "
             f"| {result.median:.1f} MHz | {ends} | {times} | {_both(board, result, 'luts')} "
             f"| {_both(board, result, 'ffs')} | `{result.id}` |"
         )

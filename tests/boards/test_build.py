@@ -17,7 +17,7 @@ from antevolt.boards.build import Build, Prepared, build, identify
 from antevolt.boards.catalogue import BOARDS
 from antevolt.boards.page import page
 from antevolt.boards.place import Clocked, Placed, component, finished, read
-from antevolt.hdl.spec.errors import BadInput, BuildFailed, DoesNotFit
+from antevolt.hdl.spec.errors import BadInput, BuildFailed, DeadlineExceeded, DoesNotFit
 from antevolt.host.cli import antevolt, main
 
 BOARD = BOARDS["ulx3s-12f"]
@@ -179,6 +179,25 @@ def test_a_build_that_was_stopped_goes_on_with_the_next_seed(
     found, _ = build(BOARD, (1, 2))
     assert "place 1" not in tools.calls
     assert found.megahertz == (MHZ + 1, MHZ + 5)
+
+
+def test_a_seed_that_comes_to_no_end_is_named_and_the_others_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = Tools({2: MHZ + 5}).use(monkeypatch, tmp_path)
+
+    def place(folder: Path, family: str, arguments: Any, seed: int, *rest: Any) -> Placed:
+        if seed != 2:
+            raise DeadlineExceeded("nextpnr took longer than 7200 s and was stopped")
+        return tools.place(folder, family, arguments, seed, *rest)
+
+    monkeypatch.setattr(builder, "place", place)
+    found, _ = build(BOARD, (1, 2))
+    assert (found.seeds, found.stopped, found.megahertz) == ((2,), (1,), (MHZ + 5,))
+    assert Build.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+    assert "Stopped at their deadline: seeds 1." in page(found)
+    with pytest.raises(BuildFailed, match="no seed"):
+        build(BOARD, (3,))
 
 
 def test_names_of_components() -> None:
