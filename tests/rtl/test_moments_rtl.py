@@ -11,7 +11,8 @@ from amaranth.lib.wiring import In, Out
 from access_bus import WRITTEN
 from antevolt.hdl.core.bundles import Access
 from antevolt.hdl.core.moments import Moments
-from antevolt.hdl.core.tap import REPLY_LATENCY, Tap
+from antevolt.hdl.core.tap import DECODE, Tap
+from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, Region
 from antevolt.hdl.spec.timing import LEAD
@@ -21,7 +22,7 @@ from antevolt.sim.bench.timeline import Timeline, packed
 from flow import gaps
 
 DEPTH = 16
-ANSWERS = REPLY_LATENCY - 1  # cycles from an access to its word, before that of the reply
+ANSWERS = DECODE + Ram.latency  # cycles from an access to its word, before those of the reply
 
 
 class Tapped(wiring.Component):
