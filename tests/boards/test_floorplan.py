@@ -38,7 +38,7 @@ def cells(machine: Machine) -> dict[str, str]:
         *(f"{core}.column{k}.filter0.product0.multiplier.block" for k in streams),
     ]
     rams = [
-        *(f"{array}.{name}{i}.block{n}" for i in rows for name in ("weights",) for n in (0, 1)),
+        *(f"{array}.weights{i}.block{n}" for i in rows for n in (0, 1)),
         *(f"{array}.gradients{i}.ram.block{n}" for i in rows for n in (0, 1)),
         *(f"{array}.{name}{k}.block0" for k in streams for name in ("rates", "q")),
         *(f"{core}.column{k}.{name}" for k in streams for name in OF_COLUMN),
@@ -130,15 +130,9 @@ def test_components_have_the_names_that_places_are_given_by() -> None:
     machine = Machine(rows=2, streams=2, moments=1)
     found = blocks(machine)
     assert sum(bool(ELEMENT.search(name)) for name in found) == 2 * 4
-    for memory, number in (
-        ("weights", 2),
-        ("gradients", 2),
-        ("moments", 2),
-        ("rates", 2),
-        ("q", 2),
-    ):
-        of = {m[2] for name in found if (m := MEMORY.search(name)) and m[1] == memory}
-        assert of == {str(n) for n in range(number)}, memory
+    memories = ("weights", "gradients", "moments", "rates", "q")
+    of = {m.groups() for name in found if (m := MEMORY.search(name))}
+    assert of == {(memory, number) for memory in memories for number in "01"}
     rest = [n for n in found if not (ELEMENT.search(n) or MEMORY.search(n) or COLUMN.search(n))]
     assert {name.split(".")[2] for name in rest} == {"neurons", "outlet", "sequencer"}
 
