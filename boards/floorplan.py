@@ -71,18 +71,17 @@ class _Plan:
         return self.stripe(number), self.elements[row, number][0].y
 
 
-def floorplan(device: str, machine: Machine, cells: dict[str, str]) -> dict[str, str]:
+def floorplan(sites: Sites, machine: Machine, cells: dict[str, str]) -> dict[str, str]:
     """A BEL for each multiplier and block RAM of a core's netlist; where the part has one row of
     multipliers, for the array's alone.
 
-    device : nextpnr's argument for the part
+    sites : of the part
     cells : name and type of a netlist's cells
 
-    Nothing where the part is not known, or its rows of multipliers are too short for the array.
+    Nothing where the part's rows of multipliers are too short for the array.
     """
-    sites = SITES.get(device)
-    elements = _elements(sites, machine) if sites else None
-    if sites is None or elements is None:
+    elements = _elements(sites, machine)
+    if elements is None:
         return {}
     plan = _Plan(sites, machine, elements)
     multipliers = [name for name, kind in cells.items() if kind == "MULT18X18D"]
@@ -123,23 +122,26 @@ def _near(plan: _Plan, cells: list[str], sites: list[Site]) -> dict[str, str]:
     """Sites by which the squared distances to where the cells are used are least in all."""
     from scipy.optimize import linear_sum_assignment
 
-    if len(cells) > len(sites):
+    if not 0 < len(cells) <= len(sites):
         return {}
     spots = [plan.spot(cell) for cell in cells]
     far = [[(x - s.x) ** 2 + (y - s.y) ** 2 for s in sites] for x, y in spots]
-    if not far:
-        return {}
     chosen = zip(*linear_sum_assignment(far), strict=True)
     return {cells[cell]: sites[site].bel for cell, site in chosen}
 
 
 def pin(netlist: Path, device: str, machine: Machine) -> int:
-    """Write the places into a netlist of yosys; returns how many there are."""
-    if device not in SITES:
+    """Write the places into a netlist of yosys; returns how many there are: none on a part that is
+    not known here.
+
+    device : nextpnr's argument for the part
+    """
+    sites = SITES.get(device)
+    if sites is None:
         return 0
     design = json.loads(netlist.read_text())
     cells: dict[str, Any] = design["modules"]["top"]["cells"]
-    bels = floorplan(device, machine, {name: cell["type"] for name, cell in cells.items()})
+    bels = floorplan(sites, machine, {name: cell["type"] for name, cell in cells.items()})
     for name, bel in bels.items():
         cells[name]["attributes"]["BEL"] = bel
     if bels:

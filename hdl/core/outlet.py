@@ -45,8 +45,8 @@ class Outlet(wiring.Component):
     Members
     -------
     o : words with flags, in the order column, output
-    start, n, address, context, prior : the operation, at its start only; `done` in its last cycle;
-        taking : at work, from the cycle after its start on
+    start, n, address, context, prior : the operation, at its start and a cycle before; `done` in
+        its last cycle;  taking : at work, from the cycle after its start on
     access : reads;  reply : the word, `latency` cycles after its read
     flags_index, flags : flags of a stream
     mode, shift, due : which words leave the core (`spec.outputs`); due: in mode EVERY these
@@ -150,6 +150,7 @@ class Outlet(wiring.Component):
         now, own = Signal(tag), register("own_flags", flags)
         last, single, final = Signal(), Signal(), Signal()  # word, of each stream, and column
         of_one = machine.streams == 1
+        alone = delay(m, self.n == 1, 1, "alone")  # a word of each stream
         was_last, was_head = register("was_last", 1), register("was_head", 1)
         en = delay(m, issue, 1, "issued", init=True)
         m.d.sync += [
@@ -172,7 +173,7 @@ class Outlet(wiring.Component):
             m.d.sync += index.eq(first_stream(machine, self.context))
             m.d.sync += [left.eq(self.n), place.eq(self.address), final.eq(of_one)]
             m.d.sync += [n.eq(self.n), address.eq(self.address), prior.eq(self.prior)]
-            m.d.sync += [last.eq(self.n == 1), single.eq(self.n == 1)]
+            m.d.sync += [last.eq(alone), single.eq(alone)]
         with m.Elif(issue):
             m.d.sync += [left.eq(left - 1), place.eq(place + 1), last.eq(left == 2)]
             with m.If(last):

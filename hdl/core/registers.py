@@ -8,8 +8,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import Access, Reply
-from antevolt.hdl.core.tap import Tap
-from antevolt.hdl.lib.registers import delay, register
+from antevolt.hdl.core.tap import Tap, any_of
+from antevolt.hdl.lib.registers import delay
 from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.description import described
 from antevolt.hdl.spec.machine import Machine
@@ -174,17 +174,8 @@ class Registers(wiring.Component):
                 writes = delay(m, writing & this, step, "writes")
                 with m.If(writes):
                     m.d.sync += word.eq(0 if number in counters else written)
-        some = [self._any(m, parts[k : k + 4], f"some{k}") for k in range(0, len(parts), 4)]
-        tap.answer(access.read & selects, self._any(m, some, "again"))
+        some = [any_of(m, parts[k : k + 4], 1) for k in range(0, len(parts), 4)]
+        tap.answer(access.read & selects, any_of(m, some, 1))
         m.d.comb += self.reply.as_value().eq(
             tap.reply("reply_register", Reply().const({}).as_value())
         )
-
-    def _any(self, m: Module, words: list[Any], name: str) -> Any:
-        """The or of the words, registered."""
-        total: Any = Const(0, DATA_BITS)
-        for word in words:
-            total = total | word
-        out = register(name, DATA_BITS)
-        m.d.sync += out.eq(total)
-        return out

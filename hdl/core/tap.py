@@ -6,7 +6,7 @@ from typing import Any
 from amaranth.hdl import Const, Module, Mux, Signal
 
 from antevolt.hdl.lib.ram import Ram
-from antevolt.hdl.lib.registers import delay, register
+from antevolt.hdl.lib.registers import KEEP, delay, register
 from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.memory_map import Region
 
@@ -53,8 +53,12 @@ class Tap:
         self.early = self.access = bus
         self.step = 0 if near else 1
         if not near:
-            self.early = Signal(bus.shape(), name="access_early", reset_less=True)
-            self.access = Signal(bus.shape(), name="access_now", reset_less=True)
+            # a unit's are its own, since its memories may stand far from other units' of the tile
+            own = KEEP if unit is not None else {}
+            self.early, self.access = (
+                Signal(bus.shape(), name=name, reset_less=True, attrs=own)
+                for name in ("access_early", "access_now")
+            )
             # nothing where nobody asks: so these registers equal none of the bus's next hops,
             # with which synthesis would share them across tiles
             asks = bus.read | bus.write

@@ -67,7 +67,7 @@ def beside(bels: dict[str, str], machine: Machine) -> bool:
 @pytest.mark.parametrize("machine", [ECP5_85, Machine(rows=18)], ids=["9x7", "18x1"])
 def test_every_block_has_a_place_of_its_own(machine: Machine) -> None:
     given = cells(machine)
-    bels = floorplan("--85k", machine, {**given, "top.core.sum": "CCU2C"})
+    bels = floorplan(SITES["--85k"], machine, {**given, "top.core.sum": "CCU2C"})
     assert bels.keys() == given.keys()
     assert len(set(bels.values())) == len(bels)
     assert beside(bels, machine)
@@ -75,7 +75,7 @@ def test_every_block_has_a_place_of_its_own(machine: Machine) -> None:
 
 def test_a_small_part_has_places_for_the_arrays_multipliers() -> None:
     machine = Machine(rows=2, streams=2)
-    bels = floorplan("--12k", machine, cells(machine))
+    bels = floorplan(SITES["--12k"], machine, cells(machine))
     assert {re.sub(r"\d+_\d+", "", name) for name in bels} == {
         f"top.core.array.element.mult{n}.block" for n in (0, 1)
     }
@@ -84,7 +84,7 @@ def test_a_small_part_has_places_for_the_arrays_multipliers() -> None:
 
 
 def test_a_stream_is_a_stripe_and_its_column_below() -> None:
-    bels = floorplan("--85k", ECP5_85, cells(ECP5_85))
+    bels = floorplan(SITES["--85k"], ECP5_85, cells(ECP5_85))
     for k in range(ECP5_85.streams):
         of = [place(bels[f"top.core.array.element{i}_{k}.mult0.block"]) for i in range(9)]
         assert max(x for x, _ in of) - min(x for x, _ in of) <= 18
@@ -98,15 +98,14 @@ def test_a_stream_is_a_stripe_and_its_column_below() -> None:
         assert place(bels[f"top.core.array.rates{k}.block0"])[1] in (46, 70)
 
 
-def test_nothing_is_said_of_other_parts_and_of_arrays_that_are_too_wide() -> None:
-    assert floorplan("--up5k", Machine(), cells(Machine())) == {}
+def test_nothing_is_said_of_arrays_that_are_too_wide() -> None:
     wide = replace(ECP5_85, rows=1, streams=27, tile_streams=1)
-    assert floorplan("--85k", wide, cells(wide)) == {}
+    assert floorplan(SITES["--85k"], wide, cells(wide)) == {}
 
 
 def test_more_memories_than_there_are_stay_where_the_placer_wants_them() -> None:
     many = cells(ECP5_85) | {f"top.link.more{n}": "DP16KD" for n in range(208)}
-    assert {many[name] for name in floorplan("--85k", ECP5_85, many)} == {"MULT18X18D"}
+    assert {many[name] for name in floorplan(SITES["--85k"], ECP5_85, many)} == {"MULT18X18D"}
 
 
 def blocks(machine: Machine) -> list[str]:
@@ -152,7 +151,7 @@ def test_places_are_written_into_the_netlist(tmp_path: Path) -> None:
     assert file.read_bytes() == before
     assert pin(file, "--85k", machine) == len(cells(machine))
     found = json.loads(file.read_text())["modules"]["top"]["cells"]
-    bels = floorplan("--85k", machine, cells(machine))
+    bels = floorplan(SITES["--85k"], machine, cells(machine))
     assert {name: cell["attributes"]["BEL"] for name, cell in found.items()} == bels
 
 
