@@ -31,7 +31,8 @@ CLOSED = 100  # cycles without a reader
 
 
 class Bench:
-    """An outlet, a memory that answers it, and its reader; operands hold at a start only."""
+    """An outlet, a memory that answers it, and its reader; operands hold at a start and a cycle
+    before."""
 
     def __init__(self, dut, stall):
         self.dut, self.machine = dut, Machine.from_json(values()["machine"])
@@ -43,7 +44,7 @@ class Bench:
         self.memory = [self.numbers(self.word, PLACES) for _ in range(self.machine.streams)]
         self.flags = self.numbers(FLAG_BITS, self.machine.total_streams)
         self.answers, self.waiting, self.done, self.expected = {}, 0, False, []
-        self.starts, self.works = {}, False
+        self.comes, self.starts, self.works = {}, {}, False
 
     def numbers(self, bits, count):
         return [self.draw.getrandbits(bits) for _ in range(count)]
@@ -55,7 +56,8 @@ class Bench:
         self.dut.flags.value = self.flags[int(self.dut.flags_index.value) % len(self.flags)]
         self.dut.start.value = int(bool(self.starts))
         for name, bits in OPERANDS.items():
-            getattr(self.dut, name).value = self.starts.get(name, self.draw.getrandbits(bits))
+            operands = self.starts or self.comes
+            getattr(self.dut, name).value = operands.get(name, self.draw.getrandbits(bits))
 
     def sample(self):
         access = unpacked(Access(), int(self.dut.access.value))
@@ -68,14 +70,15 @@ class Bench:
         assert int(self.dut.taking.value) == self.works
         self.done = bool(int(self.dut.done.value))
         self.works = bool(self.starts) or self.works and not self.done
-        self.starts = {}
+        self.comes, self.starts = {}, self.comes
 
     async def start(self):
         """Issue an operation; the words that it takes."""
         draw, streams = self.draw, self.machine.streams
         n, address = draw.randrange(1, 20), draw.randrange(PLACES - 20)
         context, prior = draw.randrange(self.machine.contexts), draw.randrange(2)
-        self.starts = {"n": n, "address": address, "context": context, "prior": prior}
+        self.comes = {"n": n, "address": address, "context": context, "prior": prior}
+        await self.cycles.step()
         for k in range(streams):
             own = self.flags[context * streams + k]
             silent = prior and own & Flag.VALID and own & Flag.FIRST
