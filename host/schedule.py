@@ -16,6 +16,7 @@ from antevolt.hdl.spec.timing import (
     DIRECTION,
     DIVIDE,
     KEY,
+    LAG,
     LEAD,
     MIN_DELAY,
     RESULT,
@@ -32,7 +33,7 @@ OVERHEAD = 4  # idle, fetch, load and end: cycles of a step outside its operatio
 COMMAND = WALKER + COEFFICIENTS
 TAKING = 3  # issue of a TARGET or an OUTPUT to its first cycle, and its last to those who wait
 READS = 2  # issue of an OUTPUT to the time of a command that would read its first word, at least
-Q_WRITTEN = LEAD + 2 + 1 + 3  # address of a finished q word to its place in the q memory: + LAG
+Q_WRITTEN = LEAD + LAG + 1 + 3  # address of a finished q word to its place in the q memory
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from antevolt.hdl.lib.skew import Skew, add, hold, low_bits, tree
 from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
-from antevolt.hdl.spec.timing import FOLD, LEAD, NORMAL, Timing
+from antevolt.hdl.spec.timing import FOLD, LEAD, NORMAL, PRODUCT, Timing
 
 __all__ = ["Array"]
 
@@ -226,14 +226,14 @@ class Array(wiring.Component):
         take = Cat(slot.back, ~slot.en | ~slot.back | slot.first)
         last = delay(m, forward & slot.last, 1, "last")
         operand = hops(m, delay(m, take, 4, "operand"), down, "operand")
-        total = hops(m, delay(m, Cat(forward & slot.first, last), 10, "total"), down, "total")
+        total = hops(m, delay(m, Cat(forward & slot.first, last), PRODUCT, "total"), down, "total")
         for t, rows in enumerate(self.row_tiles):
             operands = [operand[t], *hops(m, operand[t], across - 1, f"operand{t}")]
             totals = [total[t], *hops(m, total[t], across - 1, f"total{t}")]
             for c, columns in enumerate(self.column_tiles):
                 for element in (self.elements[i, k] for i in rows for k in columns):
                     m.d.comb += [
-                        Cat(element.back, element.ce).eq(operands[c]),
+                        Cat(element.back, element.take).eq(operands[c]),
                         Cat(element.clear, element.load).eq(totals[c]),
                     ]
 

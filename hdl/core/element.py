@@ -25,18 +25,19 @@ class Element(wiring.Component):
     Members
     -------
     w, r : pairs; in a back slot w holds the column's weight low, r its rate high
-    back, ce : with the operands: which sweep, and take new operands (a back sweep holds e)
+    back, take : with the operands: which sweep, and take the e that is here (a back sweep goes on
+        with that of its first slot)
     clear, load : start a sum; copy the finished sum to the drain register
     e_in, e, e_shift : the e chain, towards row 0
     d_in_*, d_*, d_shift : the drain chain, towards row 0, low part `lag` cycles ahead
 
-    Latency: operands at cycle 0, products at 5, accumulator at 7.
+    Latency: operands at cycle 0, products at 3, accumulator at 5.
     """
 
     w: Any
     r: Any
     back: Any
-    ce: Any
+    take: Any
     clear: Any
     load: Any
     e_in: Any
@@ -56,7 +57,7 @@ class Element(wiring.Component):
                 "w": In(2 * word),
                 "r": In(2 * word),
                 "back": In(1),
-                "ce": In(1),
+                "take": In(1),
                 "clear": In(1),
                 "load": In(1),
                 "e_in": In(signed(word)),
@@ -82,13 +83,15 @@ class Element(wiring.Component):
         word = self.formats.word
         mults = [Multiplier(word), Multiplier(word)]
         m.submodules.mult0, m.submodules.mult1 = mults
-        a0, b0, a1, b1 = (register(n, signed(word), keep=True) for n in ("a0", "b0", "a1", "b1"))
-        m.d.sync += [a0.eq(self.w[:word]), b1.eq(self.r[word:])]
-        with m.If(self.ce):  # a back sweep keeps the e of its first slot
-            m.d.sync += b0.eq(Mux(self.back, self.e, self.r[:word].as_signed()))
-            m.d.sync += a1.eq(Mux(self.back, self.e, self.w[word:].as_signed()))
-        m.d.comb += [mults[0].a.eq(a0), mults[0].b.eq(b0), mults[1].a.eq(a1), mults[1].b.eq(b1)]
-        e = register("e_register", signed(word))
+        # the multipliers have registers at their inputs and outputs: no others beside them
+        e, taken, own = (register(n, signed(word)) for n in ("e_register", "taken", "own"))
+        m.d.comb += own.eq(Mux(self.take, e, taken))
+        m.d.sync += taken.eq(own)
+        w0, w1, r0, r1 = (p.as_signed() for w in (self.w, self.r) for p in (w[:word], w[word:]))
+        m.d.comb += [
+            *(mults[0].a.eq(w0), mults[0].b.eq(Mux(self.back, own, r0))),
+            *(mults[1].a.eq(Mux(self.back, own, w1)), mults[1].b.eq(r1)),
+        ]
         m.d.comb += self.e.eq(e)
         with m.If(self.e_shift):
             m.d.sync += e.eq(self.e_in)

@@ -53,12 +53,10 @@ class Tap:
         self.early = self.access = bus
         self.step = 0 if near else 1
         if not near:
-            # a unit's are its own, since its memories may stand far from other units' of the tile
+            self.early = Signal(bus.shape(), name="access_early", reset_less=True)
+            # a unit's is its own, since its memories may stand far from other units' of the tile
             own = KEEP if unit is not None else {}
-            self.early, self.access = (
-                Signal(bus.shape(), name=name, reset_less=True, attrs=own)
-                for name in ("access_early", "access_now")
-            )
+            self.access = Signal(bus.shape(), name="access_now", reset_less=True, attrs=own)
             # nothing where nobody asks: so these registers equal none of the bus's next hops,
             # with which synthesis would share them across tiles
             asks = bus.read | bus.write

@@ -31,14 +31,14 @@ class Skew:
 
 
 def take_product(m: Module, out: Skew, product: Any, drop: int) -> None:
-    """out <- half-up `product >> drop` in one cycle; the increment stays pending. Without a drop
-    there is none."""
+    """out = half-up `product >> drop`, at once; the increment stays pending. Without a drop there
+    is none."""
     low = len(out.lo)
-    m.d.sync += out.lo.eq(product[drop : drop + low])
+    m.d.comb += out.lo.eq(product[drop : drop + low])
     upper = product[drop + low :].as_signed()
-    m.d.sync += out.hi.eq(delay(m, upper, out.lag, f"{out.name}_upper"))
+    m.d.comb += out.hi.eq(delay(m, upper, out.lag, f"{out.name}_upper"))
     if out.round is not None:
-        m.d.sync += out.round.eq(product[drop - 1])
+        m.d.comb += out.round.eq(product[drop - 1])
 
 
 def add(m: Module, name: str, a: Skew | None, b: Skew, high: int) -> Skew:

@@ -12,8 +12,9 @@ from antevolt.hdl.spec.machine import PRODUCTS, Machine
 
 __all__ = ["DIRECTION", "LAG", "LEAD", "RMW", "FilterSchedule", "Timing"]
 
-LAG = 2  # high parts trail low parts; with 1 the placer cannot part the two carry chains
+LAG = 1  # high parts trail low parts
 LEAD = 3  # address of a sum to its word
+PRODUCT = 8  # slot to the products of its operands
 RMW = LEAD + LAG + 2  # from one read of a sum to the next allowed read of it
 
 # inside a filter unit, from its operands to its results
@@ -24,7 +25,7 @@ STATE = 3  # command at a column to u or v, and e or r'
 FETCH = 5  # command at a column to q, and so to the first product
 CHOOSE = 1  # an operand's register before its product
 LOOKUP = 3  # p to interval value and slope
-DRIVE = 5  # low part of a drained sum to s, with a lag
+DRIVE = 3 + LAG  # low part of a drained sum to s, with a lag
 
 # inside an apply lane, from its gradient word (with a rule that has moments: DIRECTION later);
 # where the lane has to choose what it scales, WEIGHT and RESULT come `Timing.choice` later
@@ -138,13 +139,13 @@ class Timing:
     def q_address(self) -> int:
         """Slot to the address of its q word, in column tile 0."""
         levels = (min(self.machine.tile_rows, self.machine.rows) - 1).bit_length()
-        return 11 + levels + self.tiles_down - 1 - LEAD
+        return PRODUCT + 1 + levels + self.tiles_down - 1 - LEAD
 
     @property
     def g_address(self) -> int:
         """Slot to the address of its G word, in row tile 0."""
         levels = (min(self.machine.tile_streams, self.machine.streams) - 1).bit_length()
-        return 11 + levels + self.tiles_across - 1 - LEAD
+        return PRODUCT + 1 + levels + self.tiles_across - 1 - LEAD
 
     @property
     def gradient(self) -> int:
@@ -176,7 +177,7 @@ class Timing:
     @property
     def slot_to_command(self) -> int:
         """Last slot of a group to the command (at the head) of its first neuron."""
-        return 13 - (1 + FETCH + BASE - 1 - DRIVE)
+        return PRODUCT + 3 - (1 + FETCH + BASE - 1 - DRIVE)
 
     @property
     def times_sum(self) -> int:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """An element against plain integers: exact sums and their drain, the e chain, both products.
 
-Times as the array keeps them: operands and their flags at 0; `clear` with the first sum at 6,
-`load` after the last, at 7.
+Times as the array keeps them: operands and their flags at 0; `clear` with the first sum at 4,
+`load` after the last, at 5.
 """
 
 from random import Random
@@ -22,7 +22,7 @@ from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.bench.timeline import Timeline
 from flow import gaps
 
-PRODUCT, CLEAR, LOAD = 5, 6, 7
+PRODUCT, CLEAR, LOAD = 3, 4, 5
 PARTS = ("q", "g")
 
 
@@ -72,7 +72,7 @@ class Bench:
         """Of a forward slot: two weights, two rates."""
         self.play.set(at, "w", self.pair(*words[:2]))
         self.play.set(at, "r", self.pair(*words[2:]))
-        self.play.set(at, "ce", 1)
+        self.play.set(at, "take", 1)
         self.play.set(at, "back", 0)
 
     def want(self, at, port, value):
@@ -123,7 +123,7 @@ async def forward_sums(dut, idle):
         play.set(drained + stays, "d_in_lo", entering & (1 << f.word) - 1)
         play.set(drained + stays + bench.lag, "d_in_hi", entering >> f.word)
         bench.sum(drained + stays + 1, "d", entering, f.word)
-    between = ("w", "r", "back", "ce", "d_in_lo", "d_in_hi", "e_in", "e_shift")
+    between = ("w", "r", "back", "take", "d_in_lo", "d_in_hi", "e_in", "e_shift")
     play.fill(between, Random(2))
     await bench.check()
 
@@ -151,7 +151,7 @@ async def back_products(dut, idle):
             play.set(at, "w", bench.pair(w, bench.word()))
             play.set(at, "r", bench.pair(bench.word(), r))
             play.set(at, "back", 1)
-            play.set(at, "ce", n == 0)
+            play.set(at, "take", n == 0)
             for name, value, drop, wide in (
                 ("q", w * e, f.q_drop, f.q.width),
                 ("g", e * r, f.g_drop, f.g.width),
