@@ -80,15 +80,15 @@ def _at_hand(timing: Timing) -> int:
     return max(MIN_DELAY, timing.lead + 2)
 
 
-def _late(words: int) -> int:
+def _late(timing: Timing, words: int) -> int:
     """How much later than it could a MEMBRANE starts, since operations are MIN_DELAY apart."""
-    return max(0, MIN_DELAY - (words + WALKER + 6 - 1 - COMMAND))
+    return max(0, MIN_DELAY - (words + WALKER + timing.slot_to_command - 1 - COMMAND))
 
 
 def forward_interval(machine: Machine, words: int, groups: int) -> int:
     """Cycles from group to group of a FORWARD and its MEMBRANE."""
     spacing, rows = machine.interval, machine.rows
-    drained = (rows - 1) * spacing + 2 + _late(words)
+    drained = (rows - 1) * spacing + 2 + _late(Timing(machine), words)
     least = max(words, rows * spacing, drained)
     return -(-least // spacing) * spacing
 
@@ -198,7 +198,7 @@ def _forward(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operat
         for p in range(part.words):
             issue = max(issue, clock.rates.get(part.rates + p, 0) - offset - p - WALKER)
     issue = max(issue, clock.drained - (total - 1) - WALKER)
-    late = _late(tail.words)
+    late = _late(timing, tail.words)
     to_command = WALKER + total - 1 + timing.slot_to_command + late
     issue = max(issue, clock.last_command + machine.interval - to_command)
     for j, command in enumerate(_commands(membrane, machine, 0, op.interval)):
