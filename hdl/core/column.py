@@ -20,6 +20,7 @@ from antevolt.hdl.core.filter import EVENTS, FilterUnit
 from antevolt.hdl.core.held import Pipeline
 from antevolt.hdl.core.softmax import Softmax
 from antevolt.hdl.core.tap import Tap
+from antevolt.hdl.lib.late import late
 from antevolt.hdl.lib.multiplier import Multiplier
 from antevolt.hdl.lib.ram import Ram, memory
 from antevolt.hdl.lib.registers import delay, register
@@ -409,9 +410,10 @@ class Column(wiring.Component):
         """s from the drained sum: `Timing.drive` cycles."""
         f = self.machine.formats
         drop = f.drive.frac - f.u.frac
-        low = delay(m, self.d_lo, Timing(self.machine).lag, "drain_low")
+        timing = Timing(self.machine)
+        low = late(m, self.d_lo, timing.lag + timing.stay, "drain_low")
         total = Signal(signed(f.accumulator), name="drained")
-        m.d.comb += total.eq(Cat(low, self.d_hi))
+        m.d.comb += total.eq(Cat(low, late(m, self.d_hi, timing.stay, "drain_high")))
         rounded = register("drive_rounded", signed(f.accumulator - drop + 1))
         m.d.sync += rounded.eq(half_up(total, drop))
         return saturate(m, rounded, f.word + f.guard, "drive")

@@ -13,7 +13,7 @@ from antevolt.hdl.spec.machine import Machine
 
 __all__ = ["FIELDS", "KIND", "WORDS", "check", "described", "machine_of", "markdown"]
 
-KIND = 0x41560003
+KIND = 0x41560004
 """The first word of every core: "AV", and the version of this table and of what a step does."""
 
 LOG2 = ("w_depth", "r_depth", "state_depth", "q_depth", "io_depth", "program_depth")

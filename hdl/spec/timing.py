@@ -25,7 +25,7 @@ STATE = 3  # command at a column to u or v, and e or r'
 FETCH = 5  # command at a column to q, and so to the first product
 CHOOSE = 1  # an operand's register before its product
 LOOKUP = 3  # p to interval value and slope
-DRIVE = 3 + LAG  # low part of a drained sum to s, with a lag
+DRIVE = 3  # a drained sum to s
 
 # inside an apply lane, from its gradient word (with a rule that has moments: DIRECTION later);
 # where the lane has to choose what it scales, WEIGHT and RESULT come `Timing.choice` later
@@ -133,7 +133,14 @@ class Timing:
     @property
     def drive(self) -> int:
         """Low part of a drained sum, as its column takes it, to s."""
-        return DRIVE - LAG + self.lag
+        return self.lag + self.stay + DRIVE
+
+    @property
+    def stay(self) -> int:
+        """Cycles that a drained sum waits in its column. A MEMBRANE is issued MIN_DELAY after its
+        FORWARD or later: by that long its sum may be ahead, and a sweep of one word is as short
+        as others. With one stream the latency of every layer counts for more."""
+        return 0 if self.machine.near or self.machine.streams == 1 else MIN_DELAY - 1
 
     @property
     def q_address(self) -> int:
@@ -177,7 +184,7 @@ class Timing:
     @property
     def slot_to_command(self) -> int:
         """Last slot of a group to the command (at the head) of its first neuron."""
-        return PRODUCT + 3 - (1 + FETCH + BASE - 1 - DRIVE)
+        return PRODUCT + 3 - (FETCH + BASE - self.drive)
 
     @property
     def times_sum(self) -> int:

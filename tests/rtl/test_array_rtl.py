@@ -17,7 +17,7 @@ from antevolt.hdl.core.array import Array
 from antevolt.hdl.core.bundles import Slot
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.timing import BASE, DRIVE, FETCH, FOLD, Timing
+from antevolt.hdl.spec.timing import BASE, FETCH, FOLD, Timing
 from antevolt.host.schedule import back_interval, forward_interval
 from antevolt.host.words import signed
 from antevolt.sim.bench.simulator import values
@@ -128,7 +128,7 @@ class Bench:
         m, pairs = self.machine, COLUMNS // 2
         interval, places = forward_interval(m, pairs, GROUPS), {}
         # the columns' command follows the last slot, and their first shift that command
-        drained = self.timing.slot_to_command + 1 + FETCH + BASE - 1 - DRIVE
+        drained = self.timing.slot_to_command + FETCH + BASE - self.timing.drive
         for g in range(GROUPS):
             for p in range(pairs):
                 start += next(self.waits)
