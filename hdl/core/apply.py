@@ -107,11 +107,13 @@ class ApplyLane(wiring.Component):
         multiplies = self.multiplies or self.may_multiply and family(platform) in MULTIPLY
         change = (self._multiply if multiplies else self._scale)(m, *self._direction(m))
         limited, _ = saturate(m, change, word + 2 + BITS, "change")
-        total = register("total", signed(word + 3))
         random = delay(m, self._random(m), self.choice, "random")
-        m.d.sync += total.eq((limited + Cat(random, Const(0, 1)).as_signed()) >> BITS)
+        # of what lies below the weight's last bit only the carry counts
+        change, carry = register("whole", signed(word + 2)), register("carry", 1)
+        m.d.sync += [change.eq(limited >> BITS), carry.eq((limited[:BITS] + random)[BITS])]
         new = register("new", signed(word + 4))
-        m.d.sync += new.eq(total + self.weight)
+        total = Cat(Const(1, 1), change).as_signed() + Cat(carry, self.weight).as_signed()
+        m.d.sync += new.eq(total >> 1)
         result, changed = saturate(m, new, word, "result")
         even = register("even", word)
         with m.If(slot.live & ~slot.half):

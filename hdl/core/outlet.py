@@ -22,7 +22,7 @@ from antevolt.hdl.spec.outputs import MODE_BITS, NEEDS_SUMS, SHIFT_BITS, OutputM
 
 __all__ = ["Outlet"]
 
-ADD = 1 + LATENCY  # a word from the columns to its new sum
+ADD = 2 + LATENCY  # a word from the columns to its new sum
 SHIFT = 2 + LATENCY  # a new sum to a word
 
 tag = data.StructLayout(
@@ -210,7 +210,8 @@ class Outlet(wiring.Component):
         written = delay(m, place, ram.latency + ADD, "written")
         own, before = register("own", signed(word)), register("before", wide)
         m.d.sync += [own.eq(value), before.eq(Mux(then.starts, 0, ram.rdata))]
-        total, clipped = saturate(m, before + own, OUTPUT_SUM_BITS, "total")
+        added = delay(m, before + own, 1, "added")
+        total, clipped = saturate(m, added, OUTPUT_SUM_BITS, "total")
         summed = tag(delay(m, then.as_value(), ADD, "summed", init=True))
         sums = Signal()
         m.d.comb += sums.eq(Cat(self.mode == mode for mode in NEEDS_SUMS).any())
