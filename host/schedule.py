@@ -16,13 +16,13 @@ from antevolt.hdl.spec.timing import (
     DIRECTION,
     DIVIDE,
     KEY,
-    LAG,
     LEAD,
     MIN_DELAY,
     RESULT,
     RMW,
     WALKER,
     WEIGHT,
+    WRITE,
     Timing,
 )
 from antevolt.host.gaps import LEARNING, insert
@@ -33,7 +33,7 @@ OVERHEAD = 4  # idle, fetch, load and end: cycles of a step outside its operatio
 COMMAND = WALKER + COEFFICIENTS
 TAKING = 3  # issue of a TARGET or an OUTPUT to its first cycle, and its last to those who wait
 READS = 2  # issue of an OUTPUT to the time of a command that would read its first word, at least
-Q_WRITTEN = LEAD + LAG + 1 + 3  # address of a finished q word to its place in the q memory
+Q_WRITTEN = LEAD + WRITE + 3  # address of a finished q word to its place in the q memory
 
 
 @dataclass(frozen=True)

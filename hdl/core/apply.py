@@ -218,13 +218,13 @@ class ApplyLane(wiring.Component):
         width, k = len(self.gradient), self.rule.first
         value: Any = Cat(Const(0, 1), self.gradient).as_signed()
         for low, step in ((2, 4), (0, 1)):
-            digit = k[low : low + 2]
+            moved, digit = register(f"folded{low}", signed(width + 1)), k[low : low + 2]
             far = Mux(digit[0], value >> 3 * step, value >> 2 * step)
             near = Mux(digit[0], value >> step, value)
-            value = Mux(digit[1], far, near)
-        kept, moved = delay(m, self.gradient, FOLD - 1, "sum"), register("moved", value.shape())
-        m.d.sync += moved.eq(value)
-        total = Cat(Const(1, 1), kept) + ~moved
+            m.d.sync += moved.eq(Mux(digit[1], far, near))
+            value = moved
+        kept = delay(m, self.gradient, FOLD - 1, "sum")
+        total = Cat(Const(1, 1), kept) + ~value
         m.d.sync += self.folded.eq(total[1 : width + 1])
 
     def _random(self, m: Module) -> Any:

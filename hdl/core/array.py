@@ -225,17 +225,20 @@ class Array(wiring.Component):
         forward = slot.en & ~slot.back
         take = Cat(slot.back, ~slot.en | ~slot.back | slot.first)
         last = delay(m, forward & slot.last, 1, "last")
-        operand = hops(m, delay(m, take, 4, "operand"), down, "operand")
+        take = delay(m, take, 4, "operand")
+        operand = [take, *hops(m, take, down - 1, "operand")]
         total = hops(m, delay(m, Cat(forward & slot.first, last), PRODUCT, "total"), down, "total")
         for t, rows in enumerate(self.row_tiles):
-            operands = [operand[t], *hops(m, operand[t], across - 1, f"operand{t}")]
             totals = [total[t], *hops(m, total[t], across - 1, f"total{t}")]
-            for c, columns in enumerate(self.column_tiles):
-                for element in (self.elements[i, k] for i in rows for k in columns):
-                    m.d.comb += [
-                        Cat(element.back, element.take).eq(operands[c]),
-                        Cat(element.clear, element.load).eq(totals[c]),
-                    ]
+            for i in rows:
+                # their own for each row: much hangs on them, and a multiplier behind that
+                operands = hops(m, operand[t], across, f"operand{i}")
+                for c, columns in enumerate(self.column_tiles):
+                    for element in (self.elements[i, k] for k in columns):
+                        m.d.comb += [
+                            Cat(element.back, element.take).eq(operands[c]),
+                            Cat(element.clear, element.load).eq(totals[c]),
+                        ]
 
     def _chains(self, m: Module) -> None:
         """e and drained sums move towards row 0, their enables away from it."""

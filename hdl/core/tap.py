@@ -53,14 +53,17 @@ class Tap:
         self.early = self.access = bus
         self.step = 0 if near else 1
         if not near:
-            self.early = Signal(bus.shape(), name="access_early", reset_less=True)
-            # a unit's is its own, since its memories may stand far from other units' of the tile
-            own = KEEP if unit is not None else {}
-            self.access = Signal(bus.shape(), name="access_now", reset_less=True, attrs=own)
-            # nothing where nobody asks: so these registers equal none of the bus's next hops,
-            # with which synthesis would share them across tiles
+            # a unit's are its own, since its memories may stand far from other units' of the tile
+            own = unit is not None
+            self.early, self.access = (
+                Signal(bus.shape(), name=name, reset_less=True, attrs=KEEP if own else {})
+                for name in ("access_early", "access_now")
+            )
+            # others' are nothing where nobody asks: so they equal none of the bus's next hops, with
+            # which synthesis would share them across tiles
             asks = bus.read | bus.write
-            m.d.sync += [self.early.eq(Mux(asks, bus.as_value(), 0)), self.access.eq(self.early)]
+            given = bus.as_value() if own else Mux(asks, bus.as_value(), 0)
+            m.d.sync += [self.early.eq(given), self.access.eq(self.early)]
         self.answers: list[Any] = []
 
     def selects(self, region: int, way: tuple[int, int] = (0, 0), also: Any = None) -> Any:

@@ -15,7 +15,8 @@ __all__ = ["DIRECTION", "LAG", "LEAD", "RMW", "FilterSchedule", "Timing"]
 LAG = 1  # high parts trail low parts
 LEAD = 3  # address of a sum to its word
 PRODUCT = 8  # slot to the products of its operands
-RMW = LEAD + LAG + 2  # from one read of a sum to the next allowed read of it
+WRITE = LAG + 2  # further to the cycle in which a new sum is written, with a lag
+RMW = LEAD + WRITE + 1  # from one read of a sum to the next allowed read of it
 
 # inside a filter unit, from its operands to its results
 BASE = 7  # when a product's base must be there
@@ -32,7 +33,7 @@ DRIVE = 3  # a drained sum to s
 NUMBERS = 1  # when the weight's numbers must be there
 WEIGHT = 8  # when the weight must be there
 RESULT = 11  # when the new weight is there
-FOLD = LAG + 1  # when the gradient sum that is carried on is there; a sum is written back then
+FOLD = WRITE  # when the gradient sum that is carried on is there, in a new one's stead
 
 # inside an apply lane with moments, from its gradient word
 NORMAL = 10  # when what the moments move to is there, and they must be

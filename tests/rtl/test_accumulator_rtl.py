@@ -13,7 +13,7 @@ from amaranth.lib.wiring import In, Out
 from antevolt.hdl.core.accumulator import Accumulator
 from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.lib.skew import Skew, low_bits
-from antevolt.hdl.spec.timing import LAG, LEAD, RMW
+from antevolt.hdl.spec.timing import LAG, LEAD, RMW, WRITE
 from antevolt.sim.bench.simulator import values
 from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.bench.timeline import Timeline
@@ -70,7 +70,7 @@ def places(draw, idle):
 @cocotb.parametrize(idle=STALLS)
 async def sums_are_exact(dut, idle):
     width, lag = values()["width"], values()["lag"]
-    latency = LEAD + lag + 1
+    latency = LEAD + (WRITE if lag else 1)
     half, cycles, draw = low_bits(width), Cycles(dut), Random(width)
     mask = (1 << width) - 1
     await cycles.reset()
