@@ -74,7 +74,7 @@ def _target(name: str, network: Path | None, teacher: str | None, state: Path | 
     "--native",
     "natively",
     is_flag=True,
-    help="With the nextpnr on the search path, not the package's: takes about half the time, and a "
+    help="With the nextpnr on the search path, not the package's: takes less time, and a "
     "seed has other results.",
 )
 @click.option("--record", is_flag=True, help="Also keep the report among the records of the docs.")
