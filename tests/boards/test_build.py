@@ -152,10 +152,10 @@ def test_the_build_id_is_of_the_content() -> None:
     assert identify(replace(BOARD, machine=replace(BOARD.machine, rows=3)))[0] != name
 
 
-def program(folder: Path, name: str, says: str) -> None:
-    """A program on the search path that prints and does nothing else."""
+def program(folder: Path, name: str, script: str) -> None:
+    """A program that stands in for another of this name."""
     file = folder / name
-    file.write_text(f"#!/bin/sh\necho '{says}'\n")
+    file.write_text(f"#!/bin/sh\n{script}\n")
     file.chmod(file.stat().st_mode | stat.S_IXUSR)
 
 
@@ -164,10 +164,10 @@ def test_nextpnr_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
     with pytest.raises(BuildFailed, match="nextpnr-ecp5 is not on the search path"):
         build(BOARD, (1,), natively=True)
-    program(tmp_path, "nextpnr-ecp5", "no number")
+    program(tmp_path, "nextpnr-ecp5", "echo no number")
     with pytest.raises(BuildFailed, match="nextpnr-ecp5 --version does not say which it is: no nu"):
         build(BOARD, (1,), natively=True)
-    program(tmp_path, "nextpnr-ecp5", "Next Generation Place and Route (Version nextpnr-0.9)")
+    program(tmp_path, "nextpnr-ecp5", "echo 'Place and Route (Version nextpnr-0.9)'")
     found, _ = build(BOARD, (1,), natively=True)
     plain, _ = build(BOARD, (2,))
     assert tools.calls[2::4] == ["place 1 with nextpnr-ecp5", "place 2"]
@@ -273,9 +273,8 @@ def test_program_says_what_is_missing(
 def test_program_calls_the_loader(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tool = tmp_path / "openFPGALoader"
-    tool.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/said\nexit $(/bin/cat {tmp_path}/status)\n')
-    tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
+    script = f'echo "$@" > {tmp_path}/said\nexit $(/bin/cat {tmp_path}/status)'
+    program(tmp_path, "openFPGALoader", script)
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "ulx3s-12f.bit").write_bytes(b"bits")
     (tmp_path / "status").write_text("0")

@@ -55,8 +55,8 @@ class Bench:
         # the index is a register, so that its flags can be there in the same cycle
         self.dut.flags.value = self.flags[int(self.dut.flags_index.value) % len(self.flags)]
         self.dut.start.value = int(bool(self.starts))
+        operands = self.starts or self.comes
         for name, bits in OPERANDS.items():
-            operands = self.starts or self.comes
             getattr(self.dut, name).value = operands.get(name, self.draw.getrandbits(bits))
 
     def sample(self):
