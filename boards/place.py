@@ -3,7 +3,6 @@
 
 import json
 import re
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,12 +104,8 @@ def place(
 def native(family: str) -> tuple[str, str]:
     """The nextpnr on the search path, and its version. Raises BuildFailed where there is none."""
     tool = NATIVE[family]
-    if shutil.which(tool) is None:
-        raise BuildFailed(
-            f"{tool} is not on the search path; the OSS CAD Suite has it, and without --native "
-            "that of the package is taken"
-        )
-    said = run(Path.cwd(), tool, "--version")
+    remedy = "the OSS CAD Suite has it, and without --native that of the package is taken"
+    said = run(Path.cwd(), tool, "--version", remedy=remedy)
     found = re.search(r"Version (\S+)\)", said)
     if found is None:
         raise BuildFailed(f"{tool} --version does not say which it is: {said.strip()[:200]}")

@@ -19,12 +19,17 @@ Hear = Callable[[str], None]
 
 
 def run(
-    folder: Path, tool: str, *arguments: str, hear: Hear | None = None, limit: float = HOURS
+    folder: Path,
+    tool: str,
+    *arguments: str,
+    hear: Hear | None = None,
+    limit: float = HOURS,
+    remedy: str = "pip install 'antevolt[build]' brings it",
 ) -> str:
     """What `tool` printed, run in `folder`; `hear` gets every line as it comes.
 
-    Raises BuildFailed where it is not installed or fails, with the end of what it printed, and
-    DeadlineExceeded after `limit` seconds.
+    Raises BuildFailed where it is not installed, with the `remedy`, or fails, with the end of what
+    it printed, and DeadlineExceeded after `limit` seconds.
     """
     beside = Path(sys.executable).with_name(tool)
     command = [str(beside) if beside.exists() else tool, *arguments]
@@ -34,9 +39,7 @@ def run(
             command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
     except FileNotFoundError:
-        raise BuildFailed(
-            f"{tool} is not installed; pip install 'antevolt[build]' brings it"
-        ) from None
+        raise BuildFailed(f"{tool} is not installed; {remedy}") from None
     with process:
         watch = _watchdog(process, limit)
         try:

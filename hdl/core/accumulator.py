@@ -11,7 +11,7 @@ from antevolt.hdl.lib.late import late
 from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.lib.registers import delay, register
 from antevolt.hdl.lib.skew import Skew, add, low_bits
-from antevolt.hdl.spec.timing import LEAD, WRITE
+from antevolt.hdl.spec.timing import LEAD
 
 __all__ = ["Accumulator"]
 
@@ -44,7 +44,8 @@ class Accumulator(wiring.Component):
     def __init__(self, ram: Ram, total: Skew, beside: int = 0):
         width, self.half = ram.width, low_bits(ram.width)
         self.total, self.ram = total, ram
-        self.latency = LEAD + (WRITE if total.lag else 1)
+        self.held = int(total.lag > 0)  # with a lag there is a register before the memory
+        self.latency = LEAD + 1 + total.lag + self.held
         bits = len(self.ram.raddr)
         super().__init__(
             {
@@ -78,7 +79,7 @@ class Accumulator(wiring.Component):
         whole = Cat(delay(m, new.lo, self.total.lag, "low"), new.hi)
         back = late(m, Cat(self.address, self.live, self.beside), self.latency, "back")
         m.d.comb += [
-            self.done_data.eq(delay(m, whole, int(self.total.lag > 0), "done")),
+            self.done_data.eq(delay(m, whole, self.held, "done")),
             Cat(self.done_address, self.done_live, self.done_beside).eq(back),
         ]
         return m

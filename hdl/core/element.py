@@ -84,7 +84,8 @@ class Element(wiring.Component):
         mults = [Multiplier(word), Multiplier(word)]
         m.submodules.mult0, m.submodules.mult1 = mults
         # the multipliers have registers at their inputs and outputs: no others beside them
-        e, taken, own = (register(n, signed(word)) for n in ("e_register", "taken", "own"))
+        e, taken = (register(name, signed(word)) for name in ("e_register", "taken"))
+        own = Signal(signed(word))
         m.d.comb += own.eq(Mux(self.take, e, taken))
         m.d.sync += taken.eq(own)
         w0, w1, r0, r1 = (p.as_signed() for w in (self.w, self.r) for p in (w[:word], w[word:]))

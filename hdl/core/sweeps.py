@@ -96,6 +96,8 @@ class Sweeps(wiring.Component):
         lead = Mux(applies, weight_lead, 0)
         main = self._walk(m, "main", self.start[1:], lead, count, interval)
         m.d.comb += main.part.eq(op.n)
+        # weights are numbered KEY cycles after it: it has time to come to where they are
+        self.applied = delay(m, self.apply[0], 2, "applied", keep=True, init=True)
         self._slot(m, main, applying, backing, fresh)
         if rows == 1:  # each group's one neuron is pushed as its sweep begins
             push = main.en & main.first & backing
@@ -225,8 +227,8 @@ class Sweeps(wiring.Component):
     def _places(self, m: Module, walker: Walker, name: str) -> Any:
         """One word per weight, in a slot's time."""
         place, out = (Signal(len(self.slot.gradients), name=f"{name}_{n}") for n in ("next", "at"))
-        with m.If(self.apply[0]):
-            m.d.sync += place.eq(self.op.weights << 1)
+        with m.If(self.applied):
+            m.d.sync += place.eq(self.own.weights << 1)
         with m.Elif(walker.en):
             m.d.sync += place.eq(place + 1)
         m.d.sync += out.eq(place)
@@ -239,7 +241,7 @@ class Sweeps(wiring.Component):
         neuron = Signal(
             min(i, count_bits(machine.state_depth + machine.rows)), name=f"{name}_neuron"
         )
-        with m.If(self.apply[0]):
+        with m.If(self.applied):
             m.d.sync += neuron.eq(0)
         with m.Elif(last):
             m.d.sync += neuron.eq(neuron + machine.rows)
