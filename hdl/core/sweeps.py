@@ -137,12 +137,12 @@ class Sweeps(wiring.Component):
         own, slot = self.own, self.slot
         single = applying | backing  # one column per cycle
         half = walker.index[0]
-        pair = Signal(len(slot.weights))
+        pair, rates = Signal(len(slot.weights)), Signal(len(slot.rates))
         next_pair = walker.en & (~single | half | walker.last)
         with m.If(self.start[0]):
-            m.d.sync += pair.eq(self.op.weights)
+            m.d.sync += [pair.eq(self.op.weights), rates.eq(self.op.rates)]
         with m.Elif(next_pair):
-            m.d.sync += pair.eq(pair + 1)
+            m.d.sync += [pair.eq(pair + 1), rates.eq(Mux(walker.last, own.rates, rates + 1))]
         last_low = walker.last & (own.bias == Bias.LOW)
         last_high = walker.last & Mux(backing, own.bias != Bias.NONE, own.bias == Bias.HIGH)
         m.d.sync += [
@@ -152,8 +152,7 @@ class Sweeps(wiring.Component):
             slot.last.eq(walker.last & (single | own.tail)),
             *(slot.half.eq(single & half), slot.weights.eq(pair), slot.context.eq(own.context)),
             *(slot.mask_low.eq(own.prior & ~last_low), slot.mask_high.eq(own.prior & ~last_high)),
-            slot.rates.eq(own.rates + Mux(backing, walker.index >> 1, walker.index)),
-            slot.q.eq(own.extra + walker.index),
+            *(slot.rates.eq(rates), slot.q.eq(own.extra + walker.index)),
             slot.q_live.eq(backing & own.q & walker.inside),
             slot.q_clear.eq(walker.group_first & own.head),
             slot.q_done.eq(walker.group_last & own.tail),
