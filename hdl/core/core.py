@@ -177,8 +177,7 @@ class Core(wiring.Component):
             strobe: Any = access.read | access.write
             held = access.as_value()
             if not self.machine.near:
-                # bits that are always 1 would be shared with others like that anywhere
-                strobe, held = delay(m, strobe, 1, f"{name}_strobe"), delay(m, held, 1, name, True)
+                strobe, held = delay(m, strobe, 1, f"{name}_strobe"), delay(m, held, 1, name)
             total = total | Mux(strobe, held, 0)
         m.d.sync += head.as_value().eq(total)
         for part in self._at_head():

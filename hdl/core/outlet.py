@@ -162,7 +162,8 @@ class Outlet(wiring.Component):
         m.d.comb += [
             issue.eq(self.busy & room),
             self.flags_index.eq(index),
-            *(access.read.eq(issue), access.region.eq(Region.OUTPUT)),
+            # no constant: all registers of one are the same, and would be shared anywhere
+            *(access.read.eq(issue), access.region.eq(Mux(issue, Region.OUTPUT, 0))),
             *(access.unit.eq(column), access.index.eq(place)),
             *(now.en.eq(en), now.fresh.eq(prior & own.first & own.valid)),
             *(now.emits.eq(emits), now.flags.eq(own), now.head.eq(was_head)),

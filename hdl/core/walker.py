@@ -34,8 +34,9 @@ class _Walker(wiring.Component):
     near = False
 
     def _before(self, m: Module, operand: Any, name: str) -> Any:
-        """An operand, or what is asked of it, as it is a cycle before the start."""
-        return operand if self.near else delay(m, operand, 1, name)
+        """An operand, or what is asked of it, as it is a cycle before the start. Not to be shared:
+        others delay an operand's fields too, on their way to far places."""
+        return operand if self.near else delay(m, operand, 1, name, keep=True)
 
 
 class Walker(_Walker):
