@@ -40,6 +40,7 @@ MECHANISMS: dict[str, dict[str, Any]] = {
 }
 OTHERS: tuple[dict[str, Any], ...] = (
     {"filters": 2},
+    {"multipliers": 2},
     {"multipliers": 3},
     {"contexts": 2},
     {"formats": Formats(word=16)},
@@ -47,6 +48,7 @@ OTHERS: tuple[dict[str, Any], ...] = (
     {"saturations": False},
     {"spacing": 16},
     {"spacing": 16, "near": True},
+    {"spacing": 16, "near": True, "saturations": False},
     {"w_depth": 4096, "state_depth": 2048, "q_depth": 2048, "program_depth": 1024},
 )
 LARGE = ((6, 1), (1, 4), (3, 4))
@@ -88,7 +90,11 @@ def campaign(architecture: Architecture) -> Iterator[tuple[Machine, bool]]:
     yield replace(PLAIN, rows=2, streams=2, filters=2, multipliers=2), False
     yield replace(PLAIN, rows=2, streams=2, formats=Formats(word=16)), False
     yield Machine(rows=2, streams=3, moments=1), False
-    yield replace(PLAIN, rows=6, streams=2, tile_rows=6, tile_streams=2), False
+    for rows, streams, tile_rows in ((6, 2, 6), (6, 2, 3), (3, 4, 3)):
+        yield (
+            replace(PLAIN, rows=rows, streams=streams, tile_rows=tile_rows, tile_streams=2),
+            False,
+        )
 
 
 def machine_of(values: dict[str, Any]) -> Machine:

@@ -35,9 +35,9 @@ BITS = {"ecp5": SHAPES, "gowin": SHAPES, "xilinx": ((512, 36), (1024, 18), (2048
 """Shapes of a block RAM, shallow ones first."""
 
 TERMS = (
-    "base", "rows", "streams", "elements", "filters", "multipliers", "contexts", "tiles", "traces",
-    "softmax", "times", "one moment", "two moments", "carry", "sums", "depth", "uncounted", "pace",
-    "near",
+    "base", "rows", "streams", "elements", "filters", "multipliers", "more multipliers", "contexts",
+    "hops across", "hops down", "traces", "softmax", "times", "one moment", "two moments", "carry",
+    "sums", "depth", "uncounted", "pace", "near", "uncounted and near",
 )  # fmt: skip
 """What the sum is over; `_terms` says how often a machine has each."""
 
@@ -51,9 +51,11 @@ def _terms(machine: Machine) -> list[float]:
         m.streams,
         m.rows * m.streams,
         m.streams * (m.filters - 1),
-        m.streams * m.filters * m.multipliers * (m.multipliers - 1) / 2,  # one waits for the next
+        m.streams * m.filters * (m.multipliers > 1),  # one waits for the next
+        m.streams * m.filters * max(0, m.multipliers - 2),
         m.streams * (m.contexts - 1),
-        m.rows * m.streams - m.rows * m.streams / (m.tile_rows * m.tile_streams),
+        m.rows * -(-m.streams // m.tile_streams),
+        m.streams * -(-m.rows // m.tile_rows),
         m.traces * m.streams,
         m.softmax * (1 + m.streams) / 2,
         m.time_constants,
@@ -65,6 +67,7 @@ def _terms(machine: Machine) -> list[float]:
         not m.saturations,
         m.streams * m.filters * (1 - replace(m, spacing=1, near=False).interval / m.interval),
         m.near,
+        m.near and not m.saturations,  # whose counters stand in a memory anyway
     ]
 
 

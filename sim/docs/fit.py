@@ -144,6 +144,7 @@ def mechanisms() -> str:
         "a second stream": replace(PLAIN, streams=2),
         "a second context": replace(PLAIN, contexts=2),
         "a second filter unit": replace(PLAIN, filters=2),
+        "one more multiplier in the filter unit": replace(PLAIN, multipliers=2),
         "two more multipliers in the filter unit": replace(PLAIN, multipliers=3),
         "words of 16 bits instead of 18": replace(PLAIN, formats=Formats(word=16)),
     }
