@@ -10,7 +10,10 @@ from antevolt.boards.build import Build
 from antevolt.boards.measure import DATA, machine_of
 from antevolt.hdl.spec.errors import BadFile
 
-__all__ = ["builds", "keep", "path", "stored"]
+__all__ = ["builds", "keep", "median", "path", "stored"]
+
+UNTIMED = {"gowin": "multipliers not timed"}
+"""What nextpnr leaves out of a family's clocks."""
 
 
 def path(name: str) -> Path:
@@ -38,6 +41,12 @@ def stored(board: Board) -> Build | None:
     except (ValueError, KeyError, TypeError) as error:
         raise BadFile(f"{file} is no record of a build: {error}") from error
     return found if own == board.machine else None
+
+
+def median(board: Board, result: Build) -> str:
+    """The clock of a build, median of its seeds, and what it leaves out."""
+    left_out = UNTIMED.get(board.part.family)
+    return f"{result.median:.1f} MHz" + (f" ({left_out})" if left_out else "")
 
 
 def builds(boards: Iterable[Board]) -> Iterator[tuple[Board, Build]]:

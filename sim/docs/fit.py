@@ -14,7 +14,7 @@ from antevolt.boards.measure import MECHANISMS, PLAIN, records
 from antevolt.boards.model import errors, link, needed, predict, rams
 from antevolt.boards.parts import PARTS
 from antevolt.boards.pieces import added
-from antevolt.boards.results import builds, stored
+from antevolt.boards.results import builds, median, stored
 from antevolt.boards.synthesis import ARCHITECTURES, Usage
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
@@ -49,7 +49,7 @@ def boards() -> str:
         if board.vendor:
             state = f"project for {board.vendor}"
         elif result is not None:
-            state = f"placed here: {result.median:.1f} MHz"
+            state = f"placed here: {median(board, result)}"
         elif over:
             state = "**does not fit**"
         lines.append(
@@ -79,7 +79,7 @@ def placed() -> str:
             times = f"{result.path.logic}, {result.path.wire} ns"
         lines.append(
             f"| `{board.name}` | {result.core} | {result.target:g} MHz | {each} MHz{late} "
-            f"| {result.median:.1f} MHz | {ends} | {times} | {_both(board, result, 'luts')} "
+            f"| {median(board, result)} | {ends} | {times} | {_both(board, result, 'luts')} "
             f"| {_both(board, result, 'ffs')} | `{result.id}` |"
         )
     if len(lines) == 2:
