@@ -102,7 +102,8 @@ def measure(architecture: Architecture, kind: str, machine: Machine) -> Usage:
     with TemporaryDirectory() as folder:
         cells = netlist(Path(folder), component(*arguments), architecture, apart=False)
     found = usage(architecture, cells)
-    text = {**_text(), _key(architecture, kind, machine): found.to_dict()}
+    # in the place of an older one, also of one from before a parameter existed
+    text = {**_records(), _key(architecture, kind, machine): found.to_dict()}
     DATA.mkdir(exist_ok=True)
     FILE.write_text(json.dumps(text, indent=1, sort_keys=True) + "\n")
     return found
