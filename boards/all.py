@@ -15,8 +15,8 @@ from antevolt.boards.build import build, identify
 from antevolt.boards.catalogue import BOARDS
 from antevolt.boards.measure import campaign, keep, measure, records
 from antevolt.boards.progress import Progress
+from antevolt.boards.results import clock, stored
 from antevolt.boards.results import keep as record
-from antevolt.boards.results import stored
 from antevolt.boards.synthesis import Architecture
 from antevolt.hdl.spec.errors import AntevoltError
 
@@ -52,7 +52,7 @@ def command(seeds: int, names: tuple[str, ...]) -> None:
             click.echo(f"{board.name}: {error}")
             continue
         record(result)
-        click.echo(f"{board.name}: median {result.median:.1f} MHz of {len(result.seeds)} seeds")
+        click.echo(f"{board.name}: median {clock(board, result)} of {len(result.seeds)} seeds")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from rich.table import Table
 from antevolt.boards.board import Board
 from antevolt.boards.catalogue import BOARDS, board
 from antevolt.boards.estimate import Estimate, estimate
-from antevolt.boards.results import stored
+from antevolt.boards.results import clock, stored
 from antevolt.hdl.spec.network import Network, read
 
 __all__ = ["command"]
@@ -61,7 +61,7 @@ def _how(target: Board, foretold: float | None) -> str:
     asked = target.pll.hz / 1e6
     state = "met" if result.reaches(asked) else "missed"
     return (
-        f"place and route found {result.median:.1f} MHz (build {result.id}), the preset's "
+        f"place and route found {clock(target, result)} (build {result.id}), the preset's "
         f"{asked:g} MHz are {state}; never run on a bench"
     )
 

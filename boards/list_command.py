@@ -12,7 +12,7 @@ from antevolt.boards.board import Board
 from antevolt.boards.build import check
 from antevolt.boards.catalogue import BOARDS
 from antevolt.boards.model import needed
-from antevolt.boards.results import median, stored
+from antevolt.boards.results import clock, stored
 from antevolt.hdl.spec.errors import DoesNotFit
 
 __all__ = ["command", "describe"]
@@ -30,7 +30,7 @@ def describe(board: Board) -> dict[str, Any]:
         state, remark = "needs vendor tool", f"{board.vendor} makes the bitstream"
     elif result is not None:
         state = "placed and timed here"
-        remark = f"{median(board, result)}, {len(result.seeds)} seed(s), build {result.id}"
+        remark = f"{clock(board, result)}, {len(result.seeds)} seed(s), build {result.id}"
     else:
         try:
             check(board, needs)

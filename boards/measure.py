@@ -52,6 +52,8 @@ OTHERS: tuple[dict[str, Any], ...] = (
     {"w_depth": 4096, "state_depth": 2048, "q_depth": 2048, "program_depth": 1024},
 )
 LARGE = ((6, 1), (1, 4), (3, 4))
+TILED = ((6, 2, 6), (6, 2, 3), (3, 4, 3))
+"""Rows, streams, rows of a tile, each of two streams."""
 SMALL = ((1, 1), (2, 1), (1, 2), (2, 2))
 
 
@@ -90,11 +92,9 @@ def campaign(architecture: Architecture) -> Iterator[tuple[Machine, bool]]:
     yield replace(PLAIN, rows=2, streams=2, filters=2, multipliers=2), False
     yield replace(PLAIN, rows=2, streams=2, formats=Formats(word=16)), False
     yield Machine(rows=2, streams=3, moments=1), False
-    for rows, streams, tile_rows in ((6, 2, 6), (6, 2, 3), (3, 4, 3)):
-        yield (
-            replace(PLAIN, rows=rows, streams=streams, tile_rows=tile_rows, tile_streams=2),
-            False,
-        )
+    yield from (
+        (replace(PLAIN, rows=r, streams=s, tile_rows=t, tile_streams=2), False) for r, s, t in TILED
+    )
 
 
 def machine_of(values: dict[str, Any]) -> Machine:

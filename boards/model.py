@@ -26,6 +26,7 @@ from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, OUTPUT_SUM_BITS
 from antevolt.hdl.spec.moments import WORD
+from antevolt.hdl.spec.timing import Timing
 
 __all__ = ["TERMS", "errors", "link", "multipliers", "needed", "predict", "rams"]
 
@@ -43,7 +44,7 @@ TERMS = (
 
 
 def _terms(machine: Machine) -> list[float]:
-    m = machine
+    m, timing = machine, Timing(machine)
     depth = (m.rows * log2(m.w_depth / 512) + m.streams * log2(m.state_depth / 512)) / 2
     return [
         1,
@@ -54,8 +55,8 @@ def _terms(machine: Machine) -> list[float]:
         m.streams * m.filters * (m.multipliers > 1),  # one waits for the next
         m.streams * m.filters * max(0, m.multipliers - 2),
         m.streams * (m.contexts - 1),
-        m.rows * -(-m.streams // m.tile_streams),
-        m.streams * -(-m.rows // m.tile_rows),
+        m.rows * timing.tiles_across,
+        m.streams * timing.tiles_down,
         m.traces * m.streams,
         m.softmax * (1 + m.streams) / 2,
         m.time_constants,

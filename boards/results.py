@@ -10,7 +10,7 @@ from antevolt.boards.build import Build
 from antevolt.boards.measure import DATA, machine_of
 from antevolt.hdl.spec.errors import BadFile
 
-__all__ = ["builds", "keep", "median", "path", "stored"]
+__all__ = ["builds", "clock", "keep", "path", "stored"]
 
 UNTIMED = {"gowin": "multipliers not timed"}
 """What nextpnr leaves out of a family's clocks."""
@@ -43,7 +43,7 @@ def stored(board: Board) -> Build | None:
     return found if own == board.machine else None
 
 
-def median(board: Board, result: Build) -> str:
+def clock(board: Board, result: Build) -> str:
     """The clock of a build, median of its seeds, and what it leaves out."""
     left_out = UNTIMED.get(board.part.family)
     return f"{result.median:.1f} MHz" + (f" ({left_out})" if left_out else "")

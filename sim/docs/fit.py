@@ -14,7 +14,7 @@ from antevolt.boards.measure import MECHANISMS, PLAIN, records
 from antevolt.boards.model import errors, link, needed, predict, rams
 from antevolt.boards.parts import PARTS
 from antevolt.boards.pieces import added
-from antevolt.boards.results import builds, median, stored
+from antevolt.boards.results import builds, clock, stored
 from antevolt.boards.synthesis import ARCHITECTURES, Usage
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
@@ -49,7 +49,7 @@ def boards() -> str:
         if board.vendor:
             state = f"project for {board.vendor}"
         elif result is not None:
-            state = f"placed here: {median(board, result)}"
+            state = f"placed here: {clock(board, result)}"
         elif over:
             state = "**does not fit**"
         lines.append(
@@ -79,7 +79,7 @@ def placed() -> str:
             times = f"{result.path.logic}, {result.path.wire} ns"
         lines.append(
             f"| `{board.name}` | {result.core} | {result.target:g} MHz | {each} MHz{late} "
-            f"| {median(board, result)} | {ends} | {times} | {_both(board, result, 'luts')} "
+            f"| {clock(board, result)} | {ends} | {times} | {_both(board, result, 'luts')} "
             f"| {_both(board, result, 'ffs')} | `{result.id}` |"
         )
     if len(lines) == 2:
@@ -199,13 +199,13 @@ def left_out() -> str:
         luts, ffs = (expected[name] / result.usage[name] - 1 for name in ("luts", "ffs"))
         off["LUTs"].append(luts)
         off["flip-flops"].append(ffs)
-        clock = "too few others", "-"
+        told = "too few others", "-"
         if foretold is not None:
             off["clock"].append(foretold / result.median - 1)
-            clock = f"{foretold:.1f} MHz", f"{off['clock'][-1]:+.1%}"
+            told = f"{foretold:.1f} MHz", f"{off['clock'][-1]:+.1%}"
         lines.append(
-            f"| `{board.name}` | {result.core} | {luts:+.1%} | {ffs:+.1%} | {clock[0]} "
-            f"| {result.median:.1f} MHz | {clock[1]} |"
+            f"| `{board.name}` | {result.core} | {luts:+.1%} | {ffs:+.1%} | {told[0]} "
+            f"| {clock(board, result)} | {told[1]} |"
         )
     means = [
         f"{name} {fmean(abs(o) for o in errors):.1%}, {max(errors, key=abs):+.1%}"

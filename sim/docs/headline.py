@@ -4,7 +4,7 @@
 from statistics import fmean
 
 from antevolt.boards.catalogue import BOARDS
-from antevolt.boards.results import builds, median
+from antevolt.boards.results import builds, clock
 from antevolt.hdl.spec.errors import BadFile
 from antevolt.sim.docs import pairs, results, verified
 from antevolt.sim.docs.mutants import record
@@ -96,7 +96,7 @@ def _cost() -> str:
 
 def _placed() -> str:
     found = builds(BOARDS.values())
-    parts = [f"{board.title} {median(board, result)}" for board, result in found]
+    parts = [f"{board.title} {clock(board, result)}" for board, result in found]
     return f"placed, routed and timed, link included: {', '.join(parts)}; never run on a board"
 
 

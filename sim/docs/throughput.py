@@ -2,7 +2,7 @@
 """Learned synapses per second of the boards that were placed: cycles and clock of one build."""
 
 from antevolt.boards.catalogue import BOARDS
-from antevolt.boards.results import builds
+from antevolt.boards.results import builds, clock
 from antevolt.hdl.spec.errors import DoesNotFit
 from antevolt.sim.docs.slots import NETWORK, used
 
@@ -27,7 +27,7 @@ def throughput() -> str:
         synapses = NETWORK.weight_count * streams / cycles
         lines.append(
             f"| `{board.name}` | {result.core} | {streams} | {cycles:,.0f} | {share:.1%} "
-            f"| {synapses:.1f} | {result.median:.1f} MHz "
+            f"| {synapses:.1f} | {clock(board, result)} "
             f"| {synapses * result.median / 1e3:.2f} G | `{result.id}` |"
         )
     return "\n".join(lines) if len(lines) > 2 else "None was placed yet."
