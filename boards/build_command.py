@@ -14,7 +14,7 @@ from antevolt.boards.catalogue import board
 from antevolt.boards.export import export
 from antevolt.boards.page import baked, page
 from antevolt.boards.progress import Progress
-from antevolt.boards.results import keep
+from antevolt.boards.results import keep, untimed
 from antevolt.boards.standalone import standalone
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.network import read
@@ -23,9 +23,9 @@ from antevolt.host.bake import bake
 __all__ = ["command"]
 
 
-def _print(result: Build, out: Path) -> None:
+def _print(result: Build, report: str, out: Path) -> None:
     console = Console()
-    console.print(page(result), highlight=False, markup=False)
+    console.print(report, highlight=False, markup=False)
     if result.bitstream is None:
         console.print(f"MISSED its clock of {result.target:g} MHz: no bitstream", highlight=False)
     console.print(f"in {out}", highlight=False)
@@ -114,7 +114,8 @@ def command(
         result, kept = build(target, tuple(range(1, seeds + 1)), say, anyway, natively)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(json.dumps(result.to_dict(), indent=1) + "\n")
-    (folder / "report.md").write_text(page(result))
+    report = page(result, untimed(target))
+    (folder / "report.md").write_text(report)
     if result.bitstream is not None:
         copy(result, kept, folder)
     if record:
@@ -122,6 +123,6 @@ def command(
     if as_json:
         click.echo(json.dumps(result.to_dict()))
     else:
-        _print(result, folder)
+        _print(result, report, folder)
     if result.bitstream is None:
         sys.exit(1)

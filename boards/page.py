@@ -25,8 +25,9 @@ def _stopped(result: Build) -> str:
     return f" Stopped at their deadline: seeds {', '.join(map(str, result.stopped))}."
 
 
-def page(result: Build) -> str:
-    """Markdown: the clock over all seeds, what limits it, the cells, and what it was made with."""
+def page(result: Build, untimed: str = "") -> str:
+    """Markdown: the clock over all seeds and what it leaves out, what limits it, the cells, and
+    what it was made with."""
     lines = [
         f"# {result.core} on {result.board}",
         "",
@@ -50,6 +51,7 @@ def page(result: Build) -> str:
         "",
         f"Core's clock by seed, MHz: {each}; median {result.median:.1f}, range {low:.1f} to",
         f"{high:.1f}; the table is of seed {result.best}.{_stopped(result)}",
+        *([f"In these clocks: {untimed}."] if untimed else []),
         "",
     ]
     if result.path is not None:

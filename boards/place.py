@@ -23,6 +23,9 @@ TOOLS = {
 NATIVE = {"ecp5": "nextpnr-ecp5", "ice40": "nextpnr-ice40", "gowin": "nextpnr-himbaechel"}
 """nextpnr as others install it, for this machine's processor."""
 
+MINUTE = 60.0
+"""Seconds in which a program says its version."""
+
 ROUNDING = 1e-3
 """nextpnr rounds periods to picoseconds: 75 MHz is 75.002."""
 
@@ -105,7 +108,7 @@ def native(family: str) -> tuple[str, str]:
     """The nextpnr on the search path, and its version. Raises BuildFailed where there is none."""
     tool = NATIVE[family]
     remedy = "the OSS CAD Suite has it, and without --native that of the package is taken"
-    said = run(Path.cwd(), tool, "--version", remedy=remedy)
+    said = run(Path.cwd(), tool, "--version", limit=MINUTE, remedy=remedy)
     found = re.search(r"Version (\S+)\)", said)
     if found is None:
         raise BuildFailed(f"{tool} --version does not say which it is: {said.strip()[:200]}")

@@ -10,7 +10,7 @@ from antevolt.boards.build import Build
 from antevolt.boards.measure import DATA, machine_of
 from antevolt.hdl.spec.errors import BadFile
 
-__all__ = ["builds", "clock", "keep", "path", "stored"]
+__all__ = ["builds", "clock", "keep", "path", "stored", "untimed"]
 
 UNTIMED = {"gowin": "multipliers not timed"}
 """What nextpnr leaves out of a family's clocks."""
@@ -45,8 +45,13 @@ def stored(board: Board) -> Build | None:
 
 def clock(board: Board, result: Build) -> str:
     """The clock of a build, median of its seeds, and what it leaves out."""
-    left_out = UNTIMED.get(board.part.family)
+    left_out = untimed(board)
     return f"{result.median:.1f} MHz" + (f" ({left_out})" if left_out else "")
+
+
+def untimed(board: Board) -> str:
+    """What a board's clock leaves out, in words; empty where it is the clock of everything."""
+    return UNTIMED.get(board.part.family, "")
 
 
 def builds(boards: Iterable[Board]) -> Iterator[tuple[Board, Build]]:

@@ -231,14 +231,17 @@ class Array(wiring.Component):
         for t, rows in enumerate(self.row_tiles):
             totals = [total[t], *hops(m, total[t], across - 1, f"total{t}")]
             for i in rows:
-                # their own for each row: much hangs on them, and a multiplier behind that
-                operands = hops(m, operand[t], across, f"operand{i}")
+                # their own for each element: much hangs on them, and a multiplier behind that
+                before = operand[t]
                 for c, columns in enumerate(self.column_tiles):
-                    for element in (self.elements[i, k] for k in columns):
+                    own = [hop(m, before, f"operand{i}_{k}") for k in columns]
+                    for k, operands in zip(columns, own, strict=True):
+                        element = self.elements[i, k]
                         m.d.comb += [
-                            Cat(element.back, element.take).eq(operands[c]),
+                            Cat(element.back, element.take).eq(operands),
                             Cat(element.clear, element.load).eq(totals[c]),
                         ]
+                    before = own[0]
 
     def _chains(self, m: Module) -> None:
         """e and drained sums move towards row 0, their enables away from it."""

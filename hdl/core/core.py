@@ -227,6 +227,8 @@ class Core(wiring.Component):
             self.terms = self._sum(m, c, members)
             counts = [self._count(m, n, c, counts[n], members) for n in range(len(KINDS))]
         for n, count in enumerate(counts):
+            # the last column may be far away; near is told by the time a memory takes a count
+            count = delay(m, count, int(not machine.near), f"count{n}")
             m.d.comb += self.registers.saturated[n].eq(count + (self.row_count if n == W else 0))
         across = delay(m, reply, self.reach - self.wait - tiles, "reply")
         down = self.reach - self.wait - self.timing.tiles_down

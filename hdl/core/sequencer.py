@@ -23,6 +23,8 @@ operation = data.StructLayout(LAYOUT)
 
 LEARNING = (Kind.APPLY, Kind.TIMES)
 """Kinds that are passed over where nothing is due."""
+JOINING = (*STREAMS, Kind.ERROR, Kind.END)
+"""Kinds that may have to wait for what moves words (`Operation.joins`)."""
 LISTENERS = {"sweeps": 3, "filters": 2}
 """Registers of a pulse on which hundreds hang: for those who take the operation, those who count,
 and those who look at the counts."""
@@ -118,7 +120,7 @@ class Sequencer(wiring.Component):
         known = self._operation(m, counter, takes, loads)
         timer = self._timer(m, issues, counts, known)
         held, leaves = issues & known.joins & self.taking, issues & ~(known.joins & self.taking)
-        self._pulses(m, leaves, known)
+        self._pulses(m, issues, leaves, known)
         ends, last = leaves & known.kinds[Kind.END], Signal()  # of the program, of a beat
         goes_on = leaves & ~known.kinds[Kind.END]
         m.d.comb += [
@@ -184,8 +186,9 @@ class Sequencer(wiring.Component):
             m.d.sync += timer.eq(timer - 1)
         return timer
 
-    def _pulses(self, m: Module, leaves: Any, known: Any) -> None:
-        """One register behind the state, of their own for each of those who listen."""
+    def _pulses(self, m: Module, issues: Any, leaves: Any, known: Any) -> None:
+        """One register behind the state, of their own for each of those who listen. Who never
+        waits for what moves words is not told by way of it."""
         again = Signal(len(Kind), attrs=KEEP)
         sweeps, filters = (
             [Signal(name=f"{name}{n}", attrs=KEEP) for n in range(number)]
@@ -194,10 +197,10 @@ class Sequencer(wiring.Component):
         m.d.comb += [
             *(self.again.eq(again), self.sweeps.eq(Cat(sweeps)), self.filters.eq(Cat(filters))),
         ]
-        started = known.kinds & leaves.replicate(len(Kind))
-        m.d.sync += [self.issue.eq(started), again.eq(started)]
+        started = [known.kinds[of] & (leaves if of in JOINING else issues) for of in sorted(Kind)]
+        m.d.sync += [self.issue.eq(Cat(started)), again.eq(Cat(started))]
         led = self._led(m)
-        m.d.sync += [one.eq(known.sweeps & leaves | led) for one in sweeps]
+        m.d.sync += [one.eq(known.sweeps & issues | led) for one in sweeps]
         m.d.sync += [one.eq(known.filters & leaves) for one in filters]
 
     def _led(self, m: Module) -> Any:

@@ -72,7 +72,8 @@ class Softmax(wiring.Component):
     def _divide(self, m: Module, start: Any, divisor: Any) -> None:
         """One bit of the quotient per cycle: subtract, or add where the rest is negative; the bit
         is whether the new one is not. Both are made, since the choice between them stands when the
-        cycle begins: only it is behind a sum, and little hangs on a bit of the rest."""
+        cycle begins: only it is behind a sum, and little hangs on a bit of the rest. The rest goes
+        on when nobody asks for it: one thing less that it depends on."""
         bits, width = self.formats.word - 1, SUM_BITS + 2
         rest = register("rest", signed(width))
         left, runs = Signal(range(bits + 1)), Signal()
@@ -85,15 +86,13 @@ class Softmax(wiring.Component):
             Mux(one, more[n * part : (n + 1) * part], less[n * part : (n + 1) * part])
             for n, one in enumerate(adds)
         )
+        m.d.sync += rest.eq(Mux(start, 1 << (self.formats.r.frac - 1), following))
+        m.d.sync += [one.eq(following[-1] & ~start) for one in adds]
         with m.If(start):
-            m.d.sync += [rest.eq(1 << (self.formats.r.frac - 1)), left.eq(bits), runs.eq(1)]
-            m.d.sync += [one.eq(0) for one in adds]
+            m.d.sync += [left.eq(bits), runs.eq(1)]
         with m.Elif(runs):
-            m.d.sync += [
-                *(runs.eq(left != 1), rest.eq(following), left.eq(left - 1)),
-                quotient.eq(Cat(~following[-1], quotient)),
-                *(one.eq(following[-1]) for one in adds),
-            ]
+            m.d.sync += [runs.eq(left != 1), left.eq(left - 1)]
+            m.d.sync += quotient.eq(Cat(~following[-1], quotient))
         m.d.comb += self.share.eq(quotient)
 
 

@@ -137,12 +137,12 @@ class Sweeps(wiring.Component):
         own, slot = self.own, self.slot
         single = applying | backing  # one column per cycle
         half = walker.index[0]
-        pair, rates = Signal(len(slot.weights)), Signal(len(slot.rates))
+        pair, place = Signal(len(slot.weights)), Signal(len(slot.rates))
         next_pair = walker.en & (~single | half | walker.last)
         with m.If(self.start[0]):
-            m.d.sync += [pair.eq(self.op.weights), rates.eq(self.op.rates)]
+            m.d.sync += [pair.eq(self.op.weights), place.eq(0)]
         with m.Elif(next_pair):
-            m.d.sync += [pair.eq(pair + 1), rates.eq(Mux(walker.last, own.rates, rates + 1))]
+            m.d.sync += [pair.eq(pair + 1), place.eq(Mux(walker.last, 0, place + 1))]
         last_low = walker.last & (own.bias == Bias.LOW)
         last_high = walker.last & Mux(backing, own.bias != Bias.NONE, own.bias == Bias.HIGH)
         m.d.sync += [
@@ -152,7 +152,7 @@ class Sweeps(wiring.Component):
             slot.last.eq(walker.last & (single | own.tail)),
             *(slot.half.eq(single & half), slot.weights.eq(pair), slot.context.eq(own.context)),
             *(slot.mask_low.eq(own.prior & ~last_low), slot.mask_high.eq(own.prior & ~last_high)),
-            *(slot.rates.eq(rates), slot.q.eq(own.extra + walker.index)),
+            *(slot.rates.eq(own.rates + place), slot.q.eq(own.extra + walker.index)),
             slot.q_live.eq(backing & own.q & walker.inside),
             slot.q_clear.eq(walker.group_first & own.head),
             slot.q_done.eq(walker.group_last & own.tail),
@@ -224,14 +224,14 @@ class Sweeps(wiring.Component):
         )
 
     def _places(self, m: Module, walker: Walker, name: str) -> Any:
-        """One word per weight, in a slot's time."""
-        place, out = (Signal(len(self.slot.gradients), name=f"{name}_{n}") for n in ("next", "at"))
+        """One word per weight, in a slot's time: counted where it is wanted."""
+        place, passes = Signal(len(self.slot.gradients), name=f"{name}_place"), Signal()
+        m.d.sync += passes.eq(walker.en)
         with m.If(self.applied):
             m.d.sync += place.eq(self.own.weights << 1)
-        with m.Elif(walker.en):
+        with m.Elif(passes):
             m.d.sync += place.eq(place + 1)
-        m.d.sync += out.eq(place)
-        return out
+        return place
 
     def _numbers(self, m: Module, last: Any, index: Any, name: str) -> Any:
         """Column, and above it the neuron of row 0, in a slot's time."""

@@ -240,6 +240,9 @@ def test_records_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert results.stored(replace(BOARD, machine=replace(BOARD.machine, rows=3))) is None
     assert isinstance(found, Build)
     assert page(found).startswith(f"# {BOARD.machine.name} on ulx3s-12f")
+    assert "not timed" not in page(found, results.untimed(BOARD))
+    gowin = results.untimed(BOARDS["tang-nano-20k"])
+    assert "In these clocks: multipliers not timed." in page(found, gowin)
 
 
 def test_a_vendors_project_is_exported(tmp_path: Path) -> None:
