@@ -21,7 +21,7 @@ from antevolt.hdl.spec.machine import Machine
 __all__ = ["floorplan", "pin"]
 
 ELEMENT = re.compile(r"\barray\.element(\d+)_(\d+)\.mult([01])\.")
-MEMORY = re.compile(r"\barray\.(weights|gradients|moments|rates|q)(\d+)\.")
+MEMORY = re.compile(r"\barray\.(weights|gradients|moments|rates|q)(\d+)(?:_odd)?\.")
 COLUMN = re.compile(r"\bcolumn(\d+)\.")
 HEAD_ABOVE = re.compile(r"\b(outlet|link)\.")  # those between the core's head and the host
 

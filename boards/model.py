@@ -95,13 +95,14 @@ def _memories(machine: Machine, architecture: Architecture) -> tuple[Shapes, Sha
     m, f = machine, machine.formats
     word, pair, wide = f.word, 2 * f.word, f.word + f.guard
     sums = 1 << (m.io_depth - 1).bit_length() + max(1, (m.streams - 1).bit_length())
+    gradients = [(f.g.width, m.w_depth)] * 2 if m.paired else [(f.g.width, 2 * m.w_depth)]
     shapes = [
         *[(36, m.program_depth)] * 5,
         *[(word + 6, 2 * m.coefficient_depth)] * 3,
         *[(36, m.coefficient_depth)] * (4 * m.time_constants),
         *[(OUTPUT_SUM_BITS, sums)] * m.sums,
         *[(DATA_BITS, DEPTH)] * m.near,
-        *[(pair, m.w_depth), (f.g.width, 2 * m.w_depth)] * m.rows,
+        *[(pair, m.w_depth), *gradients] * m.rows,
         *[(WORD * m.moments, 2 * m.w_depth)] * (m.rows if m.moments else 0),
         *[(pair, m.r_depth), (f.q.width, m.q_depth), (wide, 2 * m.state_depth)] * m.streams,
         *[(word, 2 * m.state_depth), (word, m.state_depth), (word, m.state_depth)] * m.streams,

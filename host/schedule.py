@@ -95,7 +95,8 @@ def forward_interval(machine: Machine, words: int, groups: int) -> int:
 
 def back_interval(machine: Machine, columns: int, groups: int, q: bool) -> int:
     """Cycles from group to group of a BACK. All groups add to the same q, none to the same G."""
-    return max(columns, 2 * machine.rows - 1, RMW if q and groups > 1 else 1)
+    slots = Timing(machine).slots(Operation(Kind.BACK, words=columns, q=int(q)))
+    return max(slots, 2 * machine.rows - 1, RMW if q and groups > 1 else 1)
 
 
 @dataclass
@@ -344,7 +345,8 @@ def _filter_used(clock: _Clock, last: int) -> None:
 
 def _back(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
     rows, timing = clock.machine.rows, clock.timing
-    pairs = -(-op.words // 2)
+    pairs, slots = -(-op.words // 2), timing.slots(op)
+    each = 1 if slots < op.words else 2  # slots of a pair
     # its first pushes beside the sweep before, but behind the last of a BACK before
     begin = clock.last_slot + 1 - WALKER
     issue = max(earliest, begin - timing.lead, clock.last_push + 1 - WALKER)
@@ -353,7 +355,7 @@ def _back(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation
         issue = max(issue, clock.errors.get(op.neurons + i, 0) - push)
     to_slot = WALKER + timing.lead
     for p in range(pairs if op.g else 0):
-        issue = max(issue, clock.rates.get(op.rates + p, 0) - 2 * p - to_slot)
+        issue = max(issue, clock.rates.get(op.rates + p, 0) - each * p - to_slot)
     last = (op.groups - 1) * op.interval
     for g in range(op.groups if op.g else 0):
         ready = clock.gradients.get(op.weights + g * pairs, 0)
@@ -364,9 +366,10 @@ def _back(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation
             issue = max(issue, clock.sums[op.extra] - to_slot)
     first = issue + to_slot
     final = first + last
-    clock.last_push, clock.last_slot = final, final + op.words - 1
+    clock.last_push, clock.last_slot = final, final + slots - 1
+    ahead = op.words // 2 if clock.machine.paired and op.q else 0  # of this one a next may come
     for g in range(op.groups if op.g else 0):
-        clock.gradients[op.weights + g * pairs] = first + g * op.interval + RMW
+        clock.gradients[op.weights + g * pairs] = first + g * op.interval + RMW + ahead
     if op.q:
         clock.sums[op.extra] = final + RMW
     if op.q and op.tail:

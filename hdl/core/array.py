@@ -105,7 +105,9 @@ class Array(wiring.Component):
             }
         )
         self.elements = {
-            (i, k): Element(f, self.timing.lag) for i in range(rows) for k in range(streams)
+            (i, k): Element(f, self.timing.lag, m.paired)
+            for i in range(rows)
+            for k in range(streams)
         }
         self.weights = [memory(m, pair, m.w_depth) for _ in range(rows)]
         self.rates = [memory(m, pair, m.r_depth) for _ in range(streams)]
@@ -123,6 +125,7 @@ class Array(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        self.both = self.slot.both if self.machine.paired else Const(0, 0)
         for (i, k), element in self.elements.items():
             m.submodules[f"element{i}_{k}"] = element
         self._operands(m)
@@ -154,7 +157,7 @@ class Array(wiring.Component):
             m,
             Cat(
                 *(slot.rates, slot.back, slot.half, slot.mask_low, slot.mask_high),
-                *(slot.en, slot.context),
+                *(slot.en, slot.context, self.both),
             ),
             self.timing.tiles_across,
             "r",
@@ -191,7 +194,7 @@ class Array(wiring.Component):
         there is no slot: sums of several projections pause between them."""
         word = self.machine.formats.word
         back, half, mask_low, mask_high, en = (control[n] for n in range(5))
-        context = control[5:]
+        context, both = control[5:7], control[7:].any()
         m.submodules[f"rates{k}"] = ram = self.rates[k]
         tap = Tap(m, self.access[k], k, self.contents, self.machine.near)
         tap.join(
@@ -207,11 +210,12 @@ class Array(wiring.Component):
         for n, own in enumerate(self.flags[k]):
             with m.If(context == n):
                 m.d.comb += [first.eq(own.first), learns.eq(own.learn & own.valid)]
-        clear_low = delay(m, first & mask_low | ~en, Ram.latency, f"r_clear_low{k}")
-        clear_high = delay(
-            m, first & mask_high | back & ~learns | ~en, Ram.latency, f"r_clear_high{k}"
-        )
-        swap = delay(m, back & ~half, Ram.latency, f"r_swap{k}", keep=True)
+        silent = back & ~learns
+        none_low = first & mask_low | both & silent | ~en
+        none_high = first & mask_high | silent | both & half | ~en
+        clear_low = delay(m, none_low, Ram.latency, f"r_clear_low{k}")
+        clear_high = delay(m, none_high, Ram.latency, f"r_clear_high{k}")
+        swap = delay(m, back & ~half & ~both, Ram.latency, f"r_swap{k}", keep=True)
         low, high = register(f"r_low{k}", word), register(f"r_high{k}", word)
         m.d.sync += [
             low.eq(Mux(clear_low, 0, ram.rdata[:word])),
@@ -223,7 +227,7 @@ class Array(wiring.Component):
         """Flags travel with the data: operand flags at 5, clear with the first sum, load after."""
         slot, down, across = self.slot, self.timing.tiles_down, self.timing.tiles_across
         forward = slot.en & ~slot.back
-        take = Cat(slot.back, ~slot.en | ~slot.back | slot.first)
+        take = Cat(slot.back, ~slot.en | ~slot.back | slot.first, self.both)
         last = delay(m, forward & slot.last, 1, "last")
         take = delay(m, take, 4, "operand")
         operand = [take, *hops(m, take, down - 1, "operand")]
@@ -239,6 +243,7 @@ class Array(wiring.Component):
                         element = self.elements[i, k]
                         m.d.comb += [
                             Cat(element.back, element.take).eq(operands),
+                            *([element.both.eq(operands[2])] if self.machine.paired else []),
                             Cat(element.clear, element.load).eq(totals[c]),
                         ]
                     before = own[0]
@@ -321,44 +326,61 @@ class Array(wiring.Component):
         slot, machine = self.slot, self.machine
         fold = slot.fold if machine.carry else Const(0, 0)
         live = slot.en & slot.g_live | fold
-        command = Cat(slot.gradients, slot.g_clear, live, fold)
+        command = Cat(slot.gradients, slot.g_clear, live, self.both, fold)
         ahead = late(m, command, self.timing.g_address - 1, "g_ahead")
         at = hops(m, ahead, self.timing.tiles_down, "g")
         depth = 1 + bits(machine.w_depth)
         self._moments(m, ahead[:depth])
         reply: Any = self.reply_rows.shape().const({}).as_value()
         for t, rows in enumerate(self.row_tiles):
-            folds = at[t][depth + 2 :]
+            folds = at[t][depth + 2 + len(self.both) :]
             if machine.carry:
                 folds = delay(m, folds, LEAD + FOLD, f"fold{t}")
             for i in rows:
-                terms = [[self.elements[i, k].g_part for k in cols] for cols in self.column_tiles]
-                width = machine.formats.g.width
-                total = self._reduce(m, f"g{i}", width, terms)
-                ram = memory(machine, width, 2 * machine.w_depth)
-                sums = Accumulator(ram, total)
-                m.submodules[f"gradients{i}"] = sums
-                m.d.comb += [
-                    sums.address.eq(at[t][:depth]),
-                    Cat(sums.clear, sums.live).eq(at[t][depth : depth + 2]),
-                    self.lane_gradient[i].eq(sums.word),
-                ]
-                tap = self.row_taps[i]
-                tap.join(
-                    Region.GRADIENTS,
-                    sums.ram,
-                    sums.address,
-                    sums.done_address,
-                    Mux(folds, self.lane_folded[i], sums.done_data)
-                    if machine.carry
-                    else sums.done_data,
-                    sums.done_live,
-                )
+                banks = self._banks(m, i, at[t][: depth + 2 + len(self.both)])
+                for n, sums in enumerate(banks):
+                    self.row_taps[i].join(
+                        Region.GRADIENTS,
+                        sums.ram,
+                        sums.address,
+                        sums.done_address,
+                        Mux(folds, self.lane_folded[i], sums.done_data)
+                        if machine.carry
+                        else sums.done_data,
+                        sums.done_live,
+                        way=(len(banks) - 1, n),
+                    )
             out = register(f"reply{t}", len(reply))
             answers = [answer for i in rows for answer in self.row_taps[i].answers]
             m.d.sync += out.eq(reply | any_of(m, answers, int(not machine.near)))
             reply = out
         m.d.comb += self.reply_rows.as_value().eq(reply)
+
+    def _banks(self, m: Module, i: int, at: Any) -> list[Accumulator]:
+        """Gradient sums of row i; where sweeps may be paired, those of even and of odd columns
+        apart, each of which goes by the other's slots."""
+        machine, ways = self.machine, 1 + self.machine.paired
+        half, depth, width = at[0], 1 + bits(machine.w_depth), machine.formats.g.width
+        banks = []
+        for n, suffix in enumerate(("", "_odd")[:ways]):
+            of_bank = "g_part" if n == ways - 1 else "g_even"
+            terms = [
+                [getattr(self.elements[i, k], of_bank) for k in cols] for cols in self.column_tiles
+            ]
+            total = self._reduce(m, f"g{i}{suffix}", width, terms)
+            sums = Accumulator(memory(machine, width, 2 * machine.w_depth // ways), total)
+            m.submodules[f"gradients{i}{suffix}"] = sums
+            own = at[depth + 2] | (half == n) if machine.paired else 1
+            m.d.comb += [
+                sums.address.eq(at[machine.paired : depth]),
+                *(sums.clear.eq(at[depth]), sums.live.eq(at[depth + 1] & own)),
+            ]
+            banks.append(sums)
+        word = banks[0].word
+        if machine.paired:
+            word = Mux(delay(m, half, LEAD, f"g_half{i}"), banks[1].word, word)
+        m.d.comb += self.lane_gradient[i].eq(word)
+        return banks
 
     def _moments(self, m: Module, ahead: Any) -> None:
         """Moments are read as gradients are, NORMAL later."""

@@ -71,6 +71,8 @@ class Slot(data.StructLayout):
                 "first": 1,  # of its group
                 "last": 1,  # of its group
                 "half": 1,  # back: the odd column of the pair
+                # back: both columns of it, or, with `half`, the even one alone
+                **({"both": 1} if machine.paired else {}),
                 "mask_low": 1,  # this rate reads as zero for a stream that starts
                 "mask_high": 1,
                 "context": 2,

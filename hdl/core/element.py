@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,23 +15,26 @@ from antevolt.hdl.spec.formats import Formats, QFormat
 
 __all__ = ["Element"]
 
+PRODUCTS = 3  # operands to products
+
 
 class Element(wiring.Component):
     """Element (i, k): weights of row i meet activities of stream k.
 
     A forward slot makes w0 r0 + w1 r1 and adds it to the accumulator, exactly; a back slot makes
-    w e (towards q) and e r (towards G), each rounded half up to its word.
+    w e (towards q) and e r (towards G), each rounded half up to its word. In a core whose sweeps
+    may be `paired`, a back slot can instead make e r0 and e r1, both towards G.
 
     Members
     -------
     w, r : pairs; in a back slot w holds the column's weight low, r its rate high
     back, take : with the operands: which sweep, and take the e that is here (a back sweep goes on
-        with that of its first slot)
+        with that of its first slot);  both : a back slot of two rates
     clear, load : start a sum; copy the finished sum to the drain register
     e_in, e, e_shift : the e chain, towards row 0
     d_in_*, d_*, d_shift : the drain chain, towards row 0, low part `lag` cycles ahead
 
-    Latency: operands at cycle 0, products at 3, accumulator at 5.
+    Latency: operands at cycle 0, products at PRODUCTS, accumulator at 5.
     """
 
     w: Any
@@ -49,8 +52,8 @@ class Element(wiring.Component):
     d_hi: Any
     d_shift: Any
 
-    def __init__(self, formats: Formats, lag: int = LAG):
-        self.formats, self.lag = formats, lag
+    def __init__(self, formats: Formats, lag: int = LAG, paired: bool = False):
+        self.formats, self.lag, self.paired = formats, lag, paired
         word, high = formats.word, formats.accumulator - formats.word
         super().__init__(
             {
@@ -68,10 +71,13 @@ class Element(wiring.Component):
                 "d_lo": Out(word),
                 "d_hi": Out(signed(high)),
                 "d_shift": In(1),
+                **({"both": In(1)} if paired else {}),
             }
         )
         self.q_part = self._part("q", formats.q, formats.q_drop)
         self.g_part = self._part("g", formats.g, formats.g_drop)
+        # of the even column, where there are two memories of sums
+        self.g_even = self._part("g_even", formats.g, formats.g_drop) if paired else None
 
     def _part(self, name: str, fmt: QFormat, drop: int) -> Skew:
         """A product of two words on its way into a sum of format `fmt`."""
@@ -89,8 +95,9 @@ class Element(wiring.Component):
         m.d.comb += own.eq(Mux(self.take, e, taken))
         m.d.sync += taken.eq(own)
         w0, w1, r0, r1 = (p.as_signed() for w in (self.w, self.r) for p in (w[:word], w[word:]))
+        both = self.both if self.paired else Const(0)
         m.d.comb += [
-            *(mults[0].a.eq(w0), mults[0].b.eq(Mux(self.back, own, r0))),
+            *(mults[0].a.eq(Mux(both, r0, w0)), mults[0].b.eq(Mux(self.back, own, r0))),
             *(mults[1].a.eq(Mux(self.back, own, w1)), mults[1].b.eq(r1)),
         ]
         m.d.comb += self.e.eq(e)
@@ -98,6 +105,9 @@ class Element(wiring.Component):
             m.d.sync += e.eq(self.e_in)
         take_product(m, self.q_part, mults[0].p, self.formats.q_drop)
         take_product(m, self.g_part, mults[1].p, self.formats.g_drop)
+        if self.g_even is not None:
+            first = delay(m, both, PRODUCTS, "both", keep=True)
+            take_product(m, self.g_even, Mux(first, mults[0].p, mults[1].p), self.formats.g_drop)
         self._accumulate(m, mults)
         return m
 

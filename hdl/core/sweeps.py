@@ -27,13 +27,17 @@ from antevolt.hdl.spec.timing import (
 
 __all__ = ["Sweeps"]
 
+STATES = ("applying", "backing", "both", "fresh")
+"""What is known of the operation whose slots run."""
+
 
 class Sweeps(wiring.Component):
     """Walks the array.
 
         FORWARD  one activity pair per slot, the first WALKER cycles after its issue
         BACK     R neurons of e pushed every second cycle from its issue on, beside the sweep
-                 before; then one column per slot
+                 before; then one column per slot, or, where only gradients are summed and sweeps
+                 may be `paired`, a column pair
         APPLY    one column per cycle: gradient read, numbers, weight read, pair written;
                  with a rule that has moments, these are numbered and written before
 
@@ -81,14 +85,16 @@ class Sweeps(wiring.Component):
         self.own = own = Signal(operation)
         # the rule has moments: those with bit 2 need none
         self.moving = op.table.any() & ~op.table[2] if self.machine.moments else Const(0)
-        applying, backing, fresh = Signal(), Signal(), Signal()
+        applying, backing, self.both, fresh = (Signal(name=n) for n in STATES)
         # the walkers' operands stand before the operation is issued
         every, applies, backs = op.words << 1, self.kinds[Kind.APPLY], self.kinds[Kind.BACK]
-        count, interval = Mux(applies, every, op.words), Mux(applies, every, op.interval)
+        both = backs & ~op.q if self.machine.paired else Const(0)
+        words = Mux(both, (op.words + 1) >> 1, op.words)
+        count, interval = Mux(applies, every, words), Mux(applies, every, op.interval)
         with m.If(self.start[0]):
             m.d.sync += [
                 own.eq(op),
-                *(applying.eq(applies), backing.eq(backs)),
+                *(applying.eq(applies), backing.eq(backs), self.both.eq(both)),
                 fresh.eq(self.fresh & (op.context == 0)),
             ]
         later = Mux(self.moving, DIRECTION, 0)
@@ -134,8 +140,9 @@ class Sweeps(wiring.Component):
         return walker
 
     def _slot(self, m: Module, walker: Walker, applying: Any, backing: Any, fresh: Any) -> None:
-        own, slot = self.own, self.slot
-        single = applying | backing  # one column per cycle
+        own, slot, both = self.own, self.slot, self.both
+        back = applying | backing
+        single = back & ~both  # one column per cycle
         half = walker.index[0]
         pair, place = Signal(len(slot.weights)), Signal(len(slot.rates))
         next_pair = walker.en & (~single | half | walker.last)
@@ -144,13 +151,18 @@ class Sweeps(wiring.Component):
         with m.Elif(next_pair):
             m.d.sync += [pair.eq(pair + 1), place.eq(Mux(walker.last, 0, place + 1))]
         last_low = walker.last & (own.bias == Bias.LOW)
-        last_high = walker.last & Mux(backing, own.bias != Bias.NONE, own.bias == Bias.HIGH)
+        alone = Mux(backing & ~both, own.bias != Bias.NONE, own.bias == Bias.HIGH)
+        last_high = walker.last & alone
+        odd = both & walker.last & own.words[0]  # the last pair has an even column only
+        if self.machine.paired:
+            m.d.sync += slot.both.eq(both)
         m.d.sync += [
             slot.en.eq(walker.en & ~applying),
-            slot.back.eq(single),
-            slot.first.eq(walker.first & (single | own.head)),
-            slot.last.eq(walker.last & (single | own.tail)),
-            *(slot.half.eq(single & half), slot.weights.eq(pair), slot.context.eq(own.context)),
+            slot.back.eq(back),
+            slot.first.eq(walker.first & (back | own.head)),
+            slot.last.eq(walker.last & (back | own.tail)),
+            slot.half.eq(single & half | odd),
+            *(slot.weights.eq(pair), slot.context.eq(own.context)),
             *(slot.mask_low.eq(own.prior & ~last_low), slot.mask_high.eq(own.prior & ~last_high)),
             *(slot.rates.eq(own.rates + place), slot.q.eq(own.extra + walker.index)),
             slot.q_live.eq(backing & own.q & walker.inside),

@@ -27,11 +27,11 @@ FIELDS: tuple[tuple[tuple[str, int], ...], ...] = (
     (("word", 6), ("guard", 6), ("accumulator", 6), ("q_drop", 6), ("g_drop", 6)),
     (("traces", 1), ("softmax", 1), ("time_constants", 1), ("sums", 1), ("moments", 2),
      ("carry", 1), ("lut_depth", 9), ("saturations", 1), ("spacing", 6),
-     ("near", 1)),
+     ("near", 1), ("paired", 1)),
 )  # fmt: skip
 """Fields of each word and their bits, the lowest first."""
 WORDS = len(FIELDS)
-FLAGS = ("traces", "softmax", "time_constants", "sums", "carry", "saturations", "near")
+FLAGS = ("traces", "softmax", "time_constants", "sums", "carry", "saturations", "near", "paired")
 
 
 def described(machine: Machine) -> tuple[int, ...]:

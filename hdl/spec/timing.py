@@ -9,6 +9,7 @@ of a neuron in the filter.
 from dataclasses import dataclass
 
 from antevolt.hdl.spec.machine import PRODUCTS, Machine
+from antevolt.hdl.spec.program import Kind, Operation
 
 __all__ = ["DIRECTION", "LAG", "LEAD", "RMW", "FilterSchedule", "Timing"]
 
@@ -124,6 +125,11 @@ class Timing:
         """First push of a BACK to its first slot: every second cycle a row's e is pushed. Its
         operation stays at hand meanwhile, and the sweep before goes on."""
         return 2 * (self.machine.rows - 1)
+
+    def slots(self, op: Operation) -> int:
+        """Slots of a group of a FORWARD or a BACK: of a column pair each, or of one column."""
+        both = self.machine.paired and op.kind == Kind.BACK and not op.q
+        return -(-op.words // 2) if both else op.words
 
     @property
     def lag(self) -> int:

@@ -36,13 +36,14 @@ class _Sweep:
     end: int
 
 
-def _sweeps(operations: tuple[Operation, ...], lead: int) -> list[_Sweep]:
+def _sweeps(operations: tuple[Operation, ...], timing: Timing) -> list[_Sweep]:
     """Slots of a step without APPLY, as if no operation blocked."""
     now, found = 0, []
     for op in operations:
         if op.kind in SWEEPS:
-            first = now + WALKER + (lead if op.kind == Kind.BACK else 0)
-            found.append(_Sweep(op, first, first + (op.groups - 1) * op.interval + op.words))
+            first = now + WALKER + (timing.lead if op.kind == Kind.BACK else 0)
+            end = first + (op.groups - 1) * op.interval + timing.slots(op)
+            found.append(_Sweep(op, first, end))
         if not op.blocking:
             now += MIN_DELAY if op.kind in LEARNING else op.delay
     return found
@@ -53,13 +54,14 @@ def shares(network: Network, machine: Machine) -> dict[str, float]:
     an APPLY, every stream with a target that is there in time."""
     table = compile(network, machine).timetable
     cycles, useful = used(network, machine)
-    sweeps = _sweeps(table.operations, Timing(machine).lead)
+    timing = Timing(machine)
+    sweeps = _sweeps(table.operations, timing)
     busy = sum(sweep.end - sweep.first for sweep in sweeps)
-    swept = sum(sweep.op.groups * sweep.op.words for sweep in sweeps)
+    swept = sum(sweep.op.groups * timing.slots(sweep.op) for sweep in sweeps)
     pushes, end = 0, sweeps[0].first
     for sweep in sweeps:
         if sweep.op.kind == Kind.BACK:
-            pushes += min(sweep.first - end, Timing(machine).lead)
+            pushes += min(sweep.first - end, timing.lead)
         end = sweep.end
     silent = sum(streaming(op, machine.streams) for op in table.operations if op.blocking)
     found = {

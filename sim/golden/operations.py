@@ -11,6 +11,7 @@ from antevolt.hdl.spec.dither import dither, key
 from antevolt.hdl.spec.memory_map import Register
 from antevolt.hdl.spec.moments import CARRYING, KEYS, Rule
 from antevolt.hdl.spec.program import Bias, Kind, Operation
+from antevolt.hdl.spec.timing import Timing
 from antevolt.sim.golden.apply import apply
 from antevolt.sim.golden.arithmetic import Limits, Whole, half_up
 from antevolt.sim.golden.array import back, forward, gradient
@@ -31,7 +32,7 @@ class _Sweep:
         self.pairs = -(-op.words // 2) if op.kind == Kind.BACK else op.words
         self.columns = op.words if op.kind == Kind.BACK else 2 * op.words
         self.first = slice(2 * op.weights, 2 * (op.weights + op.groups * self.pairs))
-        self.slots = op.words * op.groups
+        self.slots = Timing(memories.machine).slots(op) * op.groups
         self._weights: Whole | None = None
         self._seen = -1
 

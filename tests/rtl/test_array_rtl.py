@@ -43,6 +43,12 @@ MACHINES = {
     "3x2 in tiles, carries sums on": Machine(
         rows=3, streams=2, tile_rows=2, tile_streams=1, carry=True, **DEPTHS
     ),
+    "3x2 in tiles, paired": Machine(
+        rows=3, streams=2, tile_rows=2, tile_streams=1, carry=True, paired=True, **DEPTHS
+    ),
+    "2x1, near and paired": Machine(
+        rows=2, tile_rows=2, spacing=12, near=True, paired=True, **DEPTHS
+    ),
 }
 COLUMNS, GROUPS = 8, 3  # an odd number of columns in a back sweep is one of them
 WEIGHTS, RATES, SOURCES = 7, 11, 5  # first pairs and first source neuron
@@ -161,12 +167,7 @@ class Bench:
         for g in range(GROUPS):
             start += next(self.waits)
             first = start + ahead + g * interval
-            for n in range(m.rows):
-                for k in range(m.streams):
-                    # at the columns a push is one hop and the memory of e late
-                    at = first - ahead + 2 * n + 1 + self.column_tile(k) + 2
-                    play.set(at, f"e_shift__{k}", 1)
-                    play.set(at, f"e_in__{k}", self.e[k, g * m.rows + n])
+            self.pushes(play, first, g)
             for j in range(columns):
                 weight = WEIGHTS + g * COLUMNS // 2 + j // 2
                 fields = {"en": 1, "back": 1, "first": j == 0, "last": j == columns - 1}
@@ -181,6 +182,35 @@ class Bench:
                 for port in ("q_live", "q_neuron", "q_data", "q_context"):
                     play.look(at, f"{port}__{k}")
         return end
+
+    def both(self, play, start, context, columns, fresh, masks):
+        """Queue a BACK that only sums gradients, a pair of columns per slot; returns its end.
+
+        What its elements make towards q, nobody takes."""
+        m, pairs = self.machine, -(-columns // 2)
+        interval, ahead = back_interval(m, columns, GROUPS, False), 2 * (m.rows - 1)
+        for g in range(GROUPS):
+            start += next(self.waits)
+            first = start + ahead + g * interval
+            self.pushes(play, first, g)
+            for p in range(pairs):
+                weight, low = WEIGHTS + g * COLUMNS // 2 + p, masks[2 * p]
+                fields = {"en": 1, "back": 1, "both": 1, "first": p == 0, "last": p == pairs - 1}
+                fields |= {"half": 2 * p + 1 == columns, "weights": weight, "rates": RATES + p}
+                fields |= {"gradients": 2 * weight, "context": context, "g_live": 1}
+                fields |= {"g_clear": fresh, "mask_low": low, "mask_high": [*masks, 0][2 * p + 1]}
+                play.set(first + p, "slot", packed(self.layout, **fields))
+        return start + ahead + GROUPS * interval
+
+    def pushes(self, play, first, g):
+        """Errors of a group whose first slot is `first`."""
+        m = self.machine
+        for n in range(m.rows):
+            for k in range(m.streams):
+                # at the columns a push is one hop and the memory of e late
+                at = first - 2 * (m.rows - 1) + 2 * n + 1 + self.column_tile(k) + 2
+                play.set(at, f"e_shift__{k}", 1)
+                play.set(at, f"e_in__{k}", self.e[k, g * m.rows + n])
 
     def q(self, play, k, context):
         """q words of column k in the order in which they came."""
@@ -253,6 +283,33 @@ async def back_sweeps(dut, seed, idle, columns):
         total = total + gradient(e, rates, f.g_drop)
         found = await bench.gradients()
         assert found[:, :columns].tolist() == total.tolist()
+
+
+@cocotb.test()
+@cocotb.parametrize((("seed", "idle"), RUNS), columns=[COLUMNS, COLUMNS - 1])
+async def sweeps_of_gradients_alone(dut, seed, idle, columns):
+    """Pairs of columns, and behind them single ones, which add to the same sums."""
+    bench = Bench(dut, seed, idle)
+    m, f, total = bench.machine, bench.f, 0
+    if not m.paired:
+        return
+    await bench.load()
+    for fresh, sweep in ((True, bench.both), (False, bench.both), (False, bench.back)):
+        bench.e = bench.numbers(m.streams, bench.targets)
+        context = int(bench.draw.integers(m.contexts))
+        masks = bench.draw.integers(0, 2, columns)
+        play = Timeline(bench.cycles)
+        sweep(play, 4, context, columns, fresh, masks)
+        bench.fill(play)
+        await play.play()
+        rates, flags = bench.r[:, :columns].astype(float), bench.flags[:, context]
+        rates[flags & FIRST != 0] *= 1 - masks
+        rates[flags & (VALID | LEARN) != VALID | LEARN] = 0
+        total = total + gradient(bench.e.astype(float), rates, f.g_drop)
+        found = await bench.gradients()
+        assert found[:, :columns].tolist() == total.tolist()
+        if columns % 2 and fresh:  # the column beside the last one starts anew as well
+            assert not found[:, columns:].any()
 
 
 @cocotb.test()

@@ -39,6 +39,9 @@ MACHINES = {
     "2x3": Machine(rows=2, streams=3, multipliers=2, **SMALL),
     "2x2x2": Machine(rows=2, streams=2, contexts=2, tile_rows=2, multipliers=5, **SMALL),
     "3x2, carries sums on": Machine(rows=3, streams=2, tile_rows=2, carry=True, **SMALL),
+    "2x2x2, paired": Machine(
+        rows=2, streams=2, contexts=2, tile_rows=2, multipliers=3, paired=True, **SMALL
+    ),
     "2x1, a moment": Machine(rows=2, moments=1, formats=Formats(word=12), **SMALL),
     "1x2x2, two moments": Machine(streams=2, contexts=2, multipliers=3, moments=2, **SMALL),
 }
@@ -50,6 +53,7 @@ SCHEDULES = {
     "2x3": "parallel",
     "2x2x2": "sequential",
     "3x2, carries sums on": "parallel",
+    "2x2x2, paired": "sequential",
     "2x1, a moment": "sequential",
     "1x2x2, two moments": "parallel",
 }

@@ -23,17 +23,21 @@ from antevolt.sim.bench.timeline import Timeline
 from flow import gaps
 
 PRODUCT, CLEAR, LOAD = 3, 4, 5
-PARTS = ("q", "g")
+
+
+def parts(element):
+    """Products that are summed, by the names of their ports."""
+    even = {"even": element.g_even} if element.paired else {}
+    return {"q": element.q_part, "g": element.g_part, **even}
 
 
 class Seen(wiring.Component):
     """An element with its products as ports."""
 
-    def __init__(self, formats, lag):
-        self.element = Element(formats, lag=lag)
+    def __init__(self, formats, lag, paired):
+        self.element = Element(formats, lag=lag, paired=paired)
         members = dict(self.element.signature.members)
-        for part in PARTS:
-            skew = getattr(self.element, f"{part}_part")
+        for part, skew in parts(self.element).items():
             members |= {f"{part}_lo": Out(len(skew.lo)), f"{part}_round": Out(1)}
             members |= {f"{part}_hi": Out(signed(len(skew.hi)))}
         super().__init__(members)
@@ -44,8 +48,7 @@ class Seen(wiring.Component):
         for name, member in element.signature.members.items():
             inner, outer = getattr(element, name), getattr(self, name)
             m.d.comb += inner.eq(outer) if member.flow == In else outer.eq(inner)
-        for part in PARTS:
-            skew = getattr(element, f"{part}_part")
+        for part, skew in parts(element).items():
             for name in ("lo", "hi", "round"):  # without a drop nothing is rounded
                 inner = getattr(skew, name)
                 m.d.comb += getattr(self, f"{part}_{name}").eq(0 if inner is None else inner)
@@ -57,6 +60,7 @@ class Bench:
 
     def __init__(self, dut):
         self.f, self.lag = Formats(word=values()["word"]), values()["lag"]
+        self.paired = values()["paired"]
         self.cycles, self.draw = Cycles(dut), Random(1)
         self.play, self.expected = Timeline(self.cycles), {}
 
@@ -142,20 +146,26 @@ async def back_products(dut, idle):
         play.set(at, "e_in", e)
         at += 1
         bench.want(at, "e", e)
+        both = bench.paired and draw.randrange(2)
         following, moves = bench.word(), draw.randrange(2)
         play.set(at, "e_in", following)  # while the sweep goes on with the e before
         play.set(at, "e_shift", moves)
         bench.want(at + 1, "e", following if moves else e)
         for n in range(length):
-            w, r = bench.word(), bench.word()
+            w, r, low = (bench.word() for _ in range(3))
             play.set(at, "w", bench.pair(w, bench.word()))
-            play.set(at, "r", bench.pair(bench.word(), r))
+            play.set(at, "r", bench.pair(low, r))
             play.set(at, "back", 1)
             play.set(at, "take", n == 0)
-            for name, value, drop, wide in (
-                ("q", w * e, f.q_drop, f.q.width),
-                ("g", e * r, f.g_drop, f.g.width),
-            ):
+            products = {"g": (e * r, f.g_drop, f.g.width)}
+            if both:
+                play.set(at, "both", 1)
+                products["even"] = e * low, f.g_drop, f.g.width
+            else:
+                products["q"] = w * e, f.q_drop, f.q.width
+                if bench.paired:  # the one product is for whom the column belongs to
+                    products["even"] = products["g"]
+            for name, (value, drop, wide) in products.items():
                 bench.sum(at + PRODUCT, name, value >> drop, low_bits(wide))
                 bench.want(at + PRODUCT, f"{name}_round", 2 * value >> drop & 1 if drop else 0)
             at += 1 + (next(waits) if n < length - 1 else 0)
@@ -166,6 +176,17 @@ async def back_products(dut, idle):
     await bench.check()
 
 
-@pytest.mark.parametrize(("word", "lag"), [(8, LAG), (12, LAG), (16, LAG), (18, LAG), (12, 0)])
-def test_element(bench, word, lag):
-    bench(Seen(Formats(word=word), lag), word=word, lag=lag)
+CASES = [
+    (8, LAG, 0),
+    (12, LAG, 0),
+    (16, LAG, 0),
+    (18, LAG, 0),
+    (12, 0, 0),
+    (18, LAG, 1),
+    (12, 0, 1),
+]
+
+
+@pytest.mark.parametrize(("word", "lag", "paired"), CASES)
+def test_element(bench, word, lag, paired):
+    bench(Seen(Formats(word=word), lag, bool(paired)), word=word, lag=lag, paired=paired)

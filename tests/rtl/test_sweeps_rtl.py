@@ -7,6 +7,7 @@ of the next, and there the operation's fields hold anything. A BACK is issued, a
 are pushed, while the sweep before goes on.
 """
 
+from dataclasses import replace
 from random import Random
 
 import cocotb
@@ -32,6 +33,7 @@ MACHINES = {
     "1x1, near": Machine(state_depth=64, spacing=12, near=True),
     "2x1, near": Machine(rows=2, tile_rows=2, state_depth=64, spacing=12, near=True),
     "2x1, carries sums on": Machine(rows=2, carry=True, state_depth=64),
+    "2x1, paired": Machine(rows=2, paired=True, state_depth=64),
 }
 PULSES = {Kind.BACK: "back", Kind.APPLY: "apply"}
 STARTS = (1 << LISTENERS["sweeps"]) - 1
@@ -39,18 +41,20 @@ OPERATIONS = 60, 120  # with pauses and without
 DEPTHS = {"weights": 512, "rates": 512, "neurons": 64, "extra": 64}
 
 
-def drawn(draw, rows, rules=(0,)):
+def drawn(draw, machine, rules=(0,)):
     """An operation of any operands that its fields hold."""
+    rows = machine.rows
     kind, words, groups = draw.choice(KINDS), draw.randrange(1, 9), draw.randrange(1, 4)
     flags = ("prior", "q", "g", "head", "tail", "prior_e", "keep")
-    interval = max(words, 2 * rows - 1) + draw.choice([0, 1, 5])
-    return Operation(
+    op = Operation(
         kind, **{name: draw.randrange(2) for name in flags},
         **{name: draw.randrange(depth) for name, depth in DEPTHS.items()},
         context=draw.choice([0, 0, 1]), bias=draw.choice(list(Bias)), words=words, groups=groups,
-        interval=interval, n=draw.randrange(words + 1), skip=draw.randrange(2 * rows),
+        n=draw.randrange(words + 1), skip=draw.randrange(2 * rows),
         rows=draw.randrange(1, 3 * rows + 1), table=draw.choice(rules),
     )  # fmt: skip
+    least = max(Timing(machine).slots(op), 2 * rows - 1)
+    return replace(op, interval=least + draw.choice([0, 1, 5]))
 
 
 def forward(op, at):
@@ -71,8 +75,9 @@ def forward(op, at):
             yield at + g * op.interval + p, "slot", {"en": 0, "back": 0}
 
 
-def back(op, at, rows, fresh):
-    pairs = -(-op.words // 2)
+def back(op, at, machine, fresh):
+    rows, pairs, slots = machine.rows, -(-op.words // 2), Timing(machine).slots(op)
+    both = machine.paired and not op.q
     for g in range(op.groups):
         for i in range(rows):
             number = g * rows + i
@@ -80,17 +85,34 @@ def back(op, at, rows, fresh):
                 "en": 1, "neuron": (op.neurons + number) % 64, "context": op.context,
                 "live": op.skip <= number < op.skip + op.rows, "prior": op.prior_e,
             }  # fmt: skip
-        for j in range(op.words):
-            pair, last = (op.weights + g * pairs + j // 2) % 512, j == op.words - 1
-            yield at + 2 * (rows - 1) + g * op.interval + j, "slot", {
-                "en": 1, "back": 1, "half": j % 2, "context": op.context, "first": j == 0,
-                "last": last, "weights": pair, "gradients": 2 * pair + j % 2,
-                "rates": (op.rates + j // 2) % 512, "q": (op.extra + j) % 64,
-                "mask_high": op.prior and not (last and op.bias != Bias.NONE),
-                "q_live": op.q and j < op.n, "q_clear": g == 0 and op.head,
+        for n in range(slots):
+            p, half = (n, n == slots - 1 and op.words % 2) if both else divmod(n, 2)
+            pair, last = (op.weights + g * pairs + p) % 512, n == slots - 1
+            yield at + 2 * (rows - 1) + g * op.interval + n, "slot", {
+                "en": 1, "back": 1, "half": half, "context": op.context, "first": n == 0,
+                "last": last, "weights": pair, "rates": (op.rates + p) % 512,
+                "q_live": op.q and n < op.n, "q_clear": g == 0 and op.head,
                 "q_done": g == op.groups - 1 and op.tail, "g_live": op.g,
                 "g_clear": fresh and op.context == 0 and not op.keep,
+                **(of_pair(op, last) if both else of_column(op, n, last, pair, half)),
+                **({"both": both} if machine.paired else {}),
             }  # fmt: skip
+
+
+def of_column(op, n, last, pair, half):
+    """What goes with a slot of one column."""
+    return {
+        "gradients": 2 * pair + half, "q": (op.extra + n) % 64,
+        "mask_high": op.prior and not (last and op.bias != Bias.NONE),
+    }  # fmt: skip
+
+
+def of_pair(op, last):
+    """What goes with a slot of two rates, as in a FORWARD."""
+    return {
+        "mask_low": op.prior and not (last and op.bias == Bias.LOW),
+        "mask_high": op.prior and not (last and op.bias == Bias.HIGH),
+    }
 
 
 def apply(op, at, rows, timing):
@@ -120,7 +142,7 @@ def earliest(op, before, at, last, machine):
         return last + 1
     first = max(at + begins(before, machine) + 2, last - 1 - begins(op, machine))
     if op.kind == before.kind == Kind.BACK:  # its pushes come behind those of the one before
-        first = max(first, last - before.words)
+        first = max(first, last - Timing(machine).slots(before))
     return first
 
 
@@ -128,7 +150,7 @@ def expected(op, machine, fresh):
     if op.kind == Kind.FORWARD:
         return forward(op, WALKER - 1)
     if op.kind == Kind.BACK:
-        return back(op, WALKER - 1, machine.rows, fresh)
+        return back(op, WALKER - 1, machine, fresh)
     return apply(op, WALKER - 1, machine.rows, Timing(machine))
 
 
@@ -158,7 +180,7 @@ async def equals_the_loops(dut, idle):
     before, at, last = Operation(Kind.APPLY), 0, 0
     for _ in range(OPERATIONS[idle == "none"]):
         rules = (Rule.SGD, *CARRYING) if machine.carry else (Rule.SGD,)
-        op, fresh = drawn(draw, machine.rows, rules), draw.randrange(2)
+        op, fresh = drawn(draw, machine, rules), draw.randrange(2)
         at = earliest(op, before, at, last, machine) + next(waits)
         start = at + begins(op, machine)
         for cycle in range(at - 1, start + 1):
@@ -188,7 +210,7 @@ async def resets_in_mid_sweep(dut):
     cycles, draw = Cycles(dut), Random(3)
     await cycles.reset()
     for _ in range(30):
-        op = drawn(draw, machine.rows)
+        op = drawn(draw, machine)
         dut.op.value = sum(c << n * CHUNK for n, c in enumerate(op.encode()))
         dut.kinds.value = 1 << op.kind
         await cycles.step()
