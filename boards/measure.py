@@ -37,6 +37,7 @@ MECHANISMS: dict[str, dict[str, Any]] = {
     "one moment per weight": {"moments": 1},
     "two moments per weight": {"moments": 2},
     "sums of outputs": {"sums": True},
+    "sweeps for gradients alone that take column pairs, one row, one stream": {"paired": True},
 }
 OTHERS: tuple[dict[str, Any], ...] = (
     {"filters": 2},
@@ -89,6 +90,7 @@ def campaign(architecture: Architecture) -> Iterator[tuple[Machine, bool]]:
     for change in (*MECHANISMS.values(), *OTHERS):
         yield replace(PLAIN, **change), False
     yield from ((replace(PLAIN, rows=r, streams=s), False) for r, s in LARGE)
+    yield replace(PLAIN, rows=6, paired=True), False
     yield replace(PLAIN, rows=2, streams=2, filters=2, multipliers=2), False
     yield replace(PLAIN, rows=2, streams=2, formats=Formats(word=16)), False
     yield Machine(rows=2, streams=3, moments=1), False

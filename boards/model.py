@@ -38,7 +38,7 @@ BITS = {"ecp5": SHAPES, "gowin": SHAPES, "xilinx": ((512, 36), (1024, 18), (2048
 TERMS = (
     "base", "rows", "streams", "elements", "filters", "multipliers", "more multipliers", "contexts",
     "hops across", "hops down", "traces", "softmax", "times", "one moment", "two moments", "carry",
-    "sums", "depth", "uncounted", "pace", "near", "uncounted and near",
+    "paired", "sums", "depth", "uncounted", "pace", "near", "uncounted and near",
 )  # fmt: skip
 """What the sum is over; `_terms` says how often a machine has each."""
 
@@ -63,6 +63,7 @@ def _terms(machine: Machine) -> list[float]:
         (m.moments == 1) * m.rows,
         (m.moments == 2) * m.rows,
         m.carry * m.rows,
+        m.paired * m.rows * (1 + m.streams) / 2,  # sums of a row, products of its elements
         m.sums,
         depth,
         not m.saturations,
@@ -94,7 +95,7 @@ def _memories(machine: Machine, architecture: Architecture) -> tuple[Shapes, Sha
     """A core's memories: those in block RAMs, those in LUTs."""
     m, f = machine, machine.formats
     word, pair, wide = f.word, 2 * f.word, f.word + f.guard
-    sums = 1 << (m.io_depth - 1).bit_length() + max(1, (m.streams - 1).bit_length())
+    sums = 1 << (m.io_depth - 1).bit_length() + (m.streams - 1).bit_length()
     gradients = [(f.g.width, m.w_depth)] * 2 if m.paired else [(f.g.width, 2 * m.w_depth)]
     shapes = [
         *[(36, m.program_depth)] * 5,

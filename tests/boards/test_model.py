@@ -26,6 +26,7 @@ MACHINES = (
     Machine(rows=1, streams=2, tables=5, formats=Formats(word=16), io_depth=1024),
     Machine(rows=2, streams=2, q_depth=128, io_depth=32, lut_depth=128),
     Machine(rows=2, contexts=3, state_depth=2048, time_constants=True, carry=True),
+    Machine(rows=3, paired=True, w_depth=1024, lut_depth=64),
 )
 WITHIN = 0.10  # the goal for LUTs
 

@@ -395,3 +395,18 @@ def test_constants_that_the_core_cannot_hold_are_named():
         compile(network(beta=1e6), machine())
     with pytest.raises(BadNetwork, match="eta is 1000"):
         compile(network(eta=1000.0), machine())
+
+
+def test_a_sweep_for_gradients_alone_takes_half_the_slots_where_it_may_be_paired():
+    net = of_sizes(32, 128, 8)
+    one, two = (
+        compile(net, Machine(rows=8, multipliers=3, paired=paired)) for paired in (False, True)
+    )
+    backs = [[op for op in image.operations if op.kind == Kind.BACK] for image in (one, two)]
+    assert [[(op.q, op.words, op.interval) for op in ops] for ops in backs] == [
+        [(1, 129, 129), (0, 33, 33)],
+        [(1, 129, 129), (0, 33, 17)],
+    ]
+    groups = 128 // 8
+    saved = one.timetable.cycles_plain - two.timetable.cycles_plain
+    assert saved == (33 - 17) * groups

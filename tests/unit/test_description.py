@@ -23,7 +23,7 @@ OTHERS: dict[str, object] = {
     "w_depth": 1 << 14, "r_depth": 16, "state_depth": 1 << 13, "q_depth": 64, "io_depth": 32,
     "program_depth": 1 << 13, "traces": False, "softmax": False, "time_constants": True,
     "moments": 2, "sums": False, "carry": True, "lut_depth": 256,
-    "saturations": False, "spacing": 63, "near": True,
+    "saturations": False, "spacing": 63, "near": True, "paired": True,
     "formats": Formats(16, 11, 47, 10, 13),
 }  # fmt: skip
 

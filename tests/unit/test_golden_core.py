@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The core as a model: one trajectory on every machine, what the flags do, what is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -303,14 +305,17 @@ def test_words_come_back_as_written():
     assert core.read(Region.WEIGHTS, 1, 2, 1).tolist() == [3 << 18 | (1 << 18) - 1]
 
 
-def test_counters_are_cleared_by_any_write():
+@pytest.mark.parametrize("paired", [False, True])
+def test_counters_are_cleared_by_any_write(paired):
     flags, x, y = samples(2, 3, 18, scale=4.0)
-    loaded = Loaded(network(), machine(streams=2), gain=3.0)
+    loaded = Loaded(network(), replace(machine(streams=2), paired=paired), gain=3.0)
     loaded.run(flags | ALL, x, y)
+    sweeps = [op for op in loaded.image.operations if op.kind in (Kind.FORWARD, Kind.BACK)]
+    pairs = [paired and op.kind == Kind.BACK and not op.q for op in sweeps]
+    assert any(pairs) == paired
     slots = sum(
-        op.words * op.groups
-        for op in loaded.image.operations
-        if op.kind in (Kind.FORWARD, Kind.BACK)
+        ((op.words + 1) // 2 if pair else op.words) * op.groups
+        for op, pair in zip(sweeps, pairs, strict=True)
     )
     assert loaded.register(Register.SLOTS) == 3 * slots
     assert loaded.register(Register.CYCLES) == 0
