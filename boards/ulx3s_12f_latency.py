@@ -20,11 +20,14 @@ BOARD = Board(
         traces=False,
         softmax=False,
         sums=False,
+        saturations=False,
         paired=True,
     ),
     hz=150e6,
     divide=2,
     baud=3_000_000,
     loader="ulx3s",
-    lacks="traces, recurrence, softmax, moments, sums of outputs, learned time constants",
+    selective=False,
+    lacks="traces, recurrence, softmax, moments, sums of outputs, learned time constants, counters "
+    "of saturations; after a frame that is lost, all that follow are sent again",
 )

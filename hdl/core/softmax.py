@@ -86,13 +86,13 @@ class Softmax(wiring.Component):
             Mux(one, more[n * part : (n + 1) * part], less[n * part : (n + 1) * part])
             for n, one in enumerate(adds)
         )
-        m.d.sync += rest.eq(Mux(start, 1 << (self.formats.r.frac - 1), following))
-        m.d.sync += [one.eq(following[-1] & ~start) for one in adds]
-        with m.If(start):
-            m.d.sync += [left.eq(bits), runs.eq(1)]
-        with m.Elif(runs):
+        m.d.sync += [rest.eq(following), *(one.eq(following[-1]) for one in adds)]
+        with m.If(runs):
             m.d.sync += [runs.eq(left != 1), left.eq(left - 1)]
             m.d.sync += quotient.eq(Cat(~following[-1], quotient))
+        with m.If(start):
+            m.d.sync += [rest.eq(1 << (self.formats.r.frac - 1)), left.eq(bits), runs.eq(1)]
+            m.d.sync += [one.eq(0) for one in adds]
         m.d.comb += self.share.eq(quotient)
 
 

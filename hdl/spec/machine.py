@@ -44,7 +44,8 @@ class Machine:
     moments       per weight: 0 (plain SGD only), 1 (also momentum and sign), 2 (also Adam)
     sums          of outputs over a sequence: output modes sum and argmax
     carry         an APPLY may carry gradient sums on: momentum_sum and sign_sum, without moments
-    paired        a BACK that only sums gradients takes a column pair per slot, as a FORWARD does
+    paired        a BACK that only sums gradients takes a column pair per slot, as a FORWARD does;
+                  sums are added as a whole then, not in halves, unless they are carried on
     saturations   are counted; without, `Device.counters` names none
     spacing       cycles from one neuron to the next in a filter at least: 1 for as few as its
                   multipliers allow; with more, fewer registers hold what several neurons need

@@ -133,9 +133,10 @@ class Timing:
 
     @property
     def lag(self) -> int:
-        """Cycles by which high parts trail low parts; none in a core that is near, but where sums
-        are carried on."""
-        return 0 if self.machine.near and not self.machine.carry else LAG
+        """Cycles by which high parts trail low parts. None in a core that is near, or is paired and
+        has twice the sums, for the registers that this saves; but where sums are carried on."""
+        m = self.machine
+        return 0 if (m.near or m.paired) and not m.carry else LAG
 
     @property
     def drive(self) -> int:
