@@ -117,9 +117,11 @@ def campaign(seed: int = 0, steps: int = 1000, device: str = "rtl") -> list[Case
         optimized = {"optimizer": rule, "eta": eta}
         carries = Machine(rows=3, streams=2, contexts=2, carry=True)
         cases.append(Case(nets[net].with_(**optimized), carries, steps, seed, device=device))
-    pairs = Machine(rows=3, streams=2, contexts=2, multipliers=3, carry=True, paired=True)
     signs = nets[1].with_(optimizer="sign_sum", eta=2.0**-10)
-    cases += [Case(net, pairs, steps, seed, device=device) for net in (nets[0], signs, deep[0])]
+    halves = Machine(rows=3, streams=2, contexts=2, multipliers=3, carry=True, paired=True)
+    cases += [Case(net, halves, steps, seed, device=device) for net in (nets[0], signs)]
+    whole = Machine(rows=4, multipliers=3, tile_rows=2, paired=True)
+    cases += [Case(net, whole, steps, seed, device=device) for net in (nets[2], deep[0])]
     tuned = nets[0].with_(
         populations=(
             replace(nets[0].populations[0], eta_tau_m=0.25, eta_tau_r=0.125),

@@ -272,7 +272,9 @@ class Array(wiring.Component):
 
     def _reduce(self, m: Module, name: str, width: int, tiles: list[list[Skew]]) -> Skew:
         """Sum over tiles on the way, each a tree, equally deep so that they stay in step; `width`
-        is that of the sum's memory."""
+        is that of the sum's memory. One term is no sum: its increment stays pending."""
+        if len(tiles) == len(tiles[0]) == 1:
+            return hold(m, f"{name}_chain0", tiles[0][0])
         levels = max((len(terms) - 1).bit_length() for terms in tiles)
         total: Skew | None = None
         for n, terms in enumerate(tiles):
@@ -377,8 +379,10 @@ class Array(wiring.Component):
             ]
             banks.append(sums)
         word = banks[0].word
-        if machine.paired:
-            word = Mux(delay(m, half, LEAD, f"g_half{i}"), banks[1].word, word)
+        if machine.paired:  # chosen before the register, since the lane begins with a sum
+            odd = delay(m, half, LEAD - 1, f"g_half{i}")
+            word = register(f"g_word{i}", width)
+            m.d.sync += word.eq(Mux(odd, banks[1].ram.rdata, banks[0].ram.rdata))
         m.d.comb += self.lane_gradient[i].eq(word)
         return banks
 

@@ -100,7 +100,11 @@ class Sweeps(wiring.Component):
         later = Mux(self.moving, DIRECTION, 0)
         weight_lead = KEY - WALKER + self.timing.apply_weight + later
         lead = Mux(applies, weight_lead, 0)
-        main = self._walk(m, "main", self.start[1:], lead, count, interval)
+        # said of the operation itself: a sum is behind the count
+        few, even = ~op.words[2:].any(), op.words[1] & ~op.words[0]
+        one = few & op.words[0] & ~op.words[1]
+        once = ~applies & (one | both & few & even)
+        main = self._walk(m, "main", self.start[1:], lead, count, interval, once)
         m.d.comb += main.part.eq(op.n)
         # weights are numbered KEY cycles after it: it has time to come to where they are
         self.applied = delay(m, self.apply[0], 2, "applied", keep=True, init=True)
@@ -127,7 +131,14 @@ class Sweeps(wiring.Component):
         return m
 
     def _walk(
-        self, m: Module, name: str, start: Any, lead: Any, count: Any, interval: Any
+        self,
+        m: Module,
+        name: str,
+        start: Any,
+        lead: Any,
+        count: Any,
+        interval: Any,
+        once: Any = None,
     ) -> Walker:
         own = self.machine
         m.submodules[name] = walker = Walker(
@@ -136,6 +147,7 @@ class Sweeps(wiring.Component):
         m.d.comb += [
             *(walker.start.eq(start), walker.lead.eq(lead), walker.count.eq(count)),
             *(walker.groups.eq(self.op.groups), walker.interval.eq(interval)),
+            walker.once.eq(walker.count == 1 if once is None else once),
         ]
         return walker
 

@@ -47,6 +47,7 @@ class Walker(_Walker):
     start : takes the operands, which stand from a cycle before on; the first enabled cycle is
         `lead` + 1 cycles later. No count is 0 but `part`. Both bits say the same, from a register
         each: bit 0 for the counters, bit 1 for the rest
+    once : `count` is 1
     en : at work; first, last : of the group; index : within the group
     inside : the index is less than `part`
     group_first, group_last : this is the first, the last group
@@ -57,6 +58,7 @@ class Walker(_Walker):
     start: Any
     lead: Any
     count: Any
+    once: Any
     groups: Any
     interval: Any
     part: Any
@@ -75,6 +77,7 @@ class Walker(_Walker):
                 "start": In(2),
                 "lead": In(LEAD_BITS),
                 "count": In(counts),
+                "once": In(1),
                 "groups": In(groups),
                 "interval": In(counts),
                 "part": In(counts),
@@ -122,7 +125,7 @@ class Walker(_Walker):
     def _flags(self, m: Module, lead: Any, more: Any, within: Any, wait: Any) -> None:
         first, ends, inside, live = Signal(), Signal(), Signal(), Signal()
         groups, flags = Signal(len(self.groups)), Signal(3)
-        begins = Cat(self.count == 1, self.part.any(), self.interval == 1)
+        begins = Cat(self.once, self.part.any(), self.interval == 1)
         begins = self._before(m, begins, "begins")
         single = self._before(m, self.groups == 1, "single")
         at_once = self._before(m, self.lead == 0, "at_once")

@@ -59,7 +59,8 @@ async def runs(cycles, draw, cut, idle="none"):
     for number in range(RUNS if cut is None else 1):
         given, seen = operands(draw)
         play.set(at, "start", start)
-        for port, value in given.items():
+        told = given if "rows" in values() else {**given, "once": given["count"] == 1}
+        for port, value in told.items():
             play.set(at - 1, port, value)
             play.set(at, port, value)
         length = max(seen) + draw.choice([0, 1, AFTER])  # the next start, or even the last cycle
