@@ -27,7 +27,6 @@ BOARD = Board(
     divide=2,
     baud=3_000_000,
     loader="ulx3s",
-    selective=False,
     lacks="traces, recurrence, softmax, moments, sums of outputs, learned time constants, counters "
-    "of saturations; after a frame that is lost, all that follow are sent again",
+    "of saturations",
 )
