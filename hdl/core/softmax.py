@@ -86,13 +86,16 @@ class Softmax(wiring.Component):
             Mux(one, more[n * part : (n + 1) * part], less[n * part : (n + 1) * part])
             for n, one in enumerate(adds)
         )
-        m.d.sync += [rest.eq(following), *(one.eq(following[-1]) for one in adds)]
-        with m.If(runs):
-            m.d.sync += [runs.eq(left != 1), left.eq(left - 1)]
-            m.d.sync += quotient.eq(Cat(~following[-1], quotient))
+        m.d.sync += rest.eq(following)
         with m.If(start):
             m.d.sync += [rest.eq(1 << (self.formats.r.frac - 1)), left.eq(bits), runs.eq(1)]
             m.d.sync += [one.eq(0) for one in adds]
+        with m.Elif(runs):
+            m.d.sync += [
+                *(runs.eq(left != 1), left.eq(left - 1)),
+                quotient.eq(Cat(~following[-1], quotient)),
+                *(one.eq(following[-1]) for one in adds),
+            ]
         m.d.comb += self.share.eq(quotient)
 
 

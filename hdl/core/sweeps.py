@@ -159,9 +159,17 @@ class Sweeps(wiring.Component):
         pair, place = Signal(len(slot.weights)), Signal(len(slot.rates))
         next_pair = walker.en & (~single | half | walker.last)
         with m.If(self.start[0]):
-            m.d.sync += [pair.eq(self.op.weights), place.eq(0)]
+            m.d.sync += place.eq(0)
         with m.Elif(next_pair):
-            m.d.sync += [pair.eq(pair + 1), place.eq(Mux(walker.last, 0, place + 1))]
+            m.d.sync += place.eq(Mux(walker.last, 0, place + 1))
+        # weights are numbered where they are, which is far: in a slot's time
+        started, passes = Signal(), Signal()
+        m.d.sync += [started.eq(self.start[0]), passes.eq(next_pair)]
+        with m.If(started):
+            m.d.sync += pair.eq(own.weights)
+        with m.Elif(passes):
+            m.d.sync += pair.eq(pair + 1)
+        m.d.comb += slot.weights.eq(pair)
         last_low = walker.last & (own.bias == Bias.LOW)
         alone = Mux(backing & ~both, own.bias != Bias.NONE, own.bias == Bias.HIGH)
         last_high = walker.last & alone
@@ -174,7 +182,7 @@ class Sweeps(wiring.Component):
             slot.first.eq(walker.first & (back | own.head)),
             slot.last.eq(walker.last & (back | own.tail)),
             slot.half.eq(single & half | odd),
-            *(slot.weights.eq(pair), slot.context.eq(own.context)),
+            slot.context.eq(own.context),
             *(slot.mask_low.eq(own.prior & ~last_low), slot.mask_high.eq(own.prior & ~last_high)),
             *(slot.rates.eq(own.rates + place), slot.q.eq(own.extra + walker.index)),
             slot.q_live.eq(backing & own.q & walker.inside),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cores that mistakes are made in: one that has everything, one of short words."""
+"""The cores that mistakes are made in: one that has most, one of short words."""
 
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
@@ -23,7 +23,8 @@ MACHINE = Machine(
     moments=2,
     carry=True,
 )
-"""All that a core can have, two of what there can be two of, in memories soon looked through."""
+"""All that a core can have but paired sweeps, two of what there can be two of, in memories that are
+soon looked through."""
 
 SHORT = Machine(
     rows=2,
