@@ -27,9 +27,6 @@ from antevolt.hdl.spec.timing import (
 
 __all__ = ["Sweeps"]
 
-STATES = ("applying", "backing", "both", "fresh")
-"""What is known of the operation whose slots run."""
-
 
 class Sweeps(wiring.Component):
     """Walks the array.
@@ -85,7 +82,7 @@ class Sweeps(wiring.Component):
         self.own = own = Signal(operation)
         # the rule has moments: those with bit 2 need none
         self.moving = op.table.any() & ~op.table[2] if self.machine.moments else Const(0)
-        applying, backing, self.both, fresh = (Signal(name=n) for n in STATES)
+        applying, backing, fresh, self.both = Signal(), Signal(), Signal(), Signal(name="both")
         # the walkers' operands stand before the operation is issued
         every, applies, backs = op.words << 1, self.kinds[Kind.APPLY], self.kinds[Kind.BACK]
         both = backs & ~op.q if self.machine.paired else Const(0)
@@ -156,23 +153,18 @@ class Sweeps(wiring.Component):
         back = applying | backing
         single = back & ~both  # one column per cycle
         half = walker.index[0]
-        pair, place = Signal(len(slot.weights)), Signal(len(slot.rates))
+        place = Signal(len(slot.rates))
         next_pair = walker.en & (~single | half | walker.last)
         with m.If(self.start[0]):
             m.d.sync += place.eq(0)
         with m.Elif(next_pair):
             m.d.sync += place.eq(Mux(walker.last, 0, place + 1))
-        # weights are numbered where they are, which is far: in a slot's time
-        started, passes = Signal(), Signal()
-        m.d.sync += [started.eq(self.start[0]), passes.eq(next_pair)]
-        with m.If(started):
-            m.d.sync += pair.eq(own.weights)
-        with m.Elif(passes):
-            m.d.sync += pair.eq(pair + 1)
+        started = delay(m, self.start[0], 1, "started", init=True)
+        pair = self._counted(m, "pair", len(slot.weights), started, own.weights, next_pair)
         m.d.comb += slot.weights.eq(pair)
         last_low = walker.last & (own.bias == Bias.LOW)
-        alone = Mux(backing & ~both, own.bias != Bias.NONE, own.bias == Bias.HIGH)
-        last_high = walker.last & alone
+        one_high = Mux(backing & ~both, own.bias != Bias.NONE, own.bias == Bias.HIGH)
+        last_high = walker.last & one_high
         odd = both & walker.last & own.words[0]  # the last pair has an even column only
         if self.machine.paired:
             m.d.sync += slot.both.eq(both)
@@ -256,14 +248,22 @@ class Sweeps(wiring.Component):
         )
 
     def _places(self, m: Module, walker: Walker, name: str) -> Any:
-        """One word per weight, in a slot's time: counted where it is wanted."""
-        place, passes = Signal(len(self.slot.gradients), name=f"{name}_place"), Signal()
-        m.d.sync += passes.eq(walker.en)
-        with m.If(self.applied):
-            m.d.sync += place.eq(self.own.weights << 1)
+        """One word per weight, in a slot's time."""
+        first, width = self.own.weights << 1, len(self.slot.gradients)
+        return self._counted(m, f"{name}_place", width, self.applied, first, walker.en)
+
+    def _counted(
+        self, m: Module, name: str, width: int, begins: Any, first: Any, moves: Any
+    ) -> Signal:
+        """A number in a slot's time, `first` where it begins: counted where it is wanted, which may
+        be far from what moves it on."""
+        number = Signal(width, name=name)
+        passes = delay(m, moves, 1, f"{name}_passes", init=True)
+        with m.If(begins):
+            m.d.sync += number.eq(first)
         with m.Elif(passes):
-            m.d.sync += place.eq(place + 1)
-        return place
+            m.d.sync += number.eq(number + 1)
+        return number
 
     def _numbers(self, m: Module, last: Any, index: Any, name: str) -> Any:
         """Column, and above it the neuron of row 0, in a slot's time."""
