@@ -162,12 +162,8 @@ class Bench:
 
     def back(self, play, start, context, columns, fresh, masks):
         """Queue a BACK with q and G; returns its end."""
-        m = self.machine
-        interval, ahead = back_interval(m, columns, GROUPS, True), 2 * (m.rows - 1)
-        for g in range(GROUPS):
-            start += next(self.waits)
-            first = start + ahead + g * interval
-            self.pushes(play, first, g)
+        m, interval = self.machine, back_interval(self.machine, columns, GROUPS, True)
+        for g, first in self.groups(play, start, interval):
             for j in range(columns):
                 weight = WEIGHTS + g * COLUMNS // 2 + j // 2
                 fields = {"en": 1, "back": 1, "first": j == 0, "last": j == columns - 1}
@@ -176,7 +172,7 @@ class Bench:
                 fields |= {"q_live": 1, "q_clear": g == 0, "q_done": g == GROUPS - 1}
                 fields |= {"g_live": 1, "g_clear": fresh, "mask_high": masks[j]}
                 play.set(first + j, "slot", packed(self.layout, **fields))
-        end = start + ahead + GROUPS * interval
+        end = first + interval
         for at in range(end + FREE):
             for k in range(m.streams):
                 for port in ("q_live", "q_neuron", "q_data", "q_context"):
@@ -187,12 +183,8 @@ class Bench:
         """Queue a BACK that only sums gradients, a pair of columns per slot; returns its end.
 
         What its elements make towards q, nobody takes."""
-        m, pairs = self.machine, -(-columns // 2)
-        interval, ahead = back_interval(m, columns, GROUPS, False), 2 * (m.rows - 1)
-        for g in range(GROUPS):
-            start += next(self.waits)
-            first = start + ahead + g * interval
-            self.pushes(play, first, g)
+        pairs, interval = -(-columns // 2), back_interval(self.machine, columns, GROUPS, False)
+        for g, first in self.groups(play, start, interval):
             for p in range(pairs):
                 weight, low = WEIGHTS + g * COLUMNS // 2 + p, masks[2 * p]
                 fields = {"en": 1, "back": 1, "both": 1, "first": p == 0, "last": p == pairs - 1}
@@ -200,17 +192,30 @@ class Bench:
                 fields |= {"gradients": 2 * weight, "context": context, "g_live": 1}
                 fields |= {"g_clear": fresh, "mask_low": low, "mask_high": [*masks, 0][2 * p + 1]}
                 play.set(first + p, "slot", packed(self.layout, **fields))
-        return start + ahead + GROUPS * interval
+        return first + interval
 
-    def pushes(self, play, first, g):
-        """Errors of a group whose first slot is `first`."""
+    def groups(self, play, start, interval):
+        """Queue the errors of a BACK; its groups, each with its first slot."""
         m = self.machine
-        for n in range(m.rows):
-            for k in range(m.streams):
-                # at the columns a push is one hop and the memory of e late
-                at = first - 2 * (m.rows - 1) + 2 * n + 1 + self.column_tile(k) + 2
-                play.set(at, f"e_shift__{k}", 1)
-                play.set(at, f"e_in__{k}", self.e[k, g * m.rows + n])
+        ahead = 2 * (m.rows - 1)
+        for g in range(GROUPS):
+            start += next(self.waits)
+            first = start + ahead + g * interval
+            for n in range(m.rows):
+                for k in range(m.streams):
+                    # at the columns a push is one hop and the memory of e late
+                    at = first - ahead + 2 * n + 1 + self.column_tile(k) + 2
+                    play.set(at, f"e_shift__{k}", 1)
+                    play.set(at, f"e_in__{k}", self.e[k, g * m.rows + n])
+            yield g, first
+
+    def swept(self, context, masks):
+        """Rates [S, columns] of a BACK, a mask for each column: zero for a stream that starts, and
+        for one that does not learn."""
+        rates, flags = self.r[:, : len(masks)].astype(float), self.flags[:, context]
+        rates[flags & FIRST != 0] *= 1 - masks
+        rates[flags & (VALID | LEARN) != VALID | LEARN] = 0
+        return rates
 
     def q(self, play, k, context):
         """q words of column k in the order in which they came."""
@@ -271,10 +276,7 @@ async def back_sweeps(dut, seed, idle, columns):
         bench.back(play, 4, context, columns, fresh, masks)
         bench.fill(play)
         await play.play()
-        e, rates = bench.e.astype(float), bench.r[:, :columns].astype(float)
-        flags = bench.flags[:, context]
-        rates[flags & FIRST != 0] *= 1 - masks
-        rates[flags & (VALID | LEARN) != VALID | LEARN] = 0
+        e, rates = bench.e.astype(float), bench.swept(context, masks)
         expected = back(bench.w[:, :columns].astype(float), e, f.q_drop)
         for k in range(m.streams):
             neurons, words = bench.q(play, k, context)
@@ -302,10 +304,7 @@ async def sweeps_of_gradients_alone(dut, seed, idle, columns):
         sweep(play, 4, context, columns, fresh, masks)
         bench.fill(play)
         await play.play()
-        rates, flags = bench.r[:, :columns].astype(float), bench.flags[:, context]
-        rates[flags & FIRST != 0] *= 1 - masks
-        rates[flags & (VALID | LEARN) != VALID | LEARN] = 0
-        total = total + gradient(bench.e.astype(float), rates, f.g_drop)
+        total = total + gradient(bench.e.astype(float), bench.swept(context, masks), f.g_drop)
         found = await bench.gradients()
         assert found[:, :columns].tolist() == total.tolist()
         if columns % 2 and fresh:  # the column beside the last one starts anew as well
