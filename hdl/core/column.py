@@ -151,7 +151,8 @@ class Column(wiring.Component):
         events["drive"] = drive_saturated & line.at(FETCH + BASE - 1) & counted
         events["q"] = self.q_saturated
         for n, name in enumerate(EVENTS):
-            events[name] = Cat(unit.events[n] for unit in self.units).any()
+            of_units = Cat(unit.events[n] for unit in self.units)
+            events[name] = delay(m, of_units, int(not machine.near), f"{name}_event").any()
         m.d.sync += self.saturated.eq(Cat(events[name] for name in KINDS))
         self.tap.answers.append(self.reply_rates)
         line.finish(platform)

@@ -270,10 +270,11 @@ class Core(wiring.Component):
         ]
 
     def _count(self, m: Module, n: int, c: int, before: Any, members: list[Column]) -> Any:
-        """Saturations of kind n up to this tile."""
+        """Saturations of kind n up to this tile; a column may be far from where they are summed."""
         total: Any = before
         for column in members:
-            total = total + column.saturated[n]
+            of_column = f"saturated{n}_{column.number}"
+            total = total + delay(m, column.saturated[n], int(not self.machine.near), of_column)
         out = register(f"count{n}_{c}", EVENT_BITS)
         m.d.sync += out.eq(total)
         return out

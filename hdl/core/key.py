@@ -8,6 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.mixer import LATENCY
+from antevolt.hdl.lib.registers import register
 from antevolt.hdl.spec.dither import ROTATIONS
 from antevolt.hdl.spec.timing import KEY
 
@@ -33,7 +34,7 @@ class KeyMixer(wiring.Component):
     key : `latency` cycles after the start, until the next one
     """
 
-    latency = 2 * (1 + SUMS) + 1
+    latency = 2 * (1 + SUMS) + 2
 
     start: Any
     seed: Any
@@ -46,25 +47,24 @@ class KeyMixer(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        # a register behind each sum: half of the key is made in `half` cycles
-        word, passes = Signal(32), [self.start]
+        # a register behind each sum: what enters at the start has passed once, and then twice
+        word, again, passes = register("word", 32), register("again", 32), [self.start]
         for n in range(self.latency - 1):
             passes.append(Signal(name=f"pass{n}"))
             m.d.sync += passes[-1].eq(passes[-2] & (~self.start if n else 1))
         mixed: Any = word
         for n, (op, by) in enumerate(ROTATIONS):
             if op == "add":
-                total = Signal(32, name=f"sum{n}")
+                total = register(f"sum{n}", 32)
                 m.d.sync += total.eq(mixed + (mixed << by))
                 mixed = total
             else:
                 mixed = mixed ^ (mixed >> by)
-        half = 1 + SUMS
-        with m.If(self.start):
-            m.d.sync += word.eq(self.seed ^ self.step)
-        with m.Elif(passes[half]):
-            m.d.sync += word.eq(mixed ^ self.projection)
-        with m.If(passes[2 * half]):
+        m.d.sync += [
+            again.eq(mixed ^ self.projection),
+            word.eq(Mux(self.start, self.seed ^ self.step, again)),
+        ]
+        with m.If(passes[-1]):
             m.d.sync += self.key.eq(mixed)
         return m
 

@@ -111,7 +111,7 @@ class Outlet(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        word, depth = self.machine.formats.word, self.way + 5
+        word, depth = self.machine.formats.word, self.way + 6
         m.submodules.fifo = fifo = SyncFIFOBuffered(width=word + flags.size, depth=depth)
         room = Signal(range(depth + 1), init=depth)
         free = Signal(init=1)  # for the next word too
@@ -122,10 +122,10 @@ class Outlet(wiring.Component):
         value = Mux(then.fresh, 0, self.reply).as_signed()
         if self.machine.sums:
             then, value = self._sums(m, then, value, self.access.unit, self.access.index)
-        dropped, left = Signal(), Signal()
+        dropped, left, freed = Signal(), Signal(), Signal(2)
         m.d.sync += [
             *(dropped.eq(then.en & ~then.emits), left.eq(self.o.valid & self.o.ready)),
-            room.eq(room - issue + left + dropped),
+            *(freed.eq(left + dropped), room.eq(room - issue + freed)),
         ]
         before = m.d.comb if self.machine.near else m.d.sync
         before += [

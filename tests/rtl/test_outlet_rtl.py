@@ -121,7 +121,7 @@ async def a_reader_that_does_not_come(dut):
         bench.sink.open = False
         cost = await bench.start()
         await bench.cycles.run(CLOSED)
-        kept = values()["way"] + 5
+        kept = values()["way"] + 6
         assert bench.done is False
         assert bench.waiting == (CLOSED - kept if cost > kept else 0)
         bench.sink.open = True
