@@ -13,6 +13,7 @@ import click
 
 from antevolt.boards.build import build, identify
 from antevolt.boards.catalogue import BOARDS
+from antevolt.boards.demonstration import demonstrated
 from antevolt.boards.measure import campaign, keep, measure, records
 from antevolt.boards.progress import Progress
 from antevolt.boards.results import clock, stored
@@ -37,17 +38,18 @@ def syntheses() -> None:
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1, 99))
 @click.option("--board", "names", multiple=True, help="Only these boards; all by default.")
 def command(seeds: int, names: tuple[str, ...]) -> None:
-    """Synthesise what is missing, then build every board."""
+    """Synthesise what is missing, then build every board; those without a host with the
+    demonstration."""
     syntheses()
     for board in BOARDS.values():
         if board.vendor or (names and board.name not in names):
             continue
-        known = stored(board)
-        if known is not None and known.id == identify(board)[0] and len(known.seeds) >= seeds:
+        known, target = stored(board), demonstrated(board)
+        if known is not None and known.id == identify(target)[0] and len(known.seeds) >= seeds:
             continue
         try:
             with Progress(board.name) as say:
-                result, _ = build(board, tuple(range(1, seeds + 1)), say)
+                result, _ = build(target, tuple(range(1, seeds + 1)), say)
         except AntevoltError as error:
             click.echo(f"{board.name}: {error}")
             continue

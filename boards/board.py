@@ -7,6 +7,7 @@ from typing import Any
 
 from antevolt.boards.parts import PARTS, Part
 from antevolt.boards.pll import Pll, find
+from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.link import LinkParameters
 from antevolt.hdl.spec.machine import Machine
 
@@ -29,6 +30,7 @@ class Board:
     vendor    the vendor's tool that makes the bitstream; empty: the open tools do
     divide    the link has a clock of its own, the core's divided by this; 1: both have the same
     selective the link keeps frames behind a gap; without, it takes fewer cells and goes back
+    hostless  the part has no room for the link: its bitstreams have a network and a teacher in them
     """
 
     name: str
@@ -46,6 +48,7 @@ class Board:
     vendor: str = ""
     divide: float = 1
     selective: bool = True
+    hostless: bool = False
 
     @property
     def part(self) -> Part:
@@ -65,7 +68,7 @@ class Board:
     @property
     def linked(self) -> bool:
         """A serial line to a host is in the design."""
-        return True
+        return not self.hostless
 
     @property
     def told(self) -> dict[str, Any]:
@@ -77,7 +80,15 @@ class Board:
         return repr(self)
 
     def design(self, build: int = 0) -> Any:
-        """What is to be elaborated for its platform. Needs the extra `build`."""
+        """What is to be elaborated for its platform. Needs the extra `build`.
+
+        Raises BadInput for a board that is `hostless`, which needs a network and a teacher.
+        """
+        if self.hostless:
+            raise BadInput(
+                f"{self.part_name} of {self.name} has no room for the link to a host: build it "
+                "with a network and a teacher in it (--network, --teacher; docs/standalone.md)"
+            )
         from antevolt.boards.shell import Shell
 
         return Shell(self, build)

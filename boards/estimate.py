@@ -34,7 +34,7 @@ class Speed:
     steps         per second, each of all streams, with inputs always there
     synapses      learned per second: weights x streams x steps
     latency       microseconds from a step's start to its first output word
-    link_steps    steps per second that the serial line can carry, all outputs sent
+    link_steps    steps per second that the serial line can carry, all outputs sent; None: no line
     link_load     share of the line that `steps` would need; above 1 the line is the limit
     """
 
@@ -44,8 +44,8 @@ class Speed:
     steps: float
     synapses: float
     latency: float
-    link_steps: float
-    link_load: float
+    link_steps: float | None
+    link_load: float | None
 
 
 @dataclass(frozen=True)
@@ -117,10 +117,11 @@ def speed(image: Image, board: Board) -> Speed:
     cycles = table.cycles_plain + (table.cycles_learning - table.cycles_plain) / every
     steps = hz / cycles
     streams = image.machine.total_streams
-    link = board.baud / (BIT_TIMES * _bytes(image))
+    link = board.baud / (BIT_TIMES * _bytes(image)) if board.linked else None
     return Speed(
         table.cycles_learning, table.cycles_plain, round(cycles, 2), steps,
-        network.weight_count * streams * steps, 1e6 * _first_output(image) / hz, link, steps / link,
+        network.weight_count * streams * steps, 1e6 * _first_output(image) / hz, link,
+        steps / link if link else None,
     )  # fmt: skip
 
 

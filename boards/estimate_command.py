@@ -11,7 +11,7 @@ from rich.table import Table
 
 from antevolt.boards.board import Board
 from antevolt.boards.catalogue import BOARDS, board
-from antevolt.boards.estimate import Estimate, estimate
+from antevolt.boards.estimate import Estimate, Speed, estimate
 from antevolt.boards.results import clock, stored
 from antevolt.hdl.spec.network import Network, read
 
@@ -34,21 +34,27 @@ def _print(network: Network, target: Board, found: Estimate) -> None:
         return
     sizes = "-".join(map(str, network.sizes))
     s, console_table = found.speed, Table("speed", "", title=f"network {sizes}")
-    line = f"{s.link_steps:,.0f} steps per second, load {s.link_load:.0%}"
     for name, text in {
         "cycles per step": f"{s.cycles:g} ({s.cycles_plain} plain, {s.cycles_learning} applying)",
         "steps per second": f"{s.steps:,.0f} at {found.megahertz:g} MHz",
         "learned synapses per second": f"{s.synapses:,.0f}",
         "latency to the first output": f"{s.latency:.2f} us",
-        f"link, {target.baud} baud": line,
+        **_line(target, s),
     }.items():
         console_table.add_row(name, text)
     console.print(console_table)
-    if s.link_load > 1:
+    if s.link_load is not None and s.link_load > 1:
         console.print(
             "the serial line is the limit: send fewer outputs (output mode last, sum, every k-th)"
         )
     console.print(_how(target, found.foretold), highlight=False)
+
+
+def _line(target: Board, s: Speed) -> dict[str, str]:
+    if s.link_steps is None:
+        return {"link": "none: a teacher is built in (docs/standalone.md)"}
+    load = f"{s.link_steps:,.0f} steps per second, load {s.link_load:.0%}"
+    return {f"link, {target.baud} baud": load}
 
 
 def _how(target: Board, foretold: float | None) -> str:

@@ -2,7 +2,7 @@
 """Lattice's breakout board of the iCE40HX8K, which has no multipliers."""
 
 from antevolt.boards.board import Board
-from antevolt.boards.presets import SMALLEST
+from antevolt.boards.presets import ALONE
 
 __all__ = ["BOARD"]
 
@@ -12,10 +12,10 @@ BOARD = Board(
     part_name="iCE40HX8K",
     platform="amaranth_boards.ice40_hx8k_b_evn:ICE40HX8KBEVNPlatform",
     crystal=12e6,
-    machine=SMALLEST,
-    hz=36e6,
+    machine=ALONE,
+    hz=60e6,
     baud=1_000_000,
     loader="ice40_generic",
-    lacks="everything that may be left out, counters of saturations, and words of more than 12 "
-    "bits; even so it does not fit",
+    lacks="the link to a host, all else that may be left out, and words of more than 14 bits",
+    hostless=True,
 )

@@ -2,7 +2,7 @@
 """iCEBreaker (iCE40UP5K)."""
 
 from antevolt.boards.board import Board
-from antevolt.boards.presets import SMALLEST
+from antevolt.boards.presets import ALONE
 
 __all__ = ["BOARD"]
 
@@ -12,10 +12,10 @@ BOARD = Board(
     part_name="iCE40UP5K",
     platform="amaranth_boards.icebreaker:ICEBreakerPlatform",
     crystal=12e6,
-    machine=SMALLEST,
-    hz=18e6,
+    machine=ALONE,
+    hz=36e6,
     baud=1_000_000,
     loader="ice40_generic",
-    lacks="everything that may be left out, counters of saturations, and words of more than 12 "
-    "bits; even so it does not fit",
+    lacks="the link to a host, all else that may be left out, and words of more than 14 bits",
+    hostless=True,
 )

@@ -31,6 +31,7 @@ def describe(board: Board) -> dict[str, Any]:
     elif result is not None:
         state = "placed and timed here"
         remark = f"{clock(board, result)}, {len(result.seeds)} seed(s), build {result.id}"
+        remark += ", with the demonstration in it" if board.hostless else ""
     else:
         try:
             check(board, needs)
@@ -45,6 +46,7 @@ def describe(board: Board) -> dict[str, Any]:
         "clock_megahertz": board.pll.hz / 1e6,
         "baud": board.baud,
         "adapter": board.adapter,
+        "hostless": board.hostless,
         "lacks": board.lacks,
         "needs": needs.to_dict(),
         "holds": board.part.holds.to_dict(),

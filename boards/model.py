@@ -18,9 +18,11 @@ from antevolt.boards.board import Board
 from antevolt.boards.links import stored
 from antevolt.boards.measure import PLAIN, Record, records
 from antevolt.boards.pieces import added, compared
+from antevolt.boards.sealed import stored as measured_sealed
 from antevolt.boards.synthesis import Architecture, Usage
-from antevolt.hdl.core.apply import MULTIPLY, may_multiply
+from antevolt.hdl.core.apply import MULTIPLY, may_multiply, scalers
 from antevolt.hdl.core.register_memory import DEPTH
+from antevolt.hdl.lib.lanes import TOGETHER
 from antevolt.hdl.lib.ram import SHAPES
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.machine import Machine
@@ -28,7 +30,7 @@ from antevolt.hdl.spec.memory_map import DATA_BITS, OUTPUT_SUM_BITS
 from antevolt.hdl.spec.moments import WORD
 from antevolt.hdl.spec.timing import Timing
 
-__all__ = ["TERMS", "errors", "link", "multipliers", "needed", "predict", "rams"]
+__all__ = ["TERMS", "errors", "link", "multipliers", "needed", "predict", "rams", "sealed"]
 
 BITS = {"ecp5": SHAPES, "gowin": SHAPES, "xilinx": ((512, 36), (1024, 18), (2048, 9), (4096, 4),
         (8192, 2), (16384, 1)), "ice40": ((256, 16), (512, 8), (1024, 4), (2048, 2)),
@@ -77,7 +79,8 @@ def multipliers(machine: Machine, architecture: Architecture = "ecp5") -> int:
     """Multiplier blocks of a core."""
     m = machine
     own = m.streams * (2 * m.rows + m.filters * m.multipliers)
-    own += 2 * m.rows * (architecture in MULTIPLY and may_multiply(m))
+    if architecture in MULTIPLY and may_multiply(m):
+        own += m.rows * scalers(m, MULTIPLY[architecture])
     return own + m.time_constants * m.streams + (m.moments == 2) * m.rows
 
 
@@ -97,9 +100,14 @@ def _memories(machine: Machine, architecture: Architecture) -> tuple[Shapes, Sha
     word, pair, wide = f.word, 2 * f.word, f.word + f.guard
     sums = 1 << (m.io_depth - 1).bit_length() + (m.streams - 1).bit_length()
     gradients = [(f.g.width, m.w_depth)] * 2 if m.paired else [(f.g.width, 2 * m.w_depth)]
+    side = m.near and architecture in TOGETHER  # words side by side are one memory
     shapes = [
-        *[(36, m.program_depth)] * 5,
-        *[(word + 6, 2 * m.coefficient_depth)] * 3,
+        *([(5 * 36, m.program_depth)] if side else [(36, m.program_depth)] * 5),
+        *(
+            [(3 * (word + 6), 2 * m.coefficient_depth)]
+            if side
+            else [(word + 6, 2 * m.coefficient_depth)] * 3
+        ),
         *[(36, m.coefficient_depth)] * (4 * m.time_constants),
         *[(OUTPUT_SUM_BITS, sums)] * m.sums,
         *[(DATA_BITS, DEPTH)] * m.near,
@@ -162,7 +170,22 @@ def predict(
 
 def needed(board: Board) -> Usage:
     """What a board's preset takes of its part. Raises BadInput as `predict` does."""
+    if board.hostless:
+        return sealed(board.machine, board.part.architecture)
     return predict(board.machine, board.part.architecture, board.linked, board.selective)
+
+
+def sealed(machine: Machine, architecture: Architecture) -> Usage:
+    """What a core takes that no host reads, with a network and a teacher in it: as much less than
+    one that a host reads as was measured for another (`boards.sealed`)."""
+    record = measured_sealed()[architecture]
+    here, there = (predict(one, architecture, linked=False) for one in (machine, record.machine))
+    luts, ffs, _, _, slots = (
+        round(n * own / of) if of else 0
+        for n, own, of in zip(here.values(), record.usage.values(), there.values(), strict=True)
+    )
+    blocks = record.usage - there
+    return Usage(luts, ffs, here.multipliers, here.rams + blocks.rams, slots)
 
 
 def link(architecture: Architecture, selective: bool = False) -> Usage:

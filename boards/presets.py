@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cores that fill a part and that several boards have."""
 
+from dataclasses import replace
+
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 
-__all__ = ["ECP5_25", "ECP5_85", "SMALLEST"]
+__all__ = ["ALONE", "ECP5_25", "ECP5_85", "SMALLEST"]
 
 SMALLEST = Machine(
     w_depth=256,
@@ -26,6 +28,11 @@ SMALLEST = Machine(
 """The smallest core that learns: what parts with few cells would have to hold. Words of 12 bits are
 the shortest that an MNIST-1D of 4 k weights was learned with (`docs/results.md`), and one neuron
 every 16 cycles is as fast as one row sweeps 32 inputs of it."""
+
+ALONE = replace(SMALLEST, w_depth=512, formats=Formats(word=14))
+"""For parts with room for a core that no host reads, but not for the link: 1 k weights. Program and
+tables become logic. With words of 16 bits a network of four layers left 2 % of an iCE40UP5K for
+its teacher."""
 
 ECP5_25 = Machine(rows=2, streams=2, carry=True)
 """For 12F and 25F, which are one die: flip-flops are what is short. A third stream would take 81 %

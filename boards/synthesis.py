@@ -109,9 +109,8 @@ class Usage:
 
 
 def blocks(architecture: Architecture) -> Family:
-    """Whose blocks the gateware instantiates; Xilinx' are inferred, and HX parts have none."""
-    names: dict[str, Family] = {"ecp5": "ecp5", "ice40": "ice40", "gowin": "gowin"}
-    return names.get(architecture, "generic")
+    """Whose blocks the gateware instantiates; Xilinx' are inferred."""
+    return "generic" if architecture == "xilinx" else architecture
 
 
 def netlist(

@@ -42,6 +42,8 @@ def memories() -> dict[str, Any]:
 class Alone(wiring.Component):
     """The core whose memories hold `contents`, and the teacher; it starts when the reset ends.
 
+    Where the teacher does not read or write memories, the core has nothing by which one could.
+
     Members
     -------
     busy : a step runs
@@ -72,7 +74,9 @@ class Alone(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m, teacher = Module(), self.teacher
-        m.submodules.core = core = Core(self.machine, self.contents)
+        m.submodules.core = core = Core(
+            self.machine, self.contents if self.reads else self.contents.seal()
+        )
         m.submodules.teacher = teacher
         connect(m, teacher.x, core.x)
         connect(m, teacher.y, core.y)

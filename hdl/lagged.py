@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import io, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Out
@@ -130,11 +130,14 @@ class Lagged(wiring.Component):
     def _score(self, m: Module, wanted: Any, output: Any) -> None:
         """The mean, with SHARE bits below the word; it begins with the largest error."""
         word = self.machine.formats.word
-        difference, arrived = Signal(signed(word + 1)), Signal()
+        difference, size, arrived = Signal(signed(word + 1)), Signal(word + 1), Signal(2)
         mean = Signal(word + 1 + SHARE, init=(1 << word + SHARE) - 1)
-        size = Mux(difference[-1], -difference, difference)[: word + 1]
-        m.d.sync += [difference.eq(wanted - output), arrived.eq(self.out.valid & self.out.ready)]
-        with m.If(arrived):
+        m.d.sync += [
+            difference.eq(wanted - output),
+            size.eq(Mux(difference[-1], -difference, difference)),
+            arrived.eq(Cat(self.out.valid & self.out.ready, arrived)),
+        ]
+        with m.If(arrived[1]):
             m.d.sync += mean.eq(mean - (mean >> SHARE) + size)
         limit = int(GOOD * (1 << self.machine.formats.r.frac))
         m.d.comb += self.error.eq(mean >> SHARE)

@@ -20,7 +20,7 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.moments import SCALE, WORD, Rule
 from antevolt.hdl.spec.timing import FOLD, NUMBERS, RESULT, WEIGHT, Timing
 
-__all__ = ["MULTIPLY", "ApplyLane", "may_multiply"]
+__all__ = ["MULTIPLY", "ApplyLane", "may_multiply", "scalers"]
 
 
 class ApplyLane(wiring.Component):
@@ -76,7 +76,7 @@ class ApplyLane(wiring.Component):
         self.makes_key = machine.near and row == 0
         self.choice = Timing(machine).choice
         self.may_multiply = may_multiply(machine)
-        self.multiplies = False  # whatever the family
+        self.multiplies = 0  # with blocks of so many bits, whatever the family
         keys = {"key_takes": In(1), "key_word": In(32), "key_mixed": Out(32)}
         word, wide = machine.formats.word, machine.formats.g.width
         moments = {
@@ -104,8 +104,9 @@ class ApplyLane(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         word, slot = self.machine.formats.word, self.slot
-        multiplies = self.multiplies or self.may_multiply and family(platform) in MULTIPLY
-        change = (self._multiply if multiplies else self._scale)(m, *self._direction(m))
+        number, k = self._direction(m)
+        widest = self.multiplies or self.may_multiply and MULTIPLY.get(family(platform), 0)
+        change = self._multiply(m, number, k, widest) if widest else self._scale(m, number, k)
         limited, _ = saturate(m, change, word + 2 + BITS, "change")
         random = delay(m, self._random(m), self.choice, "random")
         # of what lies below the weight's last bit only the carry counts
@@ -183,19 +184,19 @@ class ApplyLane(wiring.Component):
             value = moved
         return value
 
-    def _multiply(self, m: Module, number: Any, k: Any) -> Any:
-        """The same, with two multipliers in the place of an adder and a shifter's last steps: with
+    def _multiply(self, m: Module, number: Any, k: Any, widest: int) -> Any:
+        """The same, with multipliers in the place of an adder and a shifter's last steps: with
         k = 8 c + r, G (m 2^(7 - r)) 2^9 >> 8 c."""
-        factor = Signal(signed(Multiplier.widest))
+        factor, scaled = Signal(signed(widest)), Const(0, 1).as_signed()
         m.d.comb += factor.eq(((4 + self.rule.m[:2]) << 7) >> k[:3])
-        split, products = Multiplier.widest - 1, []
-        parts = (Cat(number[:split], Const(0, 1)), number[split:])
-        for n, part in enumerate(parts):
-            m.submodules[f"scale{n}"] = multiplier = Multiplier(Multiplier.widest)
-            m.d.comb += [multiplier.a.eq(part.as_signed()), multiplier.b.eq(factor)]
-            products.append(multiplier.p)
+        for n, at in enumerate(range(0, len(number), widest - 1)):
+            part, last = number[at : at + widest - 1], at + widest > len(number)
+            m.submodules[f"scale{n}"] = multiplier = Multiplier(widest)
+            own = part.as_signed() if last else Cat(part, Const(0, 1)).as_signed()
+            m.d.comb += [multiplier.a.eq(own), multiplier.b.eq(factor)]
+            scaled = (multiplier.p << at) + scaled
         total = register("scaled", signed(len(number) + 10))
-        m.d.sync += total.eq((products[1] << split) + products[0])
+        m.d.sync += total.eq(scaled)
         value: Any = Cat(Const(0, BITS - 7), total).as_signed()
         for digit, step in ((k[5], 32), (k[4], 16), (k[3], 8)):
             value = Mux(digit, value >> step, value)
@@ -242,14 +243,18 @@ class ApplyLane(wiring.Component):
 
 PARTS = 3  # of a sum of which something is asked
 
-MULTIPLY = ("gowin",)
-"""Families with multipliers to spare on a part that is short of logic cells."""
+MULTIPLY = {"gowin": 18, "ice40": 16}
+"""Families with multipliers to spare on a part that is short of logic cells, and their bits."""
 
 
 def may_multiply(machine: Machine) -> bool:
-    """Where eta is static, any sum is scaled, and two multipliers are wide enough for it."""
-    fits = machine.formats.g.width < 2 * Multiplier.widest
-    return machine.near and fits and not machine.moments and not machine.carry
+    """Where eta is static and any sum is scaled."""
+    return machine.near and not machine.moments and not machine.carry
+
+
+def scalers(machine: Machine, widest: int) -> int:
+    """Multipliers of so many bits that scale a sum of this core."""
+    return -(-machine.formats.g.width // (widest - 1))
 
 
 SCALED = 5 + LATENCY  # when the change is scaled and limited

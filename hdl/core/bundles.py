@@ -12,6 +12,8 @@ from antevolt.hdl.spec.memory_map import DATA_BITS, INDEX_BITS, UNIT_BITS
 from antevolt.hdl.spec.moments import SLOWEST
 
 __all__ = [
+    "FLAGS_REGION",
+    "TARGET_REGION",
     "Access",
     "ApplyRule",
     "ApplySlot",
@@ -27,6 +29,8 @@ __all__ = [
 ]
 
 SHIFT_BITS = 6
+TARGET_REGION, FLAGS_REGION = 14, 15
+"""Regions of the access bus that only the sequencer's own operations write."""
 
 
 def bits(depth: int) -> int:

@@ -8,6 +8,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import (
+    FLAGS_REGION,
+    TARGET_REGION,
     Access,
     FilterCommand,
     Push,
@@ -31,10 +33,7 @@ from antevolt.hdl.spec.memory_map import KINDS, Region
 from antevolt.hdl.spec.roundings import PRE
 from antevolt.hdl.spec.timing import BASE, FETCH, Timing, filter_schedule
 
-__all__ = ["FLAGS_REGION", "TARGET_REGION", "Column"]
-
-TARGET_REGION, FLAGS_REGION = 14, 15
-"""Regions of the access bus that only the sequencer's own operations write."""
+__all__ = ["Column"]
 
 
 class Column(wiring.Component):

@@ -49,6 +49,7 @@ class Core(wiring.Component):
     busy : inside a step
 
     `contents` is what the memories hold at power-up, instead of zeros; a reset does not restore it.
+    Of sealed ones nothing reads or writes a memory through `access`, and nothing is there for it.
     Raises BadInput for contents of another core.
     """
 
@@ -79,6 +80,7 @@ class Core(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         machine, timing, contents = self.machine, self.timing, self.contents
+        sealed = contents is not None and contents.sealed
         # a read returns after its own register, the head's, the tiles, and one that joins both ways
         self.wait = reply_latency(machine.near)
         self.reach = max(timing.tiles_across, timing.tiles_down) + self.wait
@@ -91,11 +93,12 @@ class Core(wiring.Component):
             width = 2 * machine.formats.word - machine.formats.g_drop + 1
             self.times = Times(machine, width + machine.streams.bit_length(), contents)
             m.submodules.times = self.times
-        registers = RegisterMemory if machine.near else Registers
+        self.in_memory = machine.near and not sealed  # registers that are read take fewer cells so
+        registers = RegisterMemory if self.in_memory else Registers
         m.submodules.registers = self.registers = registers(machine, contents)
         m.submodules.intake = self.intake = Intake(machine)
         m.submodules.outlet = self.outlet = Outlet(machine, way, contents)
-        m.submodules.gate = self.gate = Gate(way, machine.near)
+        m.submodules.gate = self.gate = Gate(way, machine.near, sealed)
         for inner, outer in (
             (self.intake.x, self.x),
             (self.intake.y, self.y),
@@ -127,7 +130,7 @@ class Core(wiring.Component):
         taking, leaving = delay(m, intake.taking | outlet.taking, 1, "taking", init=True), Signal()
         with m.If(issue[Kind.OUTPUT] | intake.start):  # the last to start is who is waited for
             m.d.sync += leaving.eq(issue[Kind.OUTPUT])
-        if self.machine.near:
+        if self.in_memory:
             starts, idle = starts & registers.ready, idle & registers.ready
         m.d.sync += self.gate.idle.eq(idle)
         # an operation is at hand a cycle before it is issued, and in a core that is near after it
@@ -285,9 +288,11 @@ class Core(wiring.Component):
         m.submodules.key = key = LaneKey() if machine.near else KeyMixer()
         registers = self.registers
         rule = Signal(ApplyRule())
-        if machine.near:
+        if self.in_memory:
             m.d.comb += registers.key.eq(self.sweeps.apply[0])
-        seed, step = [registers.word] * 2 if machine.near else [registers.seed, registers.step]
+            seed, step = registers.word, registers.word
+        else:
+            seed, step = registers.seed, registers.step
         m.d.comb += [
             *(key.start.eq(self.sweeps.apply[0]), key.seed.eq(seed), key.step.eq(step)),
             key.projection.eq(op.n),

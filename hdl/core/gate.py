@@ -28,7 +28,8 @@ class Gate(wiring.Component):
     access : onto the bus, a cycle after the request is taken, or as it is taken in a core that is
         near;  reply : the word, `latency` cycles after its read
 
-    A core that is near takes no write before the one before it has settled.
+    A core that is near takes no write before the one before it has settled. Through a gate that is
+    closed comes nothing.
     """
 
     i: Any
@@ -38,8 +39,8 @@ class Gate(wiring.Component):
     access: Any
     reply: Any
 
-    def __init__(self, latency: int, near: bool = False):
-        self.latency, self.near = latency, near
+    def __init__(self, latency: int, near: bool = False, closed: bool = False):
+        self.latency, self.near, self.closed = latency, near, closed
         super().__init__(
             {
                 "i": In(stream.Signature(request)),
@@ -53,6 +54,8 @@ class Gate(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        if self.closed:
+            return m
         timer, take = Signal(range(self.latency + 2)), Signal()
         last = Signal()  # of the timer
         serves = Signal()  # the state is not READY; with it, what starts a step is close at hand

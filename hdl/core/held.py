@@ -15,7 +15,7 @@ FEW = 3  # stages; a memory is smaller than more of them
 OUTPUT = {"gowin": 0}
 """Whether a register stands behind such a memory, so that no path begins in it; where it would take
 a logic cell for each bit, none does."""
-WITHOUT = ("ice40",)
+WITHOUT = ("ice40", "ice40hx")
 """Families that have no memories of LUTs: a memory would be more registers than the stages are."""
 
 

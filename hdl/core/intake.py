@@ -8,8 +8,15 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from antevolt.hdl.core.bundles import Access, bits, first_stream, flags, ranges
-from antevolt.hdl.core.column import FLAGS_REGION, TARGET_REGION
+from antevolt.hdl.core.bundles import (
+    FLAGS_REGION,
+    TARGET_REGION,
+    Access,
+    bits,
+    first_stream,
+    flags,
+    ranges,
+)
 from antevolt.hdl.lib.registers import KEEP
 from antevolt.hdl.spec.flags import INPUT_FLAG_BITS, Flag
 from antevolt.hdl.spec.machine import Machine

@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -11,6 +11,7 @@ from antevolt.hdl.core.bundles import Access, FilterCommand, Reply, bits, coeffi
 from antevolt.hdl.core.sequencer import LISTENERS, operation
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.core.walker import NeuronWalker, count_bits, pace_bits
+from antevolt.hdl.lib.lanes import Lanes
 from antevolt.hdl.lib.ram import memory
 from antevolt.hdl.lib.registers import delay
 from antevolt.hdl.spec.contents import Contents
@@ -163,13 +164,18 @@ class Neurons(wiring.Component):
     def _coefficients(self, m: Module, place: Signal) -> list[Any]:
         width, depth = coefficient(self.machine).size, 2 * self.machine.coefficient_depth
         tap, words = Tap(m, self.access, None, self.contents, self.machine.near), []
-        for n in range(3):
-            m.submodules[f"coefficients{n}"] = ram = memory(self.machine, width, depth)
-            en = self.tune_en[n - 1] if n and self.machine.time_constants else 0
-            tap.join(
-                Region.COEFFICIENTS, ram, place, self.tune_address, self.tune_data, en, way=(2, n)
-            )
-            words.append(ram.rdata)
+        tunes = self.tune_en if self.machine.time_constants else Const(0, 2)
+        own = self.tune_address, self.tune_data
+        if self.machine.near:
+            m.submodules.coefficients = lanes = Lanes(3, width, depth)
+            tap.share(Region.COEFFICIENTS, lanes, place, *own, Cat(Const(0, 1), tunes))
+            words = [lanes.rdata.word_select(n, width) for n in range(3)]
+        else:
+            for n in range(3):
+                m.submodules[f"coefficients{n}"] = ram = memory(self.machine, width, depth)
+                en = tunes[n - 1] if n and self.machine.time_constants else 0
+                tap.join(Region.COEFFICIENTS, ram, place, *own, en, way=(2, n))
+                words.append(ram.rdata)
         m.d.comb += self.reply.as_value().eq(
             tap.reply("reply_register", Reply().const({}).as_value())
         )

@@ -259,7 +259,7 @@ class Outlet(wiring.Component):
 
     def _bus(self, m: Module, ram: Ram, place: Any, written: Any, total: Any, counts: Any) -> None:
         """The sums' memory: its own traffic, and the host's when all of that is done."""
-        tap = Tap(m, self.bus, None, near=self.machine.near)
+        tap = Tap(m, self.bus, None, self.contents, self.machine.near)
         access, selects = tap.access, tap.selects(Region.SUMS)
         reads = access.read & selects
         low, high = bits(self.machine.io_depth), bits(self.machine.streams)

@@ -158,7 +158,7 @@ class Registers(wiring.Component):
 
     def _bus(self, m: Module, words: list[Any], counters: set[int]) -> None:
         """Registers are selected before they are read or written, and read in two steps."""
-        tap = Tap(m, self.access, None, near=self.machine.near)
+        tap = Tap(m, self.access, None, self.contents, self.machine.near)
         selects, access = tap.selects(Region.REGISTERS), tap.access
         parts: list[Any] = []
         step = 0 if self.machine.near else 1

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import Access, Reply, bits
 from antevolt.hdl.core.tap import Tap
+from antevolt.hdl.lib.lanes import Lanes
 from antevolt.hdl.lib.ram import memory
 from antevolt.hdl.lib.registers import KEEP
 from antevolt.hdl.spec.contents import Contents
@@ -217,11 +218,16 @@ class Sequencer(wiring.Component):
 
     def _program(self, m: Module, counter: Signal) -> Any:
         tap, words = Tap(m, self.access, None, self.contents, self.machine.near), []
-        for n in range(CHUNKS):
-            ram = memory(self.machine, CHUNK, self.machine.program_depth)
-            m.submodules[f"program{n}"] = ram
-            tap.join(Region.PROGRAM, ram, counter, 0, 0, 0, way=(3, n))
-            words.append(ram.rdata)
+        if self.machine.near:
+            m.submodules.program = lanes = Lanes(CHUNKS, CHUNK, self.machine.program_depth)
+            tap.share(Region.PROGRAM, lanes, counter, 0, 0, 0)
+            words.append(lanes.rdata)
+        else:
+            for n in range(CHUNKS):
+                ram = memory(self.machine, CHUNK, self.machine.program_depth)
+                m.submodules[f"program{n}"] = ram
+                tap.join(Region.PROGRAM, ram, counter, 0, 0, 0, way=(3, n))
+                words.append(ram.rdata)
         m.d.comb += self.reply.as_value().eq(
             tap.reply("reply_register", Reply().const({}).as_value())
         )

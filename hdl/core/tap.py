@@ -3,14 +3,19 @@
 
 from typing import Any
 
-from amaranth.hdl import Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 
+from antevolt.hdl.core.bundles import FLAGS_REGION, TARGET_REGION
+from antevolt.hdl.lib.lanes import Lanes
 from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.lib.registers import KEEP, delay, register
 from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.memory_map import Region
 
 __all__ = ["DECODE", "REPLY_LATENCY", "Tap", "any_of", "reply_latency"]
+
+OWN = (Region.RATES, Region.OUTPUT, FLAGS_REGION, TARGET_REGION)
+"""What INPUT and TARGET write; OUTPUT alone reads, and what it says."""
 
 DECODE = 2  # cycles from an access at a tile until it acts there
 
@@ -38,7 +43,8 @@ class Tap:
     while no operation runs, the operations' own by the timetable. It is decoded in DECODE cycles
     before it acts: `access` here is the bus two registers later, `early` one; in a core that is
     near both are the bus. What a memory holds at power-up, `contents`, is found by the addresses
-    that it has on the bus.
+    that it has on the bus. Where these are sealed, only what the operations themselves ask for is
+    selected.
     """
 
     def __init__(
@@ -52,6 +58,7 @@ class Tap:
         self.m, self.bus, self.unit, self.contents = m, bus, unit, contents
         self.early = self.access = bus
         self.step = 0 if near else 1
+        self.sealed = contents is not None and contents.sealed
         if not near:
             # a unit's are its own, since its memories may stand far from other units' of the tile
             own = unit is not None
@@ -70,6 +77,8 @@ class Tap:
         """The access at hand is for this region and unit, and this one of interleaved memories;
         `also` asks something of `early`."""
         bus, (low, n) = self.bus, way
+        if self.sealed and region not in OWN:
+            return Const(0, 1)
         match = delay(self.m, bus.region == region, self.step, "of_region")
         if self.unit is not None:
             match = match & delay(self.m, bus.unit == self.unit, self.step, "of_unit")
@@ -96,6 +105,8 @@ class Tap:
         reads, write = (
             self.selects(region, way, also) for also in (self.early.read, self.early.write)
         )
+        if self.sealed and region != Region.OUTPUT:
+            reads = Const(0, 1)
         index = access.index[low : low + len(ram.raddr)]
         data = access.data[: ram.width]
         alone = isinstance(wen, int) and not wen
@@ -108,6 +119,27 @@ class Tap:
         if self.contents is not None:
             ram.fill(self.contents.words(region, self.unit or 0, way))
         self.answer(reads, ram.rdata)
+
+    def share(
+        self, region: Region, lanes: Lanes, raddr: Any, waddr: Any, wdata: Any, wen: Any
+    ) -> None:
+        """As `join`, for the memories of a region that stand side by side; `wen` has a bit for
+        each."""
+        access, low = self.access, (lanes.count - 1).bit_length()
+        reads, write = (
+            self.selects(region, also=also) for also in (self.early.read, self.early.write)
+        )
+        index, words = access.index[low : low + len(lanes.raddr)], Mux(write, access.data, wdata)
+        one = Cat(self.selects(region, (low, n), self.early.write) for n in range(lanes.count))
+        self.m.d.comb += [
+            *(lanes.raddr.eq(Mux(reads, index, raddr)), lanes.wen.eq(one | wen)),
+            *(lanes.waddr.eq(Mux(write, index, waddr)), lanes.wdata.eq(words)),
+        ]
+        for n in range(lanes.count):
+            if self.contents is not None:
+                lanes.fill(n, self.contents.words(region, self.unit or 0, (low, n)))
+            own = self.selects(region, (low, n), self.early.read)
+            self.answer(own, lanes.rdata.word_select(n, lanes.width))
 
     def answer(self, reads: Any, rdata: Any) -> None:
         """Reply to a selected read with `rdata`, valid 2 cycles after the access."""

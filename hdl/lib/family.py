@@ -5,7 +5,8 @@ from typing import Literal, get_args
 
 __all__ = ["FAMILIES", "LUT_MEMORY", "Blocks", "Ecp5", "Family", "family"]
 
-Family = Literal["generic", "ecp5", "ice40", "gowin"]
+Family = Literal["generic", "ecp5", "ice40", "ice40hx", "gowin"]
+"""`ice40hx`: parts of iCE40 that have no multiplier blocks."""
 FAMILIES: tuple[Family, ...] = get_args(Family)
 LUT_MEMORY: dict[str, dict[str, str]] = dict.fromkeys(
     ("ecp5", "gowin"), {"ram_style": "distributed"}

@@ -15,7 +15,7 @@ from antevolt.hdl.spec.machine import Machine
 
 __all__ = ["Ram", "memory"]
 
-PLAIN_OUTPUT = ("ice40", "gowin")
+PLAIN_OUTPUT = ("ice40", "ice40hx", "gowin")
 """Families whose blocks have no register at their output that the tools would find."""
 
 STYLE = {"ecp5": {"ram_style": "distributed"}, "gowin": {"ram_style": "block"}}

@@ -24,12 +24,18 @@ class Contents:
     """
 
     def __init__(self, machine: Machine):
-        self.machine = machine
+        self.machine, self.sealed = machine, False
         self._words: dict[tuple[Region, int], Raw] = {}
         self._registers: set[int] = set()
 
     def __repr__(self) -> str:
         return f"<Contents {self.digest}>"
+
+    def seal(self) -> "Contents":
+        """The same words for a core whose memories only its own operations read and write."""
+        own = Contents(self.machine)
+        own._words, own._registers, own.sealed = self._words, self._registers, True
+        return own
 
     @property
     def digest(self) -> str:

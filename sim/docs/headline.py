@@ -96,8 +96,11 @@ def _cost() -> str:
 
 def _placed() -> str:
     found = builds(BOARDS.values())
-    parts = [f"{board.title} {clock(board, result)}" for board, result in found]
-    return f"placed, routed and timed, link included: {', '.join(parts)}; never run on a board"
+    parts = [
+        f"{board.title} {clock(board, result)}{' without link' if board.hostless else ''}"
+        for board, result in found
+    ]
+    return f"placed, routed and timed, with the link: {', '.join(parts)}; never run on a board"
 
 
 def _link() -> str:

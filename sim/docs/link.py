@@ -141,7 +141,7 @@ def modes() -> str:
         "| board | Mbaud | streams | " + " | ".join(f"`{name}`" for name in ways) + " |",
         "|---|---|---|" + "---|" * len(ways),
     ]
-    for board in BOARDS.values():
+    for board in (board for board in BOARDS.values() if board.linked):
         machine, baud = board.machine, board.baud
         there = sum(_to_board(machine, lasting=True))
         cells = []

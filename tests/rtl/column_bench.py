@@ -10,8 +10,14 @@ from random import Random
 import numpy as np
 
 from access_bus import WRITTEN
-from antevolt.hdl.core.bundles import Access, FilterCommand, Push, coefficient
-from antevolt.hdl.core.column import FLAGS_REGION, TARGET_REGION
+from antevolt.hdl.core.bundles import (
+    FLAGS_REGION,
+    TARGET_REGION,
+    Access,
+    FilterCommand,
+    Push,
+    coefficient,
+)
 from antevolt.hdl.core.tap import reply_latency
 from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.spec.flags import FLAG_BITS, Flag

@@ -192,11 +192,11 @@ def test_apply_with_sums_that_are_carried_on(bench, moments, word):
     bench(ApplyLane(machine, ROW), machine=machine.to_json())
 
 
-@pytest.mark.parametrize("word", [12, 16])
-def test_apply_by_multipliers(bench, word):
+@pytest.mark.parametrize(("word", "widest"), [(12, 18), (12, 16), (16, 18), (18, 16)])
+def test_apply_by_multipliers(bench, word, widest):
     formats = Formats(word=word)
     machine = Machine(w_depth=64, formats=formats, spacing=12, near=True)
     lane = ApplyLane(machine, ROW)
     assert lane.may_multiply
-    lane.multiplies = True  # without the block of the family that has them
+    lane.multiplies = widest  # without the block of the family that has them
     bench(lane, machine=machine.to_json())

@@ -6,8 +6,7 @@ from random import Random
 import cocotb
 import pytest
 
-from antevolt.hdl.core.bundles import Access
-from antevolt.hdl.core.column import FLAGS_REGION, TARGET_REGION
+from antevolt.hdl.core.bundles import FLAGS_REGION, TARGET_REGION, Access
 from antevolt.hdl.core.intake import Intake
 from antevolt.hdl.spec.flags import FLAG_BITS, INPUT_FLAG_BITS, Flag, target_follows
 from antevolt.hdl.spec.formats import Formats
