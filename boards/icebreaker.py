@@ -16,6 +16,6 @@ BOARD = Board(
     hz=36e6,
     baud=1_000_000,
     loader="ice40_generic",
-    lacks="the link to a host, all else that may be left out, and words of more than 14 bits",
+    lacks="the link to a host, everything that may be left out, and words of more than 14 bits",
     hostless=True,
 )

@@ -15,6 +15,7 @@ from antevolt.boards.model import errors, link, needed, predict, rams
 from antevolt.boards.parts import PARTS
 from antevolt.boards.pieces import added
 from antevolt.boards.results import builds, clock, stored
+from antevolt.boards.sealed import stored as stored_sealed
 from antevolt.boards.synthesis import ARCHITECTURES, Usage
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
@@ -22,7 +23,17 @@ from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.compile import compile
 from antevolt.host.placing import place
 
-__all__ = ["boards", "components", "deep", "left_out", "mechanisms", "model", "placed", "small"]
+__all__ = [
+    "boards",
+    "components",
+    "deep",
+    "left_out",
+    "mechanisms",
+    "model",
+    "placed",
+    "sealed",
+    "small",
+]
 
 LARGE = Network(
     1,
@@ -129,6 +140,22 @@ def small() -> str:
             cells = " | ".join(_share(need, has) for need, has in pairs)
             core = f"{record.machine.name}{', with the link' if record.link else ''}"
             lines.append(f"| {name} | {core} | {cells} |")
+    return "\n".join(lines)
+
+
+def sealed() -> str:
+    """The demonstration without a host, beside the parts that hold it."""
+    lines = [
+        "| part | core | LUTs | flip-flops | multipliers | RAMs | cells |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    found = stored_sealed()
+    for name in ("iCE40UP5K", "iCE40HX8K"):
+        part = PARTS[name]
+        one = found[part.architecture]
+        pairs = zip(one.usage.values(), part.holds.values(), strict=True)
+        cells = " | ".join(_share(need, has) for need, has in pairs)
+        lines.append(f"| {name} | {one.machine.name} | {cells} |")
     return "\n".join(lines)
 
 

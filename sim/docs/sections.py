@@ -46,6 +46,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "fit_model": fit.model,
     "fit_placed": fit.placed,
     "fit_small": fit.small,
+    "fit_sealed": fit.sealed,
     "formats": formats,
     "fuzz": fuzz,
     "headline": headline,

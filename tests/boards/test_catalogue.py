@@ -26,7 +26,7 @@ def test_the_platform_has_the_pins_and_the_crystal(target: Board) -> None:
     assert crystal.clock.frequency == target.crystal
     line = {sub.name for sub in platform.lookup(target.uart, 0).ios}
     assert {"rx", "tx"} <= line
-    assert family(platform) == {"xilinx": "generic", "ice40hx": "generic"}.get(
+    assert family(platform) == {"xilinx": "generic"}.get(
         target.part.architecture, target.part.architecture
     )
 
