@@ -34,7 +34,8 @@ class Contents:
     def seal(self) -> "Contents":
         """The same words for a core whose memories only its own operations read and write."""
         own = Contents(self.machine)
-        own._words, own._registers, own.sealed = self._words, self._registers, True
+        own._words = {place: words.copy() for place, words in self._words.items()}
+        own._registers, own.sealed = set(self._registers), True
         return own
 
     @property

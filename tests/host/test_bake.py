@@ -123,3 +123,14 @@ def test_contents() -> None:
     for unit, index in ((1, 0), (0, -1), (0, SMALL.w_depth)):
         with pytest.raises(BadInput, match="this core has 1 of 512 words"):
             contents.write(Region.WEIGHTS, unit, index, [1])
+
+
+def test_sealed_contents_are_the_same_words() -> None:
+    contents = bake(NETWORK, SMALL).contents
+    sealed = contents.seal()
+    assert (contents.sealed, sealed.sealed) == (False, True)
+    assert sealed.digest == contents.digest
+    contents.write(Region.REGISTERS, 0, Register.STEP, 7)
+    contents.write(Region.PROGRAM, 0, 0, 1)
+    assert sealed.digest != contents.digest
+    assert sealed.register(Register.STEP) == 0
