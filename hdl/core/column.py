@@ -357,7 +357,9 @@ class Column(wiring.Component):
         word, _ = saturate(m, below, f.word, "below_word")
         wide = Cat(Const(0, f.guard), word).as_signed()
         s = line.hold("drawn_s", wide, Ram.latency + 2 + LATENCY, time)
-        return Mux(line.hold("drawn", self.drawn, 0, time, self.rest), s, drain)
+        ahead = int(not self.machine.near)  # a register that may stand where it chooses
+        drawn = line.hold("drawn", self.drawn, 0, time - ahead, self.rest)
+        return Mux(delay(m, drawn, ahead, "draws"), s, drain)
 
     def _terms(self, m: Module, line: Pipeline, own: Any, results: tuple[Any, ...]) -> None:
         """Products of d, which MEMBRANE left, with e and then eps."""

@@ -175,13 +175,12 @@ class Core(wiring.Component):
         """The access bus at its head: never more than one source at a time."""
         head = Signal(Access(), name="head")
         total: Any = 0
-        for name in ("gate", "intake", "outlet"):
+        # what is written of an input stands behind its states, and is not read for some cycles
+        for name, steps in (("gate", 1), ("intake", 2), ("outlet", 1)):
             access = getattr(self, name).access
-            strobe: Any = access.read | access.write
-            held = access.as_value()
-            if not self.machine.near:
-                strobe, held = delay(m, strobe, 1, f"{name}_strobe"), delay(m, held, 1, name)
-            total = total | Mux(strobe, held, 0)
+            steps = 0 if self.machine.near else steps
+            strobe = delay(m, access.read | access.write, steps, f"{name}_strobe")
+            total = total | Mux(strobe, delay(m, access.as_value(), steps, name), 0)
         m.d.sync += head.as_value().eq(total)
         for part in self._at_head():
             m.d.comb += part.access.eq(head)
