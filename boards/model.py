@@ -177,8 +177,13 @@ def needed(board: Board) -> Usage:
 
 def sealed(machine: Machine, architecture: Architecture) -> Usage:
     """What a core takes that no host reads, with a network and a teacher in it: as much less than
-    one that a host reads as was measured for another (`boards.sealed`)."""
-    record = measured_sealed()[architecture]
+    one that a host reads as was measured for another (`boards.sealed`).
+
+    Raises BadInput for an architecture of which nothing was measured.
+    """
+    record = measured_sealed().get(architecture)
+    if record is None:
+        raise BadInput(f"no core without a host was synthesised for {architecture} yet")
     here, there = (predict(one, architecture, linked=False) for one in (machine, record.machine))
     luts, ffs, _, _, slots = (
         round(n * own / of) if of else 0

@@ -167,7 +167,7 @@ class Neurons(wiring.Component):
         tunes = self.tune_en if self.machine.time_constants else Const(0, 2)
         own = self.tune_address, self.tune_data
         if self.machine.near:
-            m.submodules.coefficients = lanes = Lanes(3, width, depth)
+            m.submodules.coefficients = lanes = Lanes(3, width, depth, self.machine.lut_depth)
             tap.share(Region.COEFFICIENTS, lanes, place, *own, Cat(Const(0, 1), tunes))
             words = [lanes.rdata.word_select(n, width) for n in range(3)]
         else:

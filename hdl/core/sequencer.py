@@ -219,7 +219,8 @@ class Sequencer(wiring.Component):
     def _program(self, m: Module, counter: Signal) -> Any:
         tap, words = Tap(m, self.access, None, self.contents, self.machine.near), []
         if self.machine.near:
-            m.submodules.program = lanes = Lanes(CHUNKS, CHUNK, self.machine.program_depth)
+            depth, in_luts = self.machine.program_depth, self.machine.lut_depth
+            m.submodules.program = lanes = Lanes(CHUNKS, CHUNK, depth, in_luts)
             tap.share(Region.PROGRAM, lanes, counter, 0, 0, 0)
             words.append(lanes.rdata)
         else:

@@ -38,8 +38,8 @@ class Lanes(wiring.Component):
     wdata: Any
     wen: Any
 
-    def __init__(self, count: int, width: int, depth: int):
-        self.count, self.width, self.depth = count, width, depth
+    def __init__(self, count: int, width: int, depth: int, lut_depth: int = 0):
+        self.count, self.width, self.depth, self.lut_depth = count, width, depth, lut_depth
         self.words: list[list[int]] = [[] for _ in range(count)]
         bits = (depth - 1).bit_length()
         super().__init__(
@@ -84,7 +84,7 @@ class Lanes(wiring.Component):
     def _apart(self, m: Module) -> None:
         """A memory for each word."""
         for n in range(self.count):
-            m.submodules[f"lane{n}"] = ram = Ram(self.width, self.depth)
+            m.submodules[f"lane{n}"] = ram = Ram(self.width, self.depth, self.lut_depth)
             ram.fill(self.words[n])
             m.d.comb += [
                 *(ram.raddr.eq(self.raddr), self.rdata.word_select(n, self.width).eq(ram.rdata)),

@@ -15,7 +15,7 @@ from antevolt.boards.build import check, foresee, prepare
 from antevolt.boards.catalogue import BOARDS
 from antevolt.boards.demonstration import NETWORK, TEACHER, demonstrated
 from antevolt.boards.estimate import estimate
-from antevolt.boards.model import needed, predict
+from antevolt.boards.model import needed, predict, sealed
 from antevolt.boards.sealed import FAMILIES, stored
 from antevolt.boards.standalone import Standalone
 from antevolt.hdl.lagged import GOOD, samples
@@ -99,3 +99,8 @@ def test_what_they_take_was_measured() -> None:
         assert needed(board) == one.usage
         read = predict(board.machine, board.part.architecture, linked=False)
         assert one.usage.rams < read.rams
+
+
+def test_a_family_that_was_not_measured_is_named() -> None:
+    small = BOARDS["ulx3s-12f"].machine
+    assert refusal(lambda: sealed(small, "ecp5")).startswith("no core without a host")
