@@ -28,6 +28,7 @@ from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, OUTPUT_SUM_BITS
 from antevolt.hdl.spec.moments import WORD
+from antevolt.hdl.spec.program import CHUNK, CHUNKS
 from antevolt.hdl.spec.timing import Timing
 
 __all__ = ["TERMS", "errors", "link", "multipliers", "needed", "predict", "rams", "sealed"]
@@ -100,14 +101,15 @@ def _memories(machine: Machine, architecture: Architecture) -> tuple[Shapes, Sha
     word, pair, wide = f.word, 2 * f.word, f.word + f.guard
     sums = 1 << (m.io_depth - 1).bit_length() + (m.streams - 1).bit_length()
     gradients = [(f.g.width, m.w_depth)] * 2 if m.paired else [(f.g.width, 2 * m.w_depth)]
-    side = m.near and architecture in TOGETHER  # words side by side are one memory
+
+    def lanes(count: int, width: int, depth: int) -> Shapes:
+        """Words side by side."""
+        together = m.near and architecture in TOGETHER
+        return [(count * width, depth)] if together else [(width, depth)] * count
+
     shapes = [
-        *([(5 * 36, m.program_depth)] if side else [(36, m.program_depth)] * 5),
-        *(
-            [(3 * (word + 6), 2 * m.coefficient_depth)]
-            if side
-            else [(word + 6, 2 * m.coefficient_depth)] * 3
-        ),
+        *lanes(CHUNKS, CHUNK, m.program_depth),
+        *lanes(3, word + 6, 2 * m.coefficient_depth),
         *[(36, m.coefficient_depth)] * (4 * m.time_constants),
         *[(OUTPUT_SUM_BITS, sums)] * m.sums,
         *[(DATA_BITS, DEPTH)] * m.near,

@@ -68,9 +68,9 @@ def command() -> None:
     found = {}
     for family in FAMILIES:
         one = measure(family)
-        values = json.loads(one.machine.to_json()), one.usage.to_dict()
-        found[family] = dict(zip(("machine", "usage"), values, strict=True))
-        click.echo(f"{family}: {found[family]['usage']}")
+        takes = one.usage.to_dict()
+        found[family] = {"machine": json.loads(one.machine.to_json()), "usage": takes}
+        click.echo(f"{family}: {takes}")
     write_whole(FILE, json.dumps(found, indent=1) + "\n")
 
 

@@ -101,21 +101,12 @@ class Tap:
         `way` = (bits, n): the region interleaves 2^bits memories, this is number n of them. Where
         `wen` is 0, the bus alone writes, and nothing has to choose.
         """
-        access, low = self.access, way[0]
         reads, write = (
             self.selects(region, way, also) for also in (self.early.read, self.early.write)
         )
         if self.sealed and region != Region.OUTPUT:
             reads = Const(0, 1)
-        index = access.index[low : low + len(ram.raddr)]
-        data = access.data[: ram.width]
-        alone = isinstance(wen, int) and not wen
-        self.m.d.comb += [
-            ram.raddr.eq(Mux(reads, index, raddr)),
-            ram.waddr.eq(index if alone else Mux(write, index, waddr)),
-            ram.wdata.eq(data if alone else Mux(write, data, wdata)),
-            ram.wen.eq(write if alone else write | wen),
-        ]
+        self._ports(ram, way[0], reads, write, write, raddr, waddr, wdata, wen)
         if self.contents is not None:
             ram.fill(self.contents.words(region, self.unit or 0, way))
         self.answer(reads, ram.rdata)
@@ -125,21 +116,33 @@ class Tap:
     ) -> None:
         """As `join`, for the memories of a region that stand side by side; `wen` has a bit for
         each."""
-        access, low = self.access, (lanes.count - 1).bit_length()
+        low = (lanes.count - 1).bit_length()
         reads, write = (
             self.selects(region, also=also) for also in (self.early.read, self.early.write)
         )
-        index, words = access.index[low : low + len(lanes.raddr)], Mux(write, access.data, wdata)
         one = Cat(self.selects(region, (low, n), self.early.write) for n in range(lanes.count))
-        self.m.d.comb += [
-            *(lanes.raddr.eq(Mux(reads, index, raddr)), lanes.wen.eq(one | wen)),
-            *(lanes.waddr.eq(Mux(write, index, waddr)), lanes.wdata.eq(words)),
-        ]
+        self._ports(lanes, low, reads, write, one, raddr, waddr, wdata, wen)
         for n in range(lanes.count):
             if self.contents is not None:
                 lanes.fill(n, self.contents.words(region, self.unit or 0, (low, n)))
             own = self.selects(region, (low, n), self.early.read)
             self.answer(own, lanes.rdata.word_select(n, lanes.width))
+
+    def _ports(
+        self, memory: Ram | Lanes, low: int, reads: Any, write: Any, enables: Any,
+        raddr: Any, waddr: Any, wdata: Any, wen: Any,
+    ) -> None:  # fmt: skip
+        """The ports of `join` and `share`: the bus, which `reads` or does `write` where `enables`
+        says, goes before the memory's own."""
+        index = self.access.index[low : low + len(memory.raddr)]
+        data = self.access.data[: memory.width]
+        alone = isinstance(wen, int) and not wen
+        self.m.d.comb += [
+            memory.raddr.eq(Mux(reads, index, raddr)),
+            memory.waddr.eq(index if alone else Mux(write, index, waddr)),
+            memory.wdata.eq(data if alone else Mux(write, data, wdata)),
+            memory.wen.eq(enables if alone else enables | wen),
+        ]
 
     def answer(self, reads: Any, rdata: Any) -> None:
         """Reply to a selected read with `rdata`, valid 2 cycles after the access."""

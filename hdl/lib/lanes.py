@@ -2,6 +2,7 @@
 """Words that are read side by side, and written one at a time."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 from amaranth.hdl import Cat, Module
@@ -67,10 +68,8 @@ class Lanes(wiring.Component):
     def _together(self, m: Module) -> None:
         """The address is registered, as in a `Ram` of these families."""
         init = [
-            sum(
-                words[at] << n * self.width for n, words in enumerate(self.words) if at < len(words)
-            )
-            for at in range(max(map(len, self.words)))
+            sum(word << n * self.width for n, word in enumerate(place))
+            for place in zip_longest(*self.words, fillvalue=0)
         ]
         data = MemoryData(shape=self.count * self.width, depth=self.depth, init=init)
         m.submodules.memory = memory = Memory(data)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables of what cores take and how fast they are placed, from the records in `boards/records`."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from statistics import fmean
 
@@ -128,34 +129,34 @@ def components() -> str:
 
 def small() -> str:
     """Netlists of the smallest core beside the parts that it should fit."""
-    lines = [
-        "| part | core | LUTs | flip-flops | multipliers | RAMs | cells |",
-        "|---|---|---|---|---|---|---|",
-    ]
     parts = {"gowin": "GW1NR-9C", "ice40": "iCE40UP5K", "ice40hx": "iCE40HX8K"}
-    for architecture, name in parts.items():
-        holds = PARTS[name].holds.values()
-        for record in records(architecture):  # type: ignore[arg-type]
-            pairs = zip(record.usage.values(), holds, strict=True)
-            cells = " | ".join(_share(need, has) for need, has in pairs)
-            core = f"{record.machine.name}{', with the link' if record.link else ''}"
-            lines.append(f"| {name} | {core} | {cells} |")
-    return "\n".join(lines)
+    return _beside(
+        (name, f"{record.machine.name}{', with the link' if record.link else ''}", record.usage)
+        for architecture, name in parts.items()
+        for record in records(architecture)  # type: ignore[arg-type]
+    )
 
 
 def sealed() -> str:
     """The demonstration without a host, beside the parts that hold it."""
+    found = stored_sealed()
+    names = ("iCE40UP5K", "iCE40HX8K")
+    ones = [found[PARTS[name].architecture] for name in names]
+    return _beside(
+        (name, one.machine.name, one.usage) for name, one in zip(names, ones, strict=True)
+    )
+
+
+def _beside(rows: Iterable[tuple[str, str, Usage]]) -> str:
+    """A table of parts: name, core, and what that takes of it."""
     lines = [
         "| part | core | LUTs | flip-flops | multipliers | RAMs | cells |",
         "|---|---|---|---|---|---|---|",
     ]
-    found = stored_sealed()
-    for name in ("iCE40UP5K", "iCE40HX8K"):
-        part = PARTS[name]
-        one = found[part.architecture]
-        pairs = zip(one.usage.values(), part.holds.values(), strict=True)
+    for name, core, usage in rows:
+        pairs = zip(usage.values(), PARTS[name].holds.values(), strict=True)
         cells = " | ".join(_share(need, has) for need, has in pairs)
-        lines.append(f"| {name} | {one.machine.name} | {cells} |")
+        lines.append(f"| {name} | {core} | {cells} |")
     return "\n".join(lines)
 
 

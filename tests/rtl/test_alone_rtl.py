@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A core without a host: from its reset on, without a write, it does what the model does."""
 
-from dataclasses import replace
-
 import cocotb
 import numpy as np
 import pytest
@@ -11,7 +9,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 from refused import refusal
 
-from antevolt.boards.presets import SMALLEST
+from antevolt.boards.demonstration import NETWORK
+from antevolt.boards.presets import ALONE
 from antevolt.hdl.alone import Alone, lesson, memories
 from antevolt.hdl.core.core import Core
 from antevolt.hdl.core.gate import request
@@ -33,12 +32,7 @@ MACHINES = {
     "2x2x2": Machine(rows=2, streams=2, contexts=2, moments=1, time_constants=True, **SMALL),
 }
 NETWORKS = {
-    "1x1": Network(
-        1,
-        (Population(6, "tanh", (1.0, 2.0, 3.0, 4.0, 6.0, 8.0)), Population(1, "linear")),
-        eta=2.0**-3,
-        seed=1,
-    ),
+    "1x1": NETWORK,
     "2x2x2": Network(
         1,
         (
@@ -51,7 +45,7 @@ NETWORKS = {
         seed=2,
     ),
 }
-MACHINES["near"] = replace(SMALLEST, formats=Formats(word=16))
+MACHINES["near"] = ALONE
 NETWORKS["near"] = NETWORKS["1x1"]
 STEPS = {"1x1": 400, "2x2x2": 200, "near": 400}
 HEARD = 4  # cycles in which the teacher has heard the last word of a step that ended
