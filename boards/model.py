@@ -104,8 +104,9 @@ def _memories(machine: Machine, architecture: Architecture) -> tuple[Shapes, Sha
 
     def lanes(count: int, width: int, depth: int) -> Shapes:
         """Words side by side."""
-        together = m.near and architecture in TOGETHER
-        return [(count * width, depth)] if together else [(width, depth)] * count
+        if architecture in TOGETHER:
+            return [(count * width, depth)]
+        return [(width, depth)] * count
 
     shapes = [
         *lanes(CHUNKS, CHUNK, m.program_depth),

@@ -12,7 +12,6 @@ from antevolt.hdl.core.sequencer import LISTENERS, operation
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.core.walker import NeuronWalker, count_bits, pace_bits
 from antevolt.hdl.lib.lanes import Lanes
-from antevolt.hdl.lib.ram import memory
 from antevolt.hdl.lib.registers import delay
 from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
@@ -163,20 +162,13 @@ class Neurons(wiring.Component):
 
     def _coefficients(self, m: Module, place: Signal) -> list[Any]:
         width, depth = coefficient(self.machine).size, 2 * self.machine.coefficient_depth
-        tap, words = Tap(m, self.access, None, self.contents, self.machine.near), []
-        tunes = self.tune_en if self.machine.time_constants else Const(0, 2)
-        own = self.tune_address, self.tune_data
-        if self.machine.near:
-            m.submodules.coefficients = lanes = Lanes(3, width, depth, self.machine.lut_depth)
-            tap.share(Region.COEFFICIENTS, lanes, place, *own, Cat(Const(0, 1), tunes))
-            words = [lanes.rdata.word_select(n, width) for n in range(3)]
-        else:
-            for n in range(3):
-                m.submodules[f"coefficients{n}"] = ram = memory(self.machine, width, depth)
-                en = tunes[n - 1] if n and self.machine.time_constants else 0
-                tap.join(Region.COEFFICIENTS, ram, place, *own, en, way=(2, n))
-                words.append(ram.rdata)
+        tap = Tap(m, self.access, None, self.contents, self.machine.near)
+        m.submodules.coefficients = lanes = Lanes(3, width, depth, self.machine.lut_depth)
+        tunes: tuple[Any, Any, Any] = (0, 0, 0)  # the host alone writes
+        if self.machine.time_constants:
+            tunes = self.tune_address, self.tune_data, Cat(Const(0, 1), self.tune_en)
+        tap.share(Region.COEFFICIENTS, lanes, place, *tunes)
         m.d.comb += self.reply.as_value().eq(
             tap.reply("reply_register", Reply().const({}).as_value())
         )
-        return words
+        return [lanes.rdata.word_select(n, width) for n in range(3)]

@@ -10,7 +10,6 @@ from amaranth.lib.wiring import In, Out
 from antevolt.hdl.core.bundles import Access, Reply, bits
 from antevolt.hdl.core.tap import Tap
 from antevolt.hdl.lib.lanes import Lanes
-from antevolt.hdl.lib.ram import memory
 from antevolt.hdl.lib.registers import KEEP
 from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
@@ -217,19 +216,13 @@ class Sequencer(wiring.Component):
         return begins
 
     def _program(self, m: Module, counter: Signal) -> Any:
-        tap, words = Tap(m, self.access, None, self.contents, self.machine.near), []
-        if self.machine.near:
-            depth, in_luts = self.machine.program_depth, self.machine.lut_depth
-            m.submodules.program = lanes = Lanes(CHUNKS, CHUNK, depth, in_luts)
-            tap.share(Region.PROGRAM, lanes, counter, 0, 0, 0)
-            words.append(lanes.rdata)
-        else:
-            for n in range(CHUNKS):
-                ram = memory(self.machine, CHUNK, self.machine.program_depth)
-                m.submodules[f"program{n}"] = ram
-                tap.join(Region.PROGRAM, ram, counter, 0, 0, 0, way=(3, n))
-                words.append(ram.rdata)
+        machine = self.machine
+        tap = Tap(m, self.access, None, self.contents, machine.near)
+        m.submodules.program = lanes = Lanes(
+            CHUNKS, CHUNK, machine.program_depth, machine.lut_depth
+        )
+        tap.share(Region.PROGRAM, lanes, counter, 0, 0, 0)
         m.d.comb += self.reply.as_value().eq(
             tap.reply("reply_register", Reply().const({}).as_value())
         )
-        return Cat(words)[: operation.size]
+        return lanes.rdata[: operation.size]

@@ -93,9 +93,10 @@ class Softmax(wiring.Component):
         with m.Elif(runs):
             m.d.sync += [
                 *(runs.eq(left != 1), left.eq(left - 1)),
-                quotient.eq(Cat(~following[-1], quotient)),
                 *(one.eq(following[-1]) for one in adds),
             ]
+        with m.If(runs):  # by itself, so that `start` is not before its enable
+            m.d.sync += quotient.eq(Cat(~following[-1], quotient))
         m.d.comb += self.share.eq(quotient)
 
 

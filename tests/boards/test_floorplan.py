@@ -42,7 +42,7 @@ def cells(machine: Machine) -> dict[str, str]:
         *(f"{array}.gradients{i}.ram.block{n}" for i in rows for n in (0, 1)),
         *(f"{array}.{name}{k}.block0" for k in streams for name in ("rates", "q")),
         *(f"{core}.column{k}.{name}" for k in streams for name in OF_COLUMN),
-        *(f"{core}.sequencer.program{n}.block0" for n in range(5)),
+        *(f"{core}.sequencer.program.lane{n}.block0" for n in range(5)),
         "top.link.inbox.memory.0.0",
     ]
     return dict.fromkeys(multipliers, "MULT18X18D") | dict.fromkeys(rams, "DP16KD")
