@@ -12,7 +12,7 @@ BOARD = Board(
     part_name="XC7A35T",
     platform="amaranth_boards.arty_a7:ArtyA7_35Platform",
     crystal=100e6,
-    machine=Machine(rows=2, streams=2),
+    machine=Machine(rows=4, streams=3),
     hz=75e6,
     baud=2_000_000,
     loader="arty_a7_35t",

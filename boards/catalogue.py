@@ -21,6 +21,7 @@ MODULES = (
     "icebreaker",
     "ice40_hx8k",
     "arty_a7_35t",
+    "arty_a7_100t",
 )
 
 BOARDS: dict[str, Board] = {

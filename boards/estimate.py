@@ -20,8 +20,9 @@ __all__ = ["Estimate", "Speed", "estimate", "fitting"]
 
 BIT_TIMES = 10  # of a byte on the line: start, eight bits, stop
 FRAMING = 2  # bytes that COBS and the delimiter add to a frame
-FULL = 0.9
-"""Share of a part's LUTs or flip-flops beyond which placing tends to fail."""
+PLACED, FULL = ("luts", "ffs", "slots"), 0.9
+"""What a placer has to find places for one by one, and the share of them beyond which it tends to
+find none."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +105,13 @@ def _found(
 def _short(board: Board, needs: Usage) -> str:
     """The resource of which most is missing; empty: none is."""
     need, holds = needs.to_dict(), board.part.holds.to_dict()
-    worst = max(need, key=lambda name: need[name] / max(1, holds[name]))
-    if need[worst] <= holds[worst]:
+    usable = {name: n * FULL if name in PLACED else n for name, n in holds.items()}
+    worst = max(need, key=lambda name: need[name] / max(1, usable[name]))
+    if need[worst] <= usable[worst]:
         return ""
-    return f"the core needs {need[worst]} {RESOURCES[worst]}, {board.part.name} has {holds[worst]}"
+    most = f", of which {FULL:.0%} can be placed" if need[worst] <= holds[worst] else ""
+    name = RESOURCES[worst]
+    return f"the core needs {need[worst]} {name}, {board.part.name} has {holds[worst]}{most}"
 
 
 def speed(image: Image, board: Board) -> Speed:

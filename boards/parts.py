@@ -43,5 +43,6 @@ PARTS = {
             "GW2AR-18C", "gowin", Usage(20736, 15552, 48, 46, 20736), ("--vopt", "family=GW2A-18C")
         ),
         Part("XC7A35T", "xilinx", Usage(20800, 41600, 90, 100)),
+        Part("XC7A100T", "xilinx", Usage(63400, 126800, 240, 270)),
     )
 }

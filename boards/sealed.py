@@ -3,8 +3,8 @@
 
     python -m antevolt.boards.sealed
 
-synthesises it for each family with a board that is `hostless`, and stores
-`boards/records/sealed.json`.
+synthesises it for each board that is `hostless`, and stores `boards/records/sealed.json`, one core
+for each family.
 """
 
 import json
@@ -15,16 +15,15 @@ from typing import Any
 
 import click
 
+from antevolt.boards.catalogue import BOARDS
 from antevolt.boards.measure import DATA, machine_of
-from antevolt.boards.presets import ALONE
 from antevolt.boards.synthesis import Architecture, Usage, netlist, usage
 from antevolt.hdl.spec.errors import BadFile
 from antevolt.hdl.spec.machine import Machine
 from antevolt.host.files import write_whole
 
-__all__ = ["FAMILIES", "FILE", "Sealed", "command", "measure", "stored"]
+__all__ = ["FILE", "Sealed", "command", "measure", "stored"]
 
-FAMILIES: tuple[Architecture, ...] = ("ice40", "ice40hx")
 FILE = DATA / "sealed.json"
 
 
@@ -36,7 +35,7 @@ class Sealed:
     usage: Usage
 
 
-def measure(architecture: Architecture, machine: Machine = ALONE) -> Sealed:
+def measure(architecture: Architecture, machine: Machine) -> Sealed:
     """Needs the extra `build`."""
     from antevolt.boards.demonstration import NETWORK, TEACHER
     from antevolt.boards.standalone import teacher_of
@@ -66,8 +65,11 @@ def stored() -> dict[str, Sealed]:
 def command() -> None:
     """Synthesise the demonstration, and store what it takes."""
     found = {}
-    for family in FAMILIES:
-        one = measure(family)
+    for board in BOARDS.values():
+        if not board.hostless:
+            continue
+        family = board.part.architecture
+        one = measure(family, board.machine)
         takes = one.usage.to_dict()
         found[family] = {"machine": json.loads(one.machine.to_json()), "usage": takes}
         click.echo(f"{family}: {takes}")

@@ -2,12 +2,12 @@
 """Synthesis with yosys, and what the netlist takes of a part, by kind of resource."""
 
 import json
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from antevolt.boards.logic_cells import FEEDS, slots
 from antevolt.boards.tools import run
 from antevolt.hdl.lib.family import Blocks, Family
 from antevolt.hdl.spec.errors import BuildFailed
@@ -82,15 +82,12 @@ CELLS: dict[str, dict[str, tuple[str, float]]] = {
 }
 """What a cell counts as; a name stands for all cells whose names begin with it."""
 
-FEEDS = {"ice40": ("SB_LUT4",), "gowin": ("LUT", "ALU")}
-"""Families in which a flip-flop shares a logic cell only with the table or adder that feeds it."""
-
 
 @dataclass(frozen=True)
 class Usage:
     """Cells: 4-input tables (on Xilinx up to 6), flip-flops, multipliers, block RAMs (on Xilinx
-    of 18 kbit); logic cells, where a flip-flop that no table of its own feeds takes one (`FEEDS`;
-    of other families 0)."""
+    of 18 kbit); `logic_cells`, where a flip-flop that no table of its own feeds takes one (of other
+    families 0)."""
 
     luts: int
     ffs: int
@@ -155,32 +152,8 @@ def cells(
         "num_cells_by_type"
     ]
     own = {name: n for name, n in found.items() if not name.startswith("$")}
-    feeds = FEEDS.get("ice40" if architecture == "ice40hx" else architecture)
-    return own if feeds is None else own | {"slots": slots(folder / "top.json", feeds)}
-
-
-def slots(netlist: Path, feeds: tuple[str, ...]) -> int:
-    """Logic cells of a netlist: tables and adders, and flip-flops that share one with none.
-
-    A table can share its cell with one flip-flop that it feeds, on iCE40 only if it feeds nothing
-    else: the cell has one output.
-    """
-    top = json.loads(netlist.read_text())["modules"]["top"]
-    drivers: dict[Any, str] = {}
-    readers: Counter[Any] = Counter(b for port in top["ports"].values() for b in port["bits"])
-    registers, total = [], 0
-    for name, cell in top["cells"].items():
-        total += cell["type"].startswith(feeds)
-        if "DFF" in cell["type"]:
-            registers.append(cell["connections"]["D"][0])
-        for port, bits in cell["connections"].items():
-            if cell["port_directions"].get(port) != "output":
-                readers.update(bits)
-            elif cell["type"].startswith(feeds):
-                drivers |= dict.fromkeys(bits, name)
-    only = feeds == FEEDS["ice40"]
-    shared = {drivers[d] for d in registers if d in drivers and (readers[d] == 1 or not only)}
-    return total + len(registers) - len(shared)
+    family = "ice40" if architecture == "ice40hx" else architecture
+    return own | {"slots": slots(folder / "top.json", family)} if family in FEEDS else own
 
 
 def usage(architecture: Architecture, cells: dict[str, int]) -> Usage:

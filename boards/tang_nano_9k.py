@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sipeed Tang Nano 9K (GW1NR-9); its debugger has a serial port."""
+"""Sipeed Tang Nano 9K (GW1NR-9)."""
+
+from dataclasses import replace
 
 from antevolt.boards.board import Board
-from antevolt.boards.presets import SMALLEST
+from antevolt.boards.presets import ALONE
+from antevolt.hdl.spec.formats import Formats
 
 __all__ = ["BOARD"]
 
@@ -12,10 +15,19 @@ BOARD = Board(
     part_name="GW1NR-9C",
     platform="amaranth_boards.tang_nano_9k:TangNano9kPlatform",
     crystal=27e6,
-    machine=SMALLEST,
+    machine=replace(
+        ALONE,
+        w_depth=2048,
+        state_depth=128,
+        r_depth=128,
+        q_depth=128,
+        program_depth=128,
+        phi_log2=8,
+        formats=Formats(),
+    ),
     hz=27e6,
     baud=1_000_000,
     loader="tangnano9k",
-    lacks="everything that may be left out, counters of saturations, and words of more than 12 "
-    "bits",
+    lacks="the link to a host, and everything that may be left out",
+    hostless=True,
 )

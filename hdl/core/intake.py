@@ -105,7 +105,7 @@ class Intake(wiring.Component):
         flagged, copied = flagging & self.x.valid, copying & self.x.valid
         took, got = taking & self.x.valid, targets & self.y.valid  # an input, a target
         before = Signal(attrs=KEEP)  # a stream's first word
-        last = self._count(m, idle, before, took, got, targets)
+        last = self._count(m, idle, before, took, got)
         ends, begins = last & (took | got), idle & self.start
         final, needs = self._streams(m, idle, ends | passes)
         looks = Mux(idle, begins & self.target, (last & got | passes) & ~final)
@@ -130,9 +130,7 @@ class Intake(wiring.Component):
         self._write(m, flagging, copying, taking, targets)
         return m
 
-    def _count(
-        self, m: Module, idle: Any, before: Any, took: Any, got: Any, targets: Any
-    ) -> Signal:
+    def _count(self, m: Module, idle: Any, before: Any, took: Any, got: Any) -> Signal:
         """Words of a stream, from `before` its first one on; returns whether one is to come."""
         counts, places = ranges(self.machine)
         left, last, single = Signal(counts), Signal(), Signal()
@@ -141,10 +139,13 @@ class Intake(wiring.Component):
         with m.If(idle):
             m.d.sync += [n.eq(self.n), single.eq(self.n[:counts] == 1), address.eq(self.address)]
         with m.If(before):
-            m.d.sync += [left.eq(n), last.eq(single), self.odd.eq(0), self.place.eq(address)]
+            m.d.sync += [left.eq(n), last.eq(single), self.odd.eq(0)]
         with m.Elif(took | got):
             m.d.sync += [left.eq(left - 1), last.eq(left == 2), self.odd.eq(~self.odd)]
-            m.d.sync += self.place.eq(self.place + (self.odd | targets))
+        with m.If(before):
+            m.d.sync += self.place.eq(address)
+        with m.Elif(took & self.odd | got):  # by itself: what is asked is not before the sum
+            m.d.sync += self.place.eq(self.place + 1)
         return last
 
     def _streams(self, m: Module, idle: Any, ends: Any) -> tuple[Signal, Any]:

@@ -245,14 +245,15 @@ def test_records_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert "In these clocks: multipliers not timed." in page(found, gowin)
 
 
-def test_a_vendors_project_is_exported(tmp_path: Path) -> None:
-    done = CliRunner().invoke(antevolt, ["build", "arty-a7-35t", "--out", str(tmp_path)])
+@pytest.mark.parametrize("name", ["arty-a7-35t", "arty-a7-100t"])
+def test_a_vendors_project_is_exported(name: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(antevolt, ["build", name, "--out", str(tmp_path)])
     assert done.exit_code == 0, done.output
     assert "a project for Vivado" in done.stdout
     assert {"top.v", "top.xdc", "top.tcl", "build_top.sh"} <= {p.name for p in tmp_path.iterdir()}
     assert "PLLE2_BASE" in (tmp_path / "top.v").read_text()
     with pytest.raises(BadInput, match="needs Vivado"):
-        build(BOARDS["arty-a7-35t"], (1,))
+        build(BOARDS[name], (1,))
 
 
 def fails(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
