@@ -31,6 +31,7 @@ class Board:
     divide    the link has a clock of its own, the core's divided by this; 1: both have the same
     selective the link keeps frames behind a gap; without, it takes fewer cells and goes back
     hostless  the part has no room for the link: its bitstreams have a network and a teacher in them
+    placer    options of nextpnr's placer
     """
 
     name: str
@@ -49,6 +50,7 @@ class Board:
     divide: float = 1
     selective: bool = True
     hostless: bool = False
+    placer: tuple[str, ...] = ()
 
     @property
     def part(self) -> Part:

@@ -170,7 +170,7 @@ def _text(data: str | bytes) -> str:
 
 def _arguments(board: Board, platform: Any, file: str) -> tuple[str, ...]:
     """What nextpnr is told of part, package and pins."""
-    route = board.part.route
+    route = (*board.part.route, *board.placer)
     match board.part.family:
         case "ecp5":
             package = platform.package.replace("BG", "CABGA").replace("MG", "CSFBGA")

@@ -2,7 +2,7 @@
 """OrangeCrab r0.2 with an ECP5-85F (speed grade 8); it has no UART of its own."""
 
 from antevolt.boards.board import Board
-from antevolt.boards.presets import ECP5_85
+from antevolt.boards.presets import ECP5_85, ECP5_85_PLACER
 
 __all__ = ["BOARD"]
 
@@ -19,4 +19,5 @@ BOARD = Board(
     loader="orangeCrab",
     adapter="a USB serial adapter of 3.3 V: its TX to pin 0 (ball N17), its RX to pin 1 (ball M18)",
     lacks="moments of their own (Adam), learned time constants; 512 neurons and filters per stream",
+    placer=ECP5_85_PLACER,
 )

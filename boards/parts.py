@@ -25,17 +25,13 @@ class Part:
         return {"ice40hx": "ice40"}.get(self.architecture, self.architecture)
 
 
-LARGE = ("--placer-heap-critexp", "4", "--placer-heap-timingweight", "20")
-"""Where wires can be long the placer shall look more at the slowest paths, less at the length of
-all: with that a full ECP5-85F got from 140.6 to 151.6 MHz, with the same netlist and seed."""
-
 PARTS = {
     part.name: part
     for part in (
         Part("LFE5U-12F", "ecp5", Usage(24288, 24288, 28, 56), ("--12k",)),
         Part("LFE5U-25F", "ecp5", Usage(24288, 24288, 28, 56), ("--25k",)),
-        Part("LFE5U-85F", "ecp5", Usage(83640, 83640, 156, 208), ("--85k", *LARGE)),
-        Part("LFE5UM5G-85F", "ecp5", Usage(83640, 83640, 156, 208), ("--um5g-85k", *LARGE)),
+        Part("LFE5U-85F", "ecp5", Usage(83640, 83640, 156, 208), ("--85k",)),
+        Part("LFE5UM5G-85F", "ecp5", Usage(83640, 83640, 156, 208), ("--um5g-85k",)),
         Part("iCE40UP5K", "ice40", Usage(5280, 5280, 8, 30, 5280), ("--up5k",)),
         Part("iCE40HX8K", "ice40hx", Usage(7680, 7680, 0, 32, 7680), ("--hx8k",)),
         Part("GW1NR-9C", "gowin", Usage(8640, 6480, 20, 26, 8640), ("--vopt", "family=GW1N-9C")),

@@ -2,7 +2,7 @@
 """ULX3S with an ECP5-85F: many streams, for throughput."""
 
 from antevolt.boards.board import Board
-from antevolt.boards.presets import ECP5_85
+from antevolt.boards.presets import ECP5_85, ECP5_85_PLACER
 
 __all__ = ["BOARD"]
 
@@ -18,4 +18,5 @@ BOARD = Board(
     baud=3_000_000,
     loader="ulx3s",
     lacks="moments of their own (Adam), learned time constants; 512 neurons and filters per stream",
+    placer=ECP5_85_PLACER,
 )
