@@ -17,7 +17,7 @@ BOARD = Board(
     crystal=27e6,
     machine=replace(
         ALONE,
-        w_depth=2048,
+        w_depth=1024,
         state_depth=128,
         r_depth=128,
         q_depth=128,

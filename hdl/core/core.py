@@ -175,12 +175,11 @@ class Core(wiring.Component):
         """The access bus at its head: never more than one source at a time."""
         head = Signal(Access(), name="head")
         total: Any = 0
-        # what is written of an input stands behind its states, and is not read for some cycles
-        for name, steps in (("gate", 1), ("intake", 2), ("outlet", 1)):
+        step = 0 if self.machine.near else 1
+        for name in ("gate", "intake", "outlet"):
             access = getattr(self, name).access
-            steps = 0 if self.machine.near else steps
-            strobe = delay(m, access.read | access.write, steps, f"{name}_strobe")
-            total = total | Mux(strobe, delay(m, access.as_value(), steps, name), 0)
+            strobe = delay(m, access.read | access.write, step, f"{name}_strobe")
+            total = total | Mux(strobe, delay(m, access.as_value(), step, name), 0)
         m.d.sync += head.as_value().eq(total)
         for part in self._at_head():
             m.d.comb += part.access.eq(head)

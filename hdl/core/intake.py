@@ -4,7 +4,7 @@
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
@@ -17,7 +17,7 @@ from antevolt.hdl.core.bundles import (
     flags,
     ranges,
 )
-from antevolt.hdl.lib.registers import KEEP
+from antevolt.hdl.lib.registers import KEEP, delay
 from antevolt.hdl.spec.flags import INPUT_FLAG_BITS, Flag
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
@@ -38,7 +38,7 @@ class Intake(wiring.Component):
     start, target, n, address, context, bias : the operation, which a TARGET needs at its start
         only; `done` in its last cycle;  taking : at work, from the cycle after its start on
     keep, kept : inputs also go to the output memory, from this word on
-    access : writes to the columns
+    access : writes to the columns, a cycle after their words; in a core that is near at once
     flags_index, flags : flags of any stream, for the outlet
     learns : a valid stream learns in this step;  new_step clears it
     waiting : at work, and no word to take
@@ -174,19 +174,17 @@ class Intake(wiring.Component):
 
     def _write(self, m: Module, flagging: Any, copying: Any, taking: Any, targets: Any) -> None:
         """The words' way onto the bus, and the flags' into their memory."""
-        word, access, valid = self.machine.formats.word, self.access, self.x.valid
+        word, valid = self.machine.formats.word, self.x.valid
         write, read = self.memory.write_port(), self.memory.read_port(domain="comb")
-        arriving, own = Signal(flags), Signal(flags)
-        data, low, also = self.x.payload[:word], Signal(word), Signal(ranges(self.machine)[1])
-        one = Mux(self.bias == Bias.HIGH, 1 << self.machine.formats.r.frac, 0)
+        arriving, own = flags(self.x.payload[word:][: flags.size]), Signal(flags)
+        coming, low, also = self.x.payload[:word], Signal(word), Signal(ranges(self.machine)[1])
         m.d.comb += [
-            arriving.as_value().eq(self.x.payload[word:]),
             *(write.addr.eq(self.index), write.data.eq(self.x.payload[word:])),
             *(write.en.eq(flagging & valid), read.addr.eq(self.flags_index)),
             self.flags.as_value().eq(read.data),
         ]
         with m.If(~self.odd):  # the word before, when it is wanted
-            m.d.sync += low.eq(data)
+            m.d.sync += low.eq(coming)
         with m.If(flagging):  # until they are there
             m.d.sync += [own.eq(arriving), also.eq(self.kept)]
         with m.Elif(copying & valid):
@@ -195,16 +193,44 @@ class Intake(wiring.Component):
             m.d.sync += self.learns.eq(0)
         with m.Elif(flagging & valid & arriving.valid & arriving.learn):
             m.d.sync += self.learns.eq(1)
-        even = Mux(taking & self.odd, low, data)
-        region = Mux(copying, Region.OUTPUT, Region.RATES)
         input_goes = copying | taking & (self.odd | self.last)
+        at_hand = Signal(_at_hand(self.machine))
+        values = {
+            "write": valid & (flagging | own.valid & input_goes) | targets & self.y.valid,
+            **{"flagging": flagging, "copying": copying, "taking": taking, "targets": targets},
+            **{"odd": self.odd, "high": self.bias == Bias.HIGH, "flags": arriving.as_value()},
+            **{"word": coming, "before": low, "target": self.y.payload, "column": self.column},
+            **{"context": self.context, "place": self.place, "kept": also},
+        }
+        m.d.comb += [at_hand[name].eq(value) for name, value in values.items()]
+        # the states stand far from what they choose among
+        step = 0 if self.machine.near else 1
+        self._choose(m, at_hand.shape()(delay(m, at_hand.as_value(), step, "at_hand")))
+
+    def _choose(self, m: Module, now: Any) -> None:
+        """What is written, and where."""
+        word, access = self.machine.formats.word, self.access
+        region = Mux(now.flagging, FLAGS_REGION, Mux(now.copying, Region.OUTPUT, Region.RATES))
+        value = Mux(now.flagging, now.flags, Mux(now.taking & now.odd, now.before, now.word))
+        one = Mux(now.high, 1 << self.machine.formats.r.frac, 0)
         m.d.comb += [
-            access.write.eq(valid & (flagging | own.valid & input_goes) | targets & self.y.valid),
-            access.region.eq(Mux(targets, TARGET_REGION, Mux(flagging, FLAGS_REGION, region))),
-            access.unit.eq(self.column),
-            access.index.eq(Mux(flagging, self.context, Mux(copying, also, self.place))),
-            access.data[:word].eq(Mux(targets, self.y.payload, even)),
-            access.data[word : 2 * word].eq(Mux(taking, Mux(self.odd, data, one), 0)),
+            *(access.write.eq(now.write), access.unit.eq(now.column)),
+            access.region.eq(Mux(now.targets, TARGET_REGION, region)),
+            access.index.eq(Mux(now.flagging, now.context, Mux(now.copying, now.kept, now.place))),
+            access.data[:word].eq(Mux(now.targets, now.target, value)),
+            access.data[word : 2 * word].eq(Mux(now.taking, Mux(now.odd, now.word, one), 0)),
         ]
-        with m.If(flagging):
-            m.d.comb += access.data[:word].eq(arriving.as_value())
+
+
+def _at_hand(machine: Machine) -> data.StructLayout:
+    """What an access is chosen from."""
+    word, place = machine.formats.word, ranges(machine)[1]
+    states = ("write", "flagging", "copying", "taking", "targets", "odd", "high")
+    return data.StructLayout(
+        {
+            **dict.fromkeys(states, 1),
+            **dict.fromkeys(("word", "before", "target"), word),
+            **{"column": range(machine.streams), "context": 2, "flags": flags.size},
+            **{"place": place, "kept": place},
+        }
+    )

@@ -121,6 +121,7 @@ class Bench:
             assert int(self.dut.taking.value)
         took = await self.cycles.until(lambda: self.done, LIMIT)
         assert took == cost + self.waiting
+        await self.cycles.step()  # the last access comes a cycle after its word
         assert self.writes == expected
         assert not self.x.words
         assert not self.y.words
