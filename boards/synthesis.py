@@ -66,6 +66,7 @@ CELLS: dict[str, dict[str, tuple[str, float]]] = {
         "DPX9B": ("rams", 1),
         "SDPB": ("rams", 1),
         "DPB": ("rams", 1),
+        "SP": ("rams", 1),
         "pROM": ("rams", 1),
         "slots": ("slots", 1),
     },
