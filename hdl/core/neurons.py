@@ -98,7 +98,7 @@ class Neurons(wiring.Component):
             walker.interval.eq(Mux(of[Kind.MEMBRANE], op.interval, whole)),
         ]
         command = Signal(FilterCommand(machine), name="bare")
-        place_in_pairs, unit = walker.number + own.odd, self._unit(m)
+        place_in_pairs, unit = Cat(own.odd, own.rates) + walker.number, self._unit(m)
         place = Signal(1 + bits(machine.coefficient_depth))
         m.d.sync += command.start.eq(walker.en)
         with m.If(walker.again):  # all rests until the next neuron
@@ -116,7 +116,7 @@ class Neurons(wiring.Component):
                 *(command.drawn.eq(drawn), command.exp.eq(exp), command.norm.eq(norm)),
                 command.times.eq(own.g & is_error),
                 command.first.eq((walker.number == 0) & own.head),
-                command.rates.eq(own.rates + (place_in_pairs >> 1)),
+                command.rates.eq(place_in_pairs[1:]),
                 *(command.odd.eq(place_in_pairs[0]), command.last.eq(walker.last)),
                 command.one.eq(own.bias == Bias.HIGH),
                 command.extra.eq(own.extra + walker.number),

@@ -83,6 +83,7 @@ class Sweeps(wiring.Component):
         # the rule has moments: those with bit 2 need none
         self.moving = op.table.any() & ~op.table[2] if self.machine.moments else Const(0)
         applying, backing, fresh, self.both = Signal(), Signal(), Signal(), Signal(name="both")
+        self.single = Signal()  # one column per cycle
         # the walkers' operands stand before the operation is issued
         every, applies, backs = op.words << 1, self.kinds[Kind.APPLY], self.kinds[Kind.BACK]
         both = backs & ~op.q if self.machine.paired else Const(0)
@@ -92,6 +93,7 @@ class Sweeps(wiring.Component):
             m.d.sync += [
                 own.eq(op),
                 *(applying.eq(applies), backing.eq(backs), self.both.eq(both)),
+                self.single.eq((applies | backs) & ~both),
                 fresh.eq(self.fresh & (op.context == 0)),
             ]
         later = Mux(self.moving, DIRECTION, 0)
@@ -149,9 +151,8 @@ class Sweeps(wiring.Component):
         return walker
 
     def _slot(self, m: Module, walker: Walker, applying: Any, backing: Any, fresh: Any) -> None:
-        own, slot, both = self.own, self.slot, self.both
+        own, slot, both, single = self.own, self.slot, self.both, self.single
         back = applying | backing
-        single = back & ~both  # one column per cycle
         half = walker.index[0]
         place = Signal(len(slot.rates))
         next_pair = walker.en & (~single | half | walker.last)

@@ -123,18 +123,21 @@ class Walker(_Walker):
         return lead, more, within, wait
 
     def _flags(self, m: Module, lead: Any, more: Any, within: Any, wait: Any) -> None:
-        first, ends, inside, live = Signal(), Signal(), Signal(), Signal()
+        # each says of the cycle at hand that it is one of a group: nothing has to be asked of both
+        first, ends, inside, live = self.first, self.last, Signal(), self.en
         groups, flags = Signal(len(self.groups)), Signal(3)
         begins = Cat(self.once, self.part.any(), self.interval == 1)
         begins = self._before(m, begins, "begins")
         single = self._before(m, self.groups == 1, "single")
         at_once = self._before(m, self.lead == 0, "at_once")
-        known = Cat(ends, inside, self.wraps)
+        only = self._before(m, self.once & (self.lead == 0), "only")
+        known = Cat(inside, self.wraps)
         with m.If(self.start[1]):
             m.d.sync += [
-                *(known.eq(begins), flags.eq(begins), first.eq(1), self.group_first.eq(1)),
+                *(known.eq(begins[1:]), flags.eq(begins), self.group_first.eq(1)),
                 *(groups.eq(self.groups), self.group_last.eq(single)),
                 *(self.leads.eq(~at_once), self.runs.eq(at_once), live.eq(at_once)),
+                *(first.eq(at_once), ends.eq(only)),
             ]
         with m.Elif(self.runs):  # never while it leads
             m.d.sync += [
@@ -143,16 +146,15 @@ class Walker(_Walker):
             ]
             with m.If(self.wraps):
                 m.d.sync += [
-                    *(known.eq(flags), first.eq(1), self.group_first.eq(0)),
+                    *(known.eq(flags[1:]), self.group_first.eq(0)),
                     *(groups.eq(groups - 1), self.group_last.eq(groups == 2)),
                     *(self.runs.eq(~self.group_last), live.eq(~self.group_last)),
+                    *(first.eq(~self.group_last), ends.eq(flags[0] & ~self.group_last)),
                 ]
         with m.Elif(self.leads & (lead == 1)):
             m.d.sync += [self.leads.eq(0), self.runs.eq(1), live.eq(1)]
-        m.d.comb += [
-            *(self.en.eq(live), self.first.eq(live & first), self.last.eq(live & ends)),
-            self.inside.eq(inside),
-        ]
+            m.d.sync += [first.eq(1), ends.eq(flags[0])]
+        m.d.comb += self.inside.eq(inside)
 
 
 class NeuronWalker(_Walker):
