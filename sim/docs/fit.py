@@ -140,10 +140,10 @@ def small() -> str:
 def sealed() -> str:
     """The demonstration without a host, beside the parts that hold it."""
     found = stored_sealed()
-    names = ("iCE40UP5K", "iCE40HX8K")
-    ones = [found[PARTS[name].architecture] for name in names]
+    parts = [board.part for board in BOARDS.values() if board.hostless]
+    ones = [found[part.architecture] for part in parts]
     return _beside(
-        (name, one.machine.name, one.usage) for name, one in zip(names, ones, strict=True)
+        (part.name, one.machine.name, one.usage) for part, one in zip(parts, ones, strict=True)
     )
 
 
