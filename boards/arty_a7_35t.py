@@ -2,7 +2,7 @@
 """Digilent Arty A7-35T: an exported project, for which Vivado makes the bitstream."""
 
 from antevolt.boards.board import Board
-from antevolt.hdl.spec.machine import Machine
+from antevolt.boards.presets import XC7A35
 
 __all__ = ["BOARD"]
 
@@ -12,7 +12,7 @@ BOARD = Board(
     part_name="XC7A35T",
     platform="amaranth_boards.arty_a7:ArtyA7_35Platform",
     crystal=100e6,
-    machine=Machine(rows=4, streams=3),
+    machine=XC7A35,
     hz=75e6,
     baud=2_000_000,
     loader="arty_a7_35t",

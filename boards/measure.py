@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import click
 
-from antevolt.boards.presets import SMALLEST
+from antevolt.boards.presets import SMALLEST, XC7A35
 from antevolt.boards.synthesis import ARCHITECTURES, Architecture, Usage, netlist, usage
 from antevolt.boards.tools import versions
 from antevolt.hdl.spec.errors import BadFile
@@ -80,7 +80,10 @@ def campaign(architecture: Architecture) -> Iterator[tuple[Machine, bool]]:
     Other architectures than ECP5 are only compared with it, on a few.
     """
     if architecture != "ecp5":
-        yield (PLAIN if architecture == "xilinx" else SMALLEST), False
+        if architecture == "xilinx":
+            yield from ((PLAIN, False), (XC7A35, False))
+            return
+        yield SMALLEST, False
         if architecture in ("gowin", "ice40"):
             yield SMALLEST, True
         return

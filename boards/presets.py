@@ -6,7 +6,7 @@ from dataclasses import replace
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 
-__all__ = ["ALONE", "ECP5_25", "ECP5_85", "ECP5_85_PLACER", "SMALLEST"]
+__all__ = ["ALONE", "ECP5_25", "ECP5_85", "ECP5_85_PLACER", "SMALLEST", "XC7A35"]
 
 SMALLEST = Machine(
     w_depth=256,
@@ -62,3 +62,6 @@ ECP5_85_PLACER = ("--placer-heap-critexp", "4", "--placer-heap-timingweight", "2
 """For that core the placer shall look more at the slowest paths, less at the length of all wires
 (2 and 10 are its own): from 140.6 to 151.6 MHz, with the same netlist and seed. With one stream it
 made no clock faster and routing take twice as long."""
+
+XC7A35 = Machine(rows=4, streams=3)
+"""Two thirds of an XC7A35T's LUTs by yosys, and three quarters with the link."""
