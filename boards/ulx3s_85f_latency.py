@@ -13,7 +13,7 @@ BOARD = Board(
     platform="amaranth_boards.ulx3s:ULX3S_85F_Platform",
     crystal=25e6,
     machine=Machine(rows=18, multipliers=3, tile_rows=3, w_depth=1024, carry=True),
-    hz=125e6,
+    hz=137.5e6,
     divide=2,
     baud=3_000_000,
     loader="ulx3s",
