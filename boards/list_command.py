@@ -5,11 +5,12 @@ import json
 from typing import Any
 
 import click
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
 from antevolt.boards.board import Board
-from antevolt.boards.build import check
+from antevolt.boards.build import RESOURCES, check
 from antevolt.boards.catalogue import BOARDS
 from antevolt.boards.model import needed
 from antevolt.boards.results import clock, stored
@@ -52,8 +53,24 @@ def describe(board: Board) -> dict[str, Any]:
         "holds": board.part.holds.to_dict(),
         "state": state,
         "remark": remark,
+        "median_megahertz": result.median if result is not None and not board.vendor else None,
         "ran_on_a_bench": False,
     }
+
+
+def _fullest(one: dict[str, Any]) -> str:
+    """The resource that the preset takes the largest share of."""
+    shares = {name: need / one["holds"][name] for name, need in one["needs"].items() if need}
+    name = max(shares, key=lambda of: shares[of])
+    return f"{RESOURCES[name]} {shares[name]:.0%}"
+
+
+def _reached(one: dict[str, Any]) -> str:
+    """Its clock, or why there is none."""
+    median = one["median_megahertz"]
+    if median is not None:
+        return f"{median:.1f} MHz"
+    return "not yet" if one["state"] == "estimated" else "no"
 
 
 @click.command("boards")
@@ -64,13 +81,12 @@ def command(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found))
         return
-    table = Table("board", "part", "core", "MHz", "LUTs", "state", title="boards")
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0), show_edge=False)
+    for name in ("board", "part", "core", "MHz", "fullest", "placed here"):
+        table.add_column(name, no_wrap=True)
     for one in found:
-        share = one["needs"]["luts"] / one["holds"]["luts"]
-        table.add_row(
-            one["board"], one["part"], one["core"], f"{one['clock_megahertz']:g}", f"{share:.0%}",
-            one["state"],
-        )  # fmt: skip
+        clock = f"{one['clock_megahertz']:g}"
+        table.add_row(one["board"], one["part"], one["core"], clock, _fullest(one), _reached(one))
     console = Console()
     console.print(table)
     for one in found:
