@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Digilent Arty A7-100T: an exported project, for which Vivado makes the bitstream."""
+"""Digilent Arty A7-100T, with the core of an ECP5-85F: an exported project, for which Vivado makes
+the bitstream."""
 
 from antevolt.boards.board import Board
 from antevolt.boards.presets import ECP5_85
