@@ -16,7 +16,7 @@ from antevolt.hdl.spec.network import Network
 from antevolt.hdl.spec.program import Kind
 from antevolt.host.compile import Image, compile
 
-__all__ = ["Estimate", "Speed", "estimate", "fitting"]
+__all__ = ["Estimate", "Speed", "estimate", "fitting", "short_of"]
 
 BIT_TIMES = 10  # of a byte on the line: start, eight bits, stop
 FRAMING = 2  # bytes that COBS and the delimiter add to a frame
@@ -79,7 +79,7 @@ class Estimate:
 def estimate(network: Network, board: Board) -> Estimate:
     """Raises BadNetwork for a network that no core can run."""
     needs = needed(board)
-    short = _short(board, needs)
+    short = short_of(board, needs)
     try:
         image = compile(network, board.machine)
     except DoesNotFit as error:
@@ -102,7 +102,7 @@ def _found(
     )  # fmt: skip
 
 
-def _short(board: Board, needs: Usage) -> str:
+def short_of(board: Board, needs: Usage) -> str:
     """The resource of which most is missing; empty: none is."""
     need, holds = needs.to_dict(), board.part.holds.to_dict()
     usable = {name: n * FULL if name in PLACED else n for name, n in holds.items()}

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from antevolt.boards.board import Board
-from antevolt.boards.build import RESOURCES, check
+from antevolt.boards.build import RESOURCES
 from antevolt.boards.catalogue import BOARDS
+from antevolt.boards.estimate import short_of
 from antevolt.boards.model import needed
 from antevolt.boards.results import clock, stored
-from antevolt.hdl.spec.errors import DoesNotFit
 
 __all__ = ["command", "describe"]
 
@@ -33,11 +33,8 @@ def describe(board: Board) -> dict[str, Any]:
         state = "placed and timed here"
         remark = f"{clock(board, result)}, {len(result.seeds)} seed(s), build {result.id}"
         remark += ", with the demonstration in it" if board.hostless else ""
-    else:
-        try:
-            check(board, needs)
-        except DoesNotFit as error:
-            state, remark = "does not fit", str(error)
+    elif short := short_of(board, needs):
+        state, remark = "does not fit", short
     return {
         "board": board.name,
         "title": board.title,
@@ -53,7 +50,7 @@ def describe(board: Board) -> dict[str, Any]:
         "holds": board.part.holds.to_dict(),
         "state": state,
         "remark": remark,
-        "median_megahertz": result.median if result is not None and not board.vendor else None,
+        "median_megahertz": result.median if result is not None else None,
         "ran_on_a_bench": False,
     }
 

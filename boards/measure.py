@@ -56,6 +56,13 @@ LARGE = ((6, 1), (1, 4), (3, 4))
 TILED = ((6, 2, 6), (6, 2, 3), (3, 4, 3))
 """Rows, streams, rows of a tile, each of two streams."""
 SMALL = ((1, 1), (2, 1), (1, 2), (2, 2))
+COMPARED = {
+    "ice40": ((SMALLEST, False), (SMALLEST, True)),
+    "ice40hx": ((SMALLEST, False),),
+    "gowin": ((SMALLEST, False), (SMALLEST, True)),
+    "xilinx": ((PLAIN, False), (XC7A35, False)),
+}
+"""Of other architectures than ECP5: cores, and whether with the link."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +87,7 @@ def campaign(architecture: Architecture) -> Iterator[tuple[Machine, bool]]:
     Other architectures than ECP5 are only compared with it, on a few.
     """
     if architecture != "ecp5":
-        if architecture == "xilinx":
-            yield from ((PLAIN, False), (XC7A35, False))
-            return
-        yield SMALLEST, False
-        if architecture in ("gowin", "ice40"):
-            yield SMALLEST, True
+        yield from COMPARED[architecture]
         return
     yield from ((replace(PLAIN, rows=r, streams=s), False) for r, s in SMALL)
     yield PLAIN, True

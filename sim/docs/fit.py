@@ -140,11 +140,9 @@ def small() -> str:
 def sealed() -> str:
     """The demonstration without a host, beside the parts that hold it."""
     found = stored_sealed()
-    parts = [board.part for board in BOARDS.values() if board.hostless]
-    ones = [found[part.architecture] for part in parts]
-    return _beside(
-        (part.name, one.machine.name, one.usage) for part, one in zip(parts, ones, strict=True)
-    )
+    parts = (board.part for board in BOARDS.values() if board.hostless)
+    ones = ((part.name, found[part.architecture]) for part in parts)
+    return _beside((name, one.machine.name, one.usage) for name, one in ones)
 
 
 def _beside(rows: Iterable[tuple[str, str, Usage]]) -> str:
