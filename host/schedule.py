@@ -95,8 +95,9 @@ def forward_interval(machine: Machine, words: int, groups: int) -> int:
 
 def back_interval(machine: Machine, columns: int, groups: int, q: bool) -> int:
     """Cycles from group to group of a BACK. All groups add to the same q, none to the same G."""
-    slots = Timing(machine).slots(Operation(Kind.BACK, words=columns, q=int(q)))
-    return max(slots, 2 * machine.rows - 1, RMW if q and groups > 1 else 1)
+    timing = Timing(machine)
+    slots = timing.slots(Operation(Kind.BACK, words=columns, q=int(q)))
+    return max(slots, timing.lead + 1, RMW if q and groups > 1 else 1)
 
 
 @dataclass
@@ -351,7 +352,7 @@ def _back(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation
     begin = clock.last_slot + 1 - WALKER
     issue = max(earliest, begin - timing.lead, clock.last_push + 1 - WALKER)
     for i in range(op.skip, op.skip + op.rows if not op.prior_e else op.skip):
-        push = WALKER + i // rows * op.interval + 2 * (i % rows)
+        push = WALKER + i // rows * op.interval + timing.push * (i % rows)
         issue = max(issue, clock.errors.get(op.neurons + i, 0) - push)
     to_slot = WALKER + timing.lead
     for p in range(pairs if op.g else 0):

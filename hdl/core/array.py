@@ -249,24 +249,32 @@ class Array(wiring.Component):
                     before = own[0]
 
     def _chains(self, m: Module) -> None:
-        """e and drained sums move towards row 0, their enables away from it."""
-        down = self.timing.tiles_down
+        """e and drained sums move towards row 0, their enables away from it.
+
+        A tile moves a cycle after the one above it. Where a chain may move every cycle, what that
+        one takes has still to come to this tile's first row, if it moves: it is in the second.
+        """
+        down, every = self.timing.tiles_down, self.machine.interval == 1
         for k in range(self.machine.streams):
             shift = hop(m, Cat(self.e_shift[k], self.d_shift[k]), f"shift{k}")
             shifts = [shift, *hops(m, shift, down - 1, f"shift{k}")]
             entering = hops(m, self.e_in[k], down, f"e{k}")[-1]
+            later = [delay(m, move[1], self.timing.lag, f"later{k}") for move in shifts[1:] if every]
             for t, rows in enumerate(self.row_tiles):
                 for i in rows:
                     element, below = self.elements[i, k], self.elements.get((i + 1, k))
                     m.d.comb += Cat(element.e_shift, element.d_shift).eq(shifts[t])
                     if below is None:
                         m.d.comb += element.e_in.eq(entering)
-                    else:
-                        m.d.comb += [
-                            element.e_in.eq(below.e),
-                            element.d_in_lo.eq(below.d_lo),
-                            element.d_in_hi.eq(below.d_hi),
-                        ]
+                        continue
+                    behind = every and i == rows[-1]
+                    e, d = shifts[t + 1] if behind else Const(0, 2)
+                    high = later[t] if behind else Const(0)
+                    m.d.comb += [
+                        element.e_in.eq(Mux(e, below.e_in, below.e)),
+                        element.d_in_lo.eq(Mux(d, below.d_in_lo, below.d_lo)),
+                        element.d_in_hi.eq(Mux(high, below.d_in_hi, below.d_hi)),
+                    ]
             top = self.elements[0, k]
             m.d.comb += [self.d_lo[k].eq(top.d_lo), self.d_hi[k].eq(top.d_hi)]
 

@@ -122,9 +122,9 @@ class Column(wiring.Component):
         self.norm = command.norm if machine.softmax else absent
         self.drawn = command.drawn if machine.traces or machine.softmax else absent
         drained = ~(command.error | self.drawn)
-        taken = FETCH + BASE - 1 - Timing(machine).drive
+        asks = FETCH + BASE - 1 - Timing(machine).drive - Timing(machine).ahead
         m.d.comb += self.d_shift.eq(
-            line.at(taken) & line.hold("drained", drained, 0, taken, self.rest)
+            line.at(asks) & line.hold("drained", drained, 0, asks, self.rest)
         )
         self.share = register("share", coefficient(machine))
         self.keeps = self._settled(m, own.valid & ~(self.exp | self.norm), "keeps")

@@ -201,29 +201,36 @@ class FilterUnit(wiring.Component):
         return line.hold("base", held, time, self.schedule.starts[0] - CHOOSE + BASE)
 
     def _lookup(self, m: Module, line: Pipeline, p: Any) -> tuple[Any, Any, Any]:
-        """Intervals of phi and, one cycle later, phi'."""
+        """Intervals of phi and, one cycle later, phi'. Where a neuron comes every cycle, each of
+        them is read from a memory of its own, which holds both."""
         word, log2 = self.machine.formats.word, self.machine.phi_log2
         guard = self.machine.formats.guard
-        m.submodules.phi = ram = memory(self.machine, 2 * word, 2 * self.machine.tables << log2)
         time = self.schedule.starts[1] + NARROW
         tap = Tap(m, self.access, None, self.contents, self.machine.near)
-        which = line.at(time + 1)
         held = line.hold("p", p, time, time + 1)
-        place = Mux(which, held, p)
-        index = Cat(place[word - log2 : word - 1], ~place[word - 1])
         table = line.hold("table", self.table, 0, time, self.rest)
         table_then = line.hold("table", self.table, 0, time + 1, self.rest)
-        number = (Mux(which, table_then, table) - 1)[: bits(self.machine.tables)]
-        tap.join(Region.PHI, ram, Cat(index, which, number), 0, 0, 0)
+        second = line.at(time + 1)
+        reads = [(second, Mux(second, held, p), Mux(second, table_then, table))]
+        if self.schedule.period == 1:
+            reads = [(Const(0, 1), p, table), (Const(1, 1), held, table_then)]
+        rams = []
+        for n, (which, place, number) in enumerate(reads):
+            ram = memory(self.machine, 2 * word, 2 * self.machine.tables << log2)
+            m.submodules[f"phi{n}" if n else "phi"] = ram
+            index = Cat(place[word - log2 : word - 1], ~place[word - 1])
+            number = (number - 1)[: bits(self.machine.tables)]
+            tap.join(Region.PHI, ram, Cat(index, which, number), 0, 0, 0)
+            rams.append(ram)
         m.d.comb += self.phi_word.eq(tap.answers[0])
-        ready = (time + Ram.latency, time + 1 + Ram.latency)
+        words, ready = (rams[0].rdata, rams[-1].rdata), (time + Ram.latency, time + 1 + Ram.latency)
 
         def value(n: int, need: int) -> Any:
-            entry = line.hold(f"value{n}", ram.rdata[:word], ready[n], need)
+            entry = line.hold(f"value{n}", words[n][:word], ready[n], need)
             return Cat(Const(0, guard), entry).as_signed()
 
         def slope(n: int, need: int) -> Any:
-            return line.hold(f"slope{n}", ram.rdata[word:], ready[n], need).as_signed()
+            return line.hold(f"slope{n}", words[n][word:], ready[n], need).as_signed()
 
         def fraction(need: int) -> Any:
             return line.hold("p", p, time, need)[: word - log2]

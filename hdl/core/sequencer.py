@@ -209,6 +209,8 @@ class Sequencer(wiring.Component):
             return Const(0)
         left, begins = Signal(range(self.lead - 1)), Signal()
         issued = self.issue[Kind.BACK]
+        if self.lead == 1:
+            return issued
         m.d.sync += [
             left.eq(Mux(issued, self.lead - 2, left - left.any())),
             begins.eq(Mux(issued, self.lead == 2, left == 1)),

@@ -32,8 +32,8 @@ class Sweeps(wiring.Component):
     """Walks the array.
 
         FORWARD  one activity pair per slot, the first WALKER cycles after its issue
-        BACK     R neurons of e pushed every second cycle from its issue on, beside the sweep
-                 before; then one column per slot, or, where only gradients are summed and sweeps
+        BACK     e of R neurons pushed (`Timing.push`) from its issue on, beside the sweep before;
+                 then one column per slot, or, where only gradients are summed and sweeps
                  may be `paired`, a column pair
         APPLY    one column per cycle: gradient read, numbers, weight read, pair written;
                  with a rule that has moments, these are numbered and written before
@@ -111,8 +111,8 @@ class Sweeps(wiring.Component):
         if rows == 1:  # each group's one neuron is pushed as its sweep begins
             push = main.en & main.first & backing
         else:
-            pushes = self._walk(m, "pushes", self.back, 0, 2 * rows - 1, op.interval)
-            push = pushes.en & ~pushes.index[0]
+            pushes = self._walk(m, "pushes", self.back, 0, self.timing.lead + 1, op.interval)
+            push = pushes.en & ~pushes.index[0] if self.timing.push == 2 else pushes.en
         gradients = self._walk(m, "gradients", self.apply, KEY - WALKER, every, every)
         self._push(m, push)
         self._gradients(m, gradients, applying)

@@ -139,9 +139,12 @@ class Machine:
 
     @property
     def interval(self) -> int:
-        """D: cycles from one neuron to the next in a filter; the drain shifts every 2 at most."""
+        """D: cycles from one neuron to the next in a filter. Every cycle one can be drained where
+        a tile knows the row behind its last (`core.array`), and sums one term of it."""
         per_unit = -(-PRODUCTS // self.multipliers)
-        return max(2, -(-per_unit // self.filters), self.spacing)
+        drained = 1 if self.tile_rows > 1 or self.rows == 1 else 2
+        least = 2 if self.time_constants else drained
+        return max(least, -(-per_unit // self.filters), self.spacing)
 
     @property
     def name(self) -> str:

@@ -122,9 +122,14 @@ class Timing:
 
     @property
     def lead(self) -> int:
-        """First push of a BACK to its first slot: every second cycle a row's e is pushed. Its
-        operation stays at hand meanwhile, and the sweep before goes on."""
-        return 2 * (self.machine.rows - 1)
+        """First push of a BACK to its first slot. Its operation stays at hand meanwhile, and the
+        sweep before goes on."""
+        return self.push * (self.machine.rows - 1)
+
+    @property
+    def push(self) -> int:
+        """Cycles from one row's e to the next, as it is pushed."""
+        return min(2, self.machine.interval)
 
     def slots(self, op: Operation) -> int:
         """Slots of a group of a FORWARD or a BACK: of a column pair each, or of one column."""
@@ -149,6 +154,13 @@ class Timing:
         FORWARD or later: by that long its sum may be ahead, and a sweep of one word is as short
         as others. With one stream the latency of every layer counts for more."""
         return 0 if self.machine.near or self.machine.streams == 1 else MIN_DELAY - 1
+
+    @property
+    def ahead(self) -> int:
+        """Cycles by which a column asks for the next sum before it takes the one at hand: it is
+        there 2 cycles later, and the next neuron `Machine.interval` later. So its first sum waits,
+        since the tile below has its own a cycle later."""
+        return int(self.machine.interval == 1)
 
     @property
     def q_address(self) -> int:
@@ -192,7 +204,7 @@ class Timing:
     @property
     def slot_to_command(self) -> int:
         """Last slot of a group to the command (at the head) of its first neuron."""
-        return PRODUCT + 3 - (FETCH + BASE - self.drive)
+        return PRODUCT + 3 + self.ahead - (FETCH + BASE - self.drive)
 
     @property
     def times_sum(self) -> int:

@@ -158,7 +158,7 @@ class Bench:
             for more in range(1, rest + 1):
                 play.set(turn * spacing + more, "command", command & ~start)
             at = turn * spacing + FETCH + BASE - 1 - timing.drive
-            shifts[at] = int(op.kind == Kind.MEMBRANE)
+            shifts[at - timing.ahead] = int(op.kind == Kind.MEMBRANE)
             play.set(at, "d_lo", int(acc[n]) & (1 << f.word) - 1)
             play.set(at + timing.lag, "d_hi", int(acc[n]) >> f.word)
         for at in range(max(shifts) + 2):

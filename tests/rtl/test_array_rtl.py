@@ -37,6 +37,12 @@ MACHINES = {
     "5x3 in tiles": Machine(
         rows=5, streams=3, contexts=2, tile_rows=2, tile_streams=2, multipliers=3, **DEPTHS
     ),
+    "5x2 in tiles, a neuron per cycle": Machine(
+        rows=5, streams=2, tile_rows=2, multipliers=5, **DEPTHS
+    ),
+    "7x1 in tiles, a neuron per cycle, paired": Machine(
+        rows=7, tile_rows=3, multipliers=5, paired=True, **DEPTHS
+    ),
     "2x2, near": Machine(
         rows=2, streams=2, tile_rows=2, tile_streams=2, spacing=12, near=True, **DEPTHS
     ),
@@ -146,7 +152,7 @@ class Bench:
                 for i in range(m.rows):
                     at = start + g * interval + pairs - 1 + drained + self.column_tile(k)
                     at += i * m.interval
-                    play.set(at, f"d_shift__{k}", 1)
+                    play.set(at - self.timing.ahead, f"d_shift__{k}", 1)
                     play.look(at, f"d_lo__{k}")
                     play.look(at + self.timing.lag, f"d_hi__{k}")
                     places[k, g * m.rows + i] = at
@@ -197,14 +203,14 @@ class Bench:
     def groups(self, play, start, interval):
         """Queue the errors of a BACK; its groups, each with its first slot."""
         m = self.machine
-        ahead = 2 * (m.rows - 1)
+        ahead, push = self.timing.lead, self.timing.push
         for g in range(GROUPS):
             start += next(self.waits)
             first = start + ahead + g * interval
             for n in range(m.rows):
                 for k in range(m.streams):
                     # at the columns a push is one hop and the memory of e late
-                    at = first - ahead + 2 * n + 1 + self.column_tile(k) + 2
+                    at = first - ahead + push * n + 1 + self.column_tile(k) + 2
                     play.set(at, f"e_shift__{k}", 1)
                     play.set(at, f"e_in__{k}", self.e[k, g * m.rows + n])
             yield g, first

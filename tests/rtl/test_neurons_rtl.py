@@ -21,7 +21,7 @@ from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.program import CHUNK, Bias, Cost, Kind, Operation
-from antevolt.hdl.spec.timing import COEFFICIENTS, WALKER, Timing
+from antevolt.hdl.spec.timing import COEFFICIENTS, MIN_DELAY, WALKER, Timing
 from antevolt.sim.bench.simulator import values
 from antevolt.sim.bench.streams import STALLS, Cycles
 from antevolt.sim.bench.timeline import Timeline, packed, unpacked
@@ -36,6 +36,7 @@ SIZES = {"state_depth": DEPTH, "r_depth": 32, "io_depth": 32, "tables": 3}
 MACHINES = {
     "1x1": Machine(multipliers=2, spacing=4, formats=Formats(word=16), **SIZES),
     "3x2": Machine(rows=3, streams=2, filters=3, contexts=2, **SIZES),
+    "4x1, a neuron per cycle": Machine(rows=4, tile_rows=2, multipliers=5, **SIZES),
     "1x1, near": Machine(spacing=12, near=True, **SIZES),
 }
 
@@ -121,8 +122,9 @@ async def equals_the_loops(dut, idle):
             # units take turns from the start of the step, by the cycle in which a neuron is chosen
             turn = (at + cycle - (COEFFICIENTS + 1) - step - 1) // machine.interval
             wanted[at + cycle] = fields | {"unit": turn % machine.filters}
-        at = max(wanted) - (COEFFICIENTS + 1) + next(waits)
-        at += machine.interval - 1  # the timetable parts two operations' neurons as those of one
+        last = max(wanted) - (COEFFICIENTS + 1) + next(waits)
+        last += machine.interval - 1  # the timetable parts two operations' neurons as those of one
+        at = max(last, at + MIN_DELAY)
         if number % 5 == 4:
             at += COEFFICIENTS + 1
             step = at

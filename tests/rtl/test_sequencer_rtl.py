@@ -34,6 +34,12 @@ MACHINES = {
     "far": Machine(program_depth=32),
     "far, 2 rows": Machine(rows=2, program_depth=32),
     "far, 9 rows": Machine(rows=9, program_depth=32),
+    "far, 2 rows, a neuron per cycle": Machine(
+        rows=2, tile_rows=2, multipliers=5, program_depth=32
+    ),
+    "far, 9 rows, a neuron per cycle": Machine(
+        rows=9, tile_rows=3, multipliers=5, program_depth=32
+    ),
     "near": Machine(program_depth=32, spacing=12, near=True),
     "near, 2 rows": Machine(rows=2, tile_rows=2, program_depth=32, spacing=12, near=True),
 }

@@ -30,6 +30,8 @@ MACHINES = {
     "1x1": Machine(state_depth=64),
     "3x2": Machine(rows=3, streams=2, contexts=2, tile_rows=2, state_depth=64),
     "9x1": Machine(rows=9, contexts=2, state_depth=64),
+    "6x1, a neuron per cycle": Machine(rows=6, tile_rows=3, multipliers=5, state_depth=64),
+    "2x1, a neuron per cycle": Machine(rows=2, tile_rows=2, multipliers=5, state_depth=64),
     "1x1, near": Machine(state_depth=64, spacing=12, near=True),
     "2x1, near": Machine(rows=2, tile_rows=2, state_depth=64, spacing=12, near=True),
     "2x1, carries sums on": Machine(rows=2, carry=True, state_depth=64),
@@ -53,7 +55,7 @@ def drawn(draw, machine, rules=(0,)):
         n=draw.randrange(words + 1), skip=draw.randrange(2 * rows),
         rows=draw.randrange(1, 3 * rows + 1), table=draw.choice(rules),
     )  # fmt: skip
-    least = max(Timing(machine).slots(op), 2 * rows - 1)
+    least = max(Timing(machine).slots(op), Timing(machine).lead + 1)
     return replace(op, interval=least + draw.choice([0, 1, 5]))
 
 
@@ -81,14 +83,14 @@ def back(op, at, machine, fresh):
     for g in range(op.groups):
         for i in range(rows):
             number = g * rows + i
-            yield at + g * op.interval + 2 * i, "push", {
+            yield at + g * op.interval + Timing(machine).push * i, "push", {
                 "en": 1, "neuron": (op.neurons + number) % 64, "context": op.context,
                 "live": op.skip <= number < op.skip + op.rows, "prior": op.prior_e,
             }  # fmt: skip
         for n in range(slots):
             p, half = (n, n == slots - 1 and op.words % 2) if both else divmod(n, 2)
             pair, last = (op.weights + g * pairs + p) % 512, n == slots - 1
-            yield at + 2 * (rows - 1) + g * op.interval + n, "slot", {
+            yield at + Timing(machine).lead + g * op.interval + n, "slot", {
                 "en": 1, "back": 1, "half": half, "context": op.context, "first": n == 0,
                 "last": last, "weights": pair, "rates": (op.rates + p) % 512,
                 "q_live": op.q and n < op.n, "q_clear": g == 0 and op.head,
