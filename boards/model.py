@@ -29,7 +29,7 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, OUTPUT_SUM_BITS
 from antevolt.hdl.spec.moments import WORD
 from antevolt.hdl.spec.program import CHUNK, CHUNKS
-from antevolt.hdl.spec.timing import Timing
+from antevolt.hdl.spec.timing import Timing, filter_schedule
 
 __all__ = ["TERMS", "errors", "link", "multipliers", "needed", "predict", "rams", "sealed"]
 
@@ -102,6 +102,8 @@ def _memories(machine: Machine, architecture: Architecture) -> tuple[Shapes, Sha
     sums = 1 << (m.io_depth - 1).bit_length() + (m.streams - 1).bit_length()
     gradients = [(f.g.width, m.w_depth)] * 2 if m.paired else [(f.g.width, 2 * m.w_depth)]
 
+    dense = filter_schedule(m).dense
+
     def lanes(count: int, width: int, depth: int) -> Shapes:
         """Words side by side."""
         if architecture in TOGETHER:
@@ -120,7 +122,8 @@ def _memories(machine: Machine, architecture: Architecture) -> tuple[Shapes, Sha
         *[(word, 2 * m.state_depth), (word, m.state_depth), (word, m.state_depth)] * m.streams,
         *[(word, m.io_depth)] * (2 * m.streams),
         *[(word, m.state_depth)] * (m.time_constants * m.streams),
-        *[(pair, 2 * m.tables << m.phi_log2)] * (m.streams * m.filters),
+        *[(pair, 2 * m.tables << m.phi_log2)] * (m.streams * m.filters * (1 + dense)),
+        *[(word, m.state_depth)] * (m.streams * dense),
     ]
     most = machine.lut_depth if architecture == "ecp5" else 0
     return [s for s in shapes if s[1] > most], [s for s in shapes if s[1] <= most]

@@ -277,6 +277,7 @@ class _Program:
             g=int(learns_times(network.populations[l - 1])),
             extra=layout.outputs[l][t] if cost else 0,
             prior=int(self.parallel),
+            keep=int(self.machine.interval == 1 and not cost and network.populations[l - 1].g == 1),
         )
 
     def _joint(self, k: int) -> bool:

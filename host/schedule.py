@@ -33,6 +33,7 @@ OVERHEAD = 4  # idle, fetch, load and end: cycles of a step outside its operatio
 COMMAND = WALKER + COEFFICIENTS
 TAKING = 3  # issue of a TARGET or an OUTPUT to its first cycle, and its last to those who wait
 READS = 2  # issue of an OUTPUT to the time of a command that would read its first word, at least
+ERRORS = (Kind.ERROR, Kind.NORM)  # which have the filter's second mode
 Q_WRITTEN = LEAD + WRITE + 3  # address of a finished q word to its place in the q memory
 
 
@@ -110,12 +111,14 @@ class _Clock:
     last_slot: int = -100
     last_push: int = -100
     last_command: int = -100
+    after_errors: int = -100  # first command of neurons that are no errors
     drained: int = -100  # earliest last slot of a next FORWARD's first group
     finished: int = 0
     rates: dict[int, int] = field(default_factory=dict)  # activity pair -> first slot to read it
     partner: dict[int, int] = field(default_factory=dict)  # neuron -> first command to read it
     errors: dict[int, int] = field(default_factory=dict)  # neuron -> first push
     q: dict[int, int] = field(default_factory=dict)  # neuron -> first command to read it
+    fetched: dict[int, int] = field(default_factory=dict)  # neuron -> its q is read
     outputs: dict[int, int] = field(default_factory=dict)  # word -> first command to read it
     gradients: dict[int, int] = field(default_factory=dict)  # group's first weight -> first slot
     sums: dict[int, int] = field(default_factory=dict)  # first q -> first slot to add to its sum
@@ -202,7 +205,8 @@ def _forward(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operat
     issue = max(issue, clock.drained - (total - 1) - WALKER)
     late = _late(timing, tail.words)
     to_command = WALKER + total - 1 + timing.slot_to_command + late
-    issue = max(issue, clock.last_command + machine.interval - to_command)
+    command = max(clock.last_command + machine.interval, clock.after_errors)
+    issue = max(issue, command - to_command)
     for j, command in enumerate(_commands(membrane, machine, 0, op.interval)):
         ready = clock.partner.get(membrane.neurons + j, -1000)
         issue = max(issue, ready - command - to_command)
@@ -240,11 +244,15 @@ def _dense(clock: _Clock, op: Operation, earliest: int, ready: Mapping[int, int]
     machine = clock.machine
     spacing = machine.interval
     issue = max(earliest, clock.last_command - COMMAND + 2, clock.last_command + spacing - COMMAND)
+    if op.kind not in ERRORS:
+        issue = max(issue, clock.after_errors - COMMAND)
     offsets = _commands(op, machine, COMMAND, machine.rows * spacing)
     issue = max([issue, *(ready.get(j, 0) - offset for j, offset in enumerate(offsets))])
     issue = _align(clock, issue, issue + COMMAND)
     commands = [issue + offset for offset in offsets]
     _filter_used(clock, commands[-1])
+    if op.kind in ERRORS:
+        clock.after_errors = commands[-1] + spacing + clock.timing.filter.gap
     return commands
 
 
@@ -288,12 +296,13 @@ def _reads(clock: _Clock, op: Operation, commands: list[int]) -> None:
 
 def _error(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
     written = clock.timing.filter.written
+    fetch = clock.timing.filter.fetch if op.keep else 0
     ready = {}
     for j in range(op.n):
         neuron = op.neurons + j
         source = clock.outputs.get(op.extra + j, 0) if op.cost == Cost.SQUARED else 0
         if op.cost != Cost.SQUARED:
-            source = clock.q.get(neuron, 0)
+            source = clock.q.get(neuron, 0) - fetch
         ready[j] = max(clock.partner.get(neuron, 0), source)
     commands = _dense(clock, op, max(earliest, clock.taken if op.cost else 0), ready)
     clock.beside &= not op.cost
@@ -303,6 +312,7 @@ def _error(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operatio
         clock.finished = max(clock.finished, commands[-1] + clock.timing.times_sum + 4)
     for j, command in enumerate(commands):
         clock.partner[op.neurons + j] = clock.errors[op.neurons + j] = command + written + 1
+        clock.fetched[op.neurons + j] = command + fetch
     return commands[0] - COMMAND
 
 
@@ -365,6 +375,9 @@ def _back(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation
         issue = max(issue, clock.shared - to_slot - last - timing.q_address)
         if not op.head:
             issue = max(issue, clock.sums[op.extra] - to_slot)
+        for j in range(op.n if op.tail else 0):
+            written = last + j + timing.q_address + Q_WRITTEN
+            issue = max(issue, clock.fetched.get(op.extra + j, 0) + 1 - written - to_slot)
     first = issue + to_slot
     final = first + last
     clock.last_push, clock.last_slot = final, final + slots - 1

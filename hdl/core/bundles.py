@@ -10,6 +10,7 @@ from antevolt.hdl.spec.flags import FLAG_BITS
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, INDEX_BITS, UNIT_BITS
 from antevolt.hdl.spec.moments import SLOWEST
+from antevolt.hdl.spec.timing import filter_schedule
 
 __all__ = [
     "FLAGS_REGION",
@@ -136,6 +137,7 @@ class FilterCommand(data.StructLayout):
                 "c": data.ArrayLayout(coefficient(machine), 3),
                 "context": 2,
                 "prior": 1,
+                **({"keep": 1} if filter_schedule(machine).dense else {}),  # q needs no scale
                 "cost": 1,  # q is a difference to the target
                 "softmax": 1,  # of the q memory's word
                 "drawn": 1,  # s comes from the output memory, not from the drain

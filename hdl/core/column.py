@@ -143,6 +143,11 @@ class Column(wiring.Component):
                 unit.q.eq(q),
                 unit.q_far.eq(self.q_far),
                 unit.s.eq(drive),
+                *(
+                    [unit.q_late.eq(self.q_late), unit.keep.eq(command.keep)]
+                    if filter_schedule(machine).dense
+                    else []
+                ),
             ]
         valid = self._settled(m, own.valid & drained, "valid")
         counted = line.hold("valid", valid, 0, FETCH + BASE - 1, self.rest)
@@ -301,6 +306,8 @@ class Column(wiring.Component):
             Mux(shares, result, narrow), live | shares,
         )  # fmt: skip
         self.q_saturated = changed & live
+        if filter_schedule(machine).dense:
+            self._late_q(m, line, own, q)
         access, written = self.tap.access, self.tap.early.write
         m.d.comb += [
             targets.raddr.eq(command.extra),
@@ -332,6 +339,17 @@ class Column(wiring.Component):
         self.q_far = register("q_far", 1)
         m.d.sync += [chosen.eq(Mux(cost, limited, hidden)), self.q_far.eq(cost & beyond)]
         return chosen
+
+    def _late_q(self, m: Module, line: Pipeline, own: Any, q: Ram) -> None:
+        """The q that an ERROR takes as it is, from a memory like the other's."""
+        machine, time = self.machine, filter_schedule(self.machine).fetch
+        m.submodules.q_again = again = memory(machine, q.width, machine.state_depth)
+        neuron = line.hold("neuron", self.command.neuron, 0, time, self.rest)
+        silent = own.first & self.command.prior
+        prior = line.hold("silent", silent, 0, time + Ram.latency, self.rest)
+        self.tap.join(Region.Q, again, neuron, q.waddr, q.wdata, q.wen)
+        self.q_late = register("q_late", signed(q.width))
+        m.d.sync += self.q_late.eq(Mux(prior, 0, again.rdata))
 
     def _round_q(self, m: Module) -> tuple[Any, Any]:
         """Finished q words, rounded and saturated; 3 cycles."""

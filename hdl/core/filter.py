@@ -48,6 +48,8 @@ class FilterUnit(wiring.Component):
     error, valid, table, c : from 0 on and `Timing.rest` cycles more; `valid`: count saturations
     state, partner : u and e, or v and r', from STATE on and as long
     q : at FETCH, with `q_far`: it was limited, which counts as its product being limited
+    keep, q_late : where a neuron comes every cycle: of an ERROR, from 0 on as others, that it takes
+        q as it is; and that q, FETCH_LATE after `schedule.fetch`
     s : at FETCH + BASE - 1
     done : 1 at `schedule.done`, with `result` (r or e), `slope` (r') and `state_out` (u or v);
         `third` (d or eps) where time constants learn, else 0
@@ -66,6 +68,8 @@ class FilterUnit(wiring.Component):
     partner: Any
     q: Any
     q_far: Any
+    keep: Any
+    q_late: Any
     s: Any
     done: Any
     result: Any
@@ -92,6 +96,7 @@ class FilterUnit(wiring.Component):
                 "partner": In(signed(word)),
                 "q": In(signed(word)),
                 "q_far": In(1),
+                **({"keep": In(1), "q_late": In(signed(word))} if self.schedule.dense else {}),
                 "s": In(signed(wide)),
                 "done": Out(1),
                 "result": Out(signed(word)),
@@ -113,8 +118,9 @@ class FilterUnit(wiring.Component):
             m.submodules[f"product{n}"] = unit
         line = Pipeline(m, self.start, schedule.period, schedule.done)
         on = [units[n] for n in schedule.multipliers]
-        start = schedule.starts
-        t = [at - CHOOSE for at in start]  # operands are chosen one register ahead
+        start, errors = schedule.starts, schedule.errors
+        # operands are chosen one register ahead
+        t, te = ([at - CHOOSE for at in starts] for starts in (start, errors))
         narrow = [on[n].narrow for n in range(5)]
 
         def coefficient_at(n: int, time: int) -> tuple[Any, Any]:
@@ -132,9 +138,12 @@ class FilterUnit(wiring.Component):
         interpolate = Const(PRE + f.word - 2 - f.guard, 6)
         difference = Const(PRE + f.r.frac - f.guard, 6)
         d = [line.hold("d", narrow[0], start[0] + NARROW, t[n]) for n in (1, 4)]
-        before = t[1] + BASE - 1  # so that nothing but a choice stands between two registers
+        scaled = line.hold("d", narrow[0], start[0] + NARROW, te[1])
+        before = te[1] + BASE - 1  # so that nothing but a choice stands between two registers
         negative = line.hold("negative", -state_at(before), before, before + 1)
-        delta = [line.hold("p", narrow[1], start[1] + NARROW, t[n]) for n in (2, 3)]
+        # d and q share a register, p and delta another, where both modes have the same times
+        name = "delta" if schedule.dense else "p"
+        delta = [line.hold(name, narrow[1], errors[1] + NARROW, te[n]) for n in (2, 3)]
         membrane = [
             (partner_at(t[0]), *coefficient_at(0, t[0]), self._base(m, line)),
             (d[0], *coefficient_at(2, t[1]), state_at(t[1] + BASE)),
@@ -143,17 +152,16 @@ class FilterUnit(wiring.Component):
             (d[1], *coefficient_at(1, t[4]), state_at(t[4] + BASE)),
         ]
         error = [
-            (line.hold("q", self.q, FETCH, t[0]), *coefficient_at(0, t[0]), Const(0)),
-            (partner_at(t[1]), d[0], difference, negative),
-            (delta[0], *coefficient_at(2, t[2]), state_at(t[2] + BASE)),
-            (delta[1], *coefficient_at(1, t[3]), state_at(t[3] + BASE)),
+            (line.hold("q", self.q, FETCH, te[0]), *coefficient_at(0, te[0]), Const(0)),
+            (partner_at(te[1]), self._taken(line, scaled, te[1]), difference, negative),
+            (delta[0], *coefficient_at(2, te[2]), state_at(te[2] + BASE)),
+            (delta[1], *coefficient_at(1, te[3]), state_at(te[3] + BASE)),
         ]
         if self.machine.time_constants:  # eps = v + delta
-            late = line.hold("p", narrow[1], start[1] + NARROW, t[4])
+            late = line.hold(name, narrow[1], errors[1] + NARROW, t[4])
             one, places = Const(1 << (f.word - 2), f.word), Const(PRE + f.word - 2 - f.guard, 6)
             error.append((late, one, places, state_at(t[4] + BASE)))
             m.d.comb += self.third.eq(self._third(line, on))
-        # d and q share a register, p and delta another: both modes start at the same times
         for number, unit in enumerate(units):
             for port, slot, latency in (
                 ("a", 0, 0),
@@ -162,8 +170,8 @@ class FilterUnit(wiring.Component):
                 ("base", 3, BASE),
             ):
                 choices = [
-                    (mode, t[n] + latency, products[n][slot])
-                    for mode, products in enumerate((membrane, error))
+                    (mode, times[n] + latency, products[n][slot])
+                    for mode, (products, times) in enumerate(((membrane, t), (error, te)))
                     for n in range(len(products))
                     if schedule.multipliers[n] == number
                 ]
@@ -192,6 +200,13 @@ class FilterUnit(wiring.Component):
         m.d.sync += held.eq(total)
         m.d.comb += port.eq(held)
 
+    def _taken(self, line: Pipeline, scaled: Any, time: int) -> Any:
+        """q of an ERROR, scaled or as it is."""
+        if not self.schedule.dense:
+            return scaled
+        keep = line.hold("keep", self.keep, 0, time, self.rest)
+        return Mux(keep, self.q_late, scaled).as_signed()
+
     def _base(self, m: Module, line: Pipeline) -> Any:
         """s - u, when the first product wants it."""
         time = FETCH + BASE - 1
@@ -202,7 +217,7 @@ class FilterUnit(wiring.Component):
 
     def _lookup(self, m: Module, line: Pipeline, p: Any) -> tuple[Any, Any, Any]:
         """Intervals of phi and, one cycle later, phi'. Where a neuron comes every cycle, each of
-        them is read from a memory of its own, which holds both."""
+        them is read from a memory of its own, which holds both, at the same time."""
         word, log2 = self.machine.formats.word, self.machine.phi_log2
         guard = self.machine.formats.guard
         time = self.schedule.starts[1] + NARROW
@@ -212,8 +227,8 @@ class FilterUnit(wiring.Component):
         table_then = line.hold("table", self.table, 0, time + 1, self.rest)
         second = line.at(time + 1)
         reads = [(second, Mux(second, held, p), Mux(second, table_then, table))]
-        if self.schedule.period == 1:
-            reads = [(Const(0, 1), p, table), (Const(1, 1), held, table_then)]
+        if self.schedule.dense:
+            reads = [(Const(which, 1), p, table) for which in (0, 1)]
         rams = []
         for n, (which, place, number) in enumerate(reads):
             ram = memory(self.machine, 2 * word, 2 * self.machine.tables << log2)
@@ -223,7 +238,8 @@ class FilterUnit(wiring.Component):
             tap.join(Region.PHI, ram, Cat(index, which, number), 0, 0, 0)
             rams.append(ram)
         m.d.comb += self.phi_word.eq(tap.answers[0])
-        words, ready = (rams[0].rdata, rams[-1].rdata), (time + Ram.latency, time + 1 + Ram.latency)
+        words = rams[0].rdata, rams[-1].rdata
+        ready = time + Ram.latency, time + Ram.latency + int(not self.schedule.dense)
 
         def value(n: int, need: int) -> Any:
             entry = line.hold(f"value{n}", words[n][:word], ready[n], need)
@@ -273,10 +289,12 @@ class FilterUnit(wiring.Component):
             "e": (1, 2, NARROW),
         }
         for name, (mode, n, latency) in kinds.items():
-            time = t[n] + latency
+            time = (schedule.errors if mode else t)[n] + latency
             happened = on[n].saturated if latency == NARROW else on[n].wide_saturated
             if name == "beta":
                 happened = happened | line.hold("q_far", self.q_far, FETCH, time)
+                if schedule.dense:
+                    happened = happened & ~line.hold("keep", self.keep, 0, time, self.rest)
             counted = line.at(time) & line.hold("valid", self.valid, 0, time, self.rest)
             of_mode = line.hold("error", self.error, 0, time, self.rest) == mode
             m.d.sync += self.events[EVENTS.index(name)].eq(happened & counted & of_mode)

@@ -17,7 +17,7 @@ from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.program import Bias, Cost, Kind
-from antevolt.hdl.spec.timing import COEFFICIENTS
+from antevolt.hdl.spec.timing import COEFFICIENTS, filter_schedule
 
 __all__ = ["Neurons"]
 
@@ -53,6 +53,7 @@ class Neurons(wiring.Component):
 
     def __init__(self, machine: Machine, contents: Contents | None = None):
         self.machine, self.contents = machine, contents
+        self.dense = filter_schedule(machine).dense
         super().__init__(
             {
                 "op": In(operation),
@@ -113,6 +114,7 @@ class Neurons(wiring.Component):
                     command.output.eq(own.output),
                     command.table.eq(own.table),
                 ),
+                *([command.keep.eq(own.keep & is_error)] if self.dense else []),
                 *(command.drawn.eq(drawn), command.exp.eq(exp), command.norm.eq(norm)),
                 command.times.eq(own.g & is_error),
                 command.first.eq((walker.number == 0) & own.head),

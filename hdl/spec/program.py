@@ -162,6 +162,8 @@ MEANING: dict[Kind, dict[str, str]] = {
         "cost": "where q comes from: 0 the q memory, 1 y - r, 2 y - softmax (of the q memory)",
         "extra": "first word of the target and output memories",
         "prior": "q, r' and the output are those of the step before",
+        "keep": "q is taken as it is, for its scale is 1; where a filter takes a neuron per cycle, "
+        "it is read later then",
         "g": "sum the gradients of the time constants",
     },
     Kind.BACK: {

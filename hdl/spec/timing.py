@@ -25,6 +25,7 @@ WIDE = 10  # saturated result
 NARROW = 12  # rounded to a word
 STATE = 3  # command at a column to u or v, and e or r'
 FETCH = 5  # command at a column to q, and so to the first product
+FETCH_LATE = 3  # address of a q that is taken as it is to its place at the product
 CHOOSE = 1  # an operand's register before its product
 LOOKUP = 3  # p to interval value and slope
 DRIVE = 3  # a drained sum to s
@@ -60,13 +61,36 @@ class FilterSchedule:
 
     MEMBRANE: gamma e | rho d | phi | phi' | a_m d.
     ERROR: scale q | r' q | kappa delta | a_r delta | eps, where time constants learn.
-    Starts on one multiplier differ modulo the interval at which a unit takes neurons.
+    Starts on one multiplier differ modulo the interval at which a unit takes neurons. With a
+    multiplier for each product an ERROR has times of its own: r' q as late as kappa delta allows,
+    so that a q that needs no scale may come later (`fetch`).
     """
 
     starts: tuple[int, ...]
     multipliers: tuple[int, ...]
     period: int
     fifth: int  # latency of the fifth product
+
+    @property
+    def dense(self) -> bool:
+        """A neuron per cycle."""
+        return self.period == 1
+
+    @property
+    def errors(self) -> tuple[int, ...]:
+        """Starts of an ERROR's products."""
+        first, second, *rest = self.starts
+        return (first, rest[0] - NARROW - CHOOSE if self.dense else second, *rest)
+
+    @property
+    def gap(self) -> int:
+        """Cycles by which a MEMBRANE must come later after an ERROR than after another one."""
+        return self.errors[1] - self.starts[1]
+
+    @property
+    def fetch(self) -> int:
+        """Command to the address of a q that is taken as it is."""
+        return self.errors[1] - CHOOSE - FETCH_LATE if self.dense else 0
 
     @property
     def done(self) -> int:
@@ -90,7 +114,7 @@ def filter_schedule(machine: Machine) -> FilterSchedule:
             0: FETCH + CHOOSE,
             1: starts[0] + NARROW + CHOOSE if starts else 0,
             2: starts[1] + NARROW + LOOKUP + CHOOSE if len(starts) > 1 else 0,
-            3: starts[2] + 1 if len(starts) > 2 else 0,
+            3: starts[2] + int(period > 1) if len(starts) > 2 else 0,
             4: starts[int(machine.time_constants)] + NARROW + CHOOSE if len(starts) > 1 else 0,
         }[product]
         start, multiplier = next(

@@ -14,8 +14,19 @@ from antevolt.hdl.core.filter import EVENTS, FilterUnit
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
-from antevolt.hdl.spec.timing import BASE, FETCH, NARROW, STATE, WIDE, Timing, filter_schedule
+from antevolt.hdl.spec.timing import (
+    BASE,
+    FETCH,
+    FETCH_LATE,
+    NARROW,
+    STATE,
+    WIDE,
+    Timing,
+    filter_schedule,
+)
 from antevolt.host.phi_tables import table
+from antevolt.host.quantize import coefficient as coefficient_word
+from antevolt.host.quantize import shifts
 from antevolt.host.words import signed
 from antevolt.sim.bench.simulator import values
 from antevolt.sim.bench.streams import STALLS, Cycles
@@ -44,10 +55,14 @@ class Neurons:
         self.partner, self.q = (self.draw(draw, f.word) for _ in range(2))
         self.mantissa = draw.integers(-(1 << (f.word - 1)), 1 << (f.word - 1), (NEURONS, 3))
         self.mantissa[draw.random((NEURONS, 3)) < 0.15] = 0
+        self.keep = draw.random(NEURONS) < (0.5 if filter_schedule(machine).dense else 0)
         self.shift = draw.integers(0, 64, (NEURONS, 3))
         usual = draw.random((NEURONS, 3)) < 0.7  # around 1
         self.shift[usual] = 10 + draw.integers(-3, 6, usual.sum())
-        far = draw.random(NEURONS) < 0.1  # differences that leave the word
+        scale = coefficient_word("scale", 1, shifts(f)[0], f)
+        self.mantissa[self.keep, 0] = scale & (1 << f.word) - 1
+        self.shift[self.keep, 0] = scale >> f.word
+        far = (draw.random(NEURONS) < 0.1) & ~self.keep  # differences that leave the word
         beyond = np.where(self.q < 0, self.q + f.r.raw_min, self.q + f.r.raw_max + 1)
         self.whole = np.where(far, beyond, self.q)
         self.q = np.clip(self.whole, f.r.raw_min, f.r.raw_max)
@@ -114,7 +129,9 @@ async def equals_the_model(dut, idle):
     neurons = Neurons(machine, words, draw)
     # a multiplier's starts differ modulo the period, so neurons start on its grid
     periods = [1 + wait for wait in islice(gaps(idle), NEURONS)]
-    starts = np.cumsum(schedule.period * np.array(periods)).tolist()
+    falls = np.diff(neurons.error.astype(int), append=1) < 0  # from an ERROR to a MEMBRANE
+    apart = schedule.period * np.array(periods) + schedule.gap * np.roll(falls, 1)
+    starts = np.cumsum(apart).tolist()
     play = Timeline(cycles)
     for n, at in enumerate(starts):
         play.set(at, "start", 1)
@@ -126,10 +143,15 @@ async def equals_the_model(dut, idle):
             play.set(at + more, "error", neurons.error[n])
             play.set(at + more, "valid", neurons.valid[n])
             play.set(at + more, "table", neurons.table[n])
+            if schedule.dense:
+                play.set(at + more, "keep", neurons.keep[n])
             play.set(at + more, "c", sum(word << k * c_layout.size for k, word in enumerate(c)))
             play.set(at + more + STATE, "state", neurons.state[n])
             play.set(at + more + STATE, "partner", neurons.partner[n])
-        play.set(at + FETCH, "q", neurons.q[n])
+        if neurons.keep[n]:
+            play.set(at + schedule.fetch + FETCH_LATE, "q_late", int(neurons.q[n]))
+        else:
+            play.set(at + FETCH, "q", neurons.q[n])
         play.set(at + FETCH, "q_far", neurons.q[n] != neurons.whole[n])
         play.set(at + FETCH + BASE - 1, "s", neurons.s[n])
         for port in ("result", "slope", "state_out"):
@@ -150,7 +172,8 @@ async def equals_the_model(dut, idle):
             assert signed(play.seen["slope", end], f.word) == slope, n
         for kind in events if neurons.valid[n] else ():
             product, latency = EVENT_AT[kind]
-            pulses[at + schedule.starts[product] + latency + 1] += 1 << EVENTS.index(kind)
+            of_mode = schedule.errors if neurons.error[n] else schedule.starts
+            pulses[at + of_mode[product] + latency + 1] += 1 << EVENTS.index(kind)
             kinds[kind] += 1
     seen = {at: value for (port, at), value in play.seen.items() if port == "events" and value}
     assert seen == dict(pulses)
