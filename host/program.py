@@ -8,6 +8,7 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.moments import Rule
 from antevolt.hdl.spec.network import Network
 from antevolt.hdl.spec.program import Bias, Cost, Kind, Operation
+from antevolt.hdl.spec.timing import Timing
 from antevolt.host.layout import EXP, Layout, Rates, Trace
 from antevolt.host.optimizer import Optimizer, rate_operand
 from antevolt.host.quantize import Eta, learns_times, tau_rate
@@ -79,19 +80,33 @@ class _Program:
             yield from self._traces(t, None, recurrent=False)
         for t in contexts:
             if self._beside:
-                yield self._output(t)
-                yield self._error(top - 1, t)
+                first = self._output(t), self._error(top - 1, t)
+                yield from reversed(first) if self._aside else first
         for t in contexts:
             yield self._error(top, t)
+        aside = self._aside
         for l in range(top, 0, -1):
-            if l > 1 and not (l == top and self._beside):
+            # a MEMBRANE takes the e that was just made: the last one's waits for it
+            early = top - 1 if aside else top
+            if l > 1 and not (l >= early and self._beside):
                 yield from (self._error(l - 1, t) for t in contexts)
+            if aside and l == top > 2:
+                yield self._error(top - 2, contexts[0])
+            if aside and l < top:
+                yield from self._back(l + 1, contexts)
             for t in contexts:
                 yield from self._forward(l, t)
-            for t in contexts:
-                yield from self._gradients(l, t)
-                yield from self._errors_below(l - 1, t)
+            if not aside:
+                yield from self._back(l, contexts)
+        if aside:
+            yield from self._back(1, contexts)
         yield from self._applies()
+
+    def _back(self, l: int, contexts: range) -> Iterator[Operation]:
+        """Errors of population l to those below, and gradients."""
+        for t in contexts:
+            yield from self._gradients(l, t)
+            yield from self._errors_below(l - 1, t)
 
     def _layers(self, contexts: range) -> Iterator[Operation]:
         """The sequential schedule: rates go up all populations, then errors down."""
@@ -128,15 +143,22 @@ class _Program:
         )
 
     def _target(self, t: int) -> Operation:
-        """Beside the first sweeps, a layer later for each context."""
+        """Beside the first sweeps, a layer later for each context; in a parallel schedule beside
+        the first errors, where nothing else is."""
         top = len(self.network.populations)
         return Operation(
             Kind.TARGET,
             context=t,
             n=self.network.outputs,
             extra=self.layout.outputs[top][t],
-            keep=int(not self.parallel),
+            keep=int(not self.parallel or self._aside),
         )
+
+    @property
+    def _aside(self) -> bool:
+        """A BACK of a parallel schedule is kept aside while its errors are pushed, and so comes
+        after the FORWARD behind it."""
+        return self._beside and Timing(self.machine).aside and self.machine.contexts == 1
 
     @property
     def _beside(self) -> bool:

@@ -76,11 +76,6 @@ def streaming(op: Operation, streams: int) -> int:
     return streams * words + 1 + MIN_DELAY
 
 
-def _at_hand(timing: Timing) -> int:
-    """Cycles for which a BACK must be at hand, which is until its sweep begins."""
-    return max(MIN_DELAY, timing.lead + 2)
-
-
 def _late(timing: Timing, words: int) -> int:
     """How much later than it could a MEMBRANE starts, since operations are MIN_DELAY apart."""
     return max(0, MIN_DELAY - (words + WALKER + timing.slot_to_command - 1 - COMMAND))
@@ -109,6 +104,10 @@ class _Clock:
     timing: Timing
     free: int = 0  # the operation before need not be at hand any more
     last_slot: int = -100
+    gap: tuple[int, int] = (0, 0)  # slots before a BACK that is kept aside, from .. until
+    kept: int = -100  # first slot of what may follow it
+    summed: int = -100  # last slot of the last FORWARD
+    read: dict[int, int] = field(default_factory=dict)  # activity pair -> last slot that reads it
     last_push: int = -100
     last_command: int = -100
     after_errors: int = -100  # first command of neurons that are no errors
@@ -136,7 +135,7 @@ class _Clock:
 def schedule(operations: Sequence[Operation], machine: Machine) -> Timetable:
     """Fill the delays of a step's operations, as early as data and hardware allow."""
     clock = _Clock(machine, Timing(machine))
-    back = _at_hand(clock.timing)
+    back = clock.timing.at_hand
     issues: list[int] = []
     started = False
     operations, outputs = _apart(operations)
@@ -184,10 +183,32 @@ def _commands(op: Operation, machine: Machine, first: int, interval: int) -> lis
     return [first + j // rows * interval + j % rows * spacing for j in range(op.n)]
 
 
-def _forward(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
-    """A FORWARD with a head fixes the times of all that add to the same sums."""
-    if not op.head:
-        return clock.chain.pop(0)
+@dataclass(frozen=True)
+class _Sums:
+    """A FORWARD and all that add to the same sums after it: where they can be.
+
+    offsets  of their issues, from that of the first;  total: slots of a group, pauses included
+    command  the first of their MEMBRANE, from the first issue;  drain: last slot to the last
+             neuron's sum
+    """
+
+    op: Operation
+    offsets: tuple[int, ...]
+    total: int
+    command: int
+    drain: int
+    least: int  # earliest issue, but for the slots of others
+
+    def issue(self, begin: int, machine: Machine) -> int:
+        """The first one, with slots from `begin` on and commands on the filters' grid."""
+        issue = max(self.least, begin - WALKER)
+        return issue + -(issue + self.command) % machine.interval
+
+    def last_slot(self, issue: int) -> int:
+        return issue + WALKER + (self.op.groups - 1) * self.op.interval + self.total - 1
+
+
+def _sums(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> _Sums:
     machine, timing = clock.machine, clock.timing
     length = next(n for n, other in enumerate((op, *after)) if other.tail)
     parts, membrane = (op, *after[:length]), after[length] if len(after) > length else None
@@ -198,31 +219,45 @@ def _forward(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operat
         offsets.append(offsets[-1] + max(part.words, MIN_DELAY))
     tail = parts[-1]
     total = offsets[-1] + tail.words
-    issue = max(earliest, clock.last_slot + 1 - WALKER)  # slot by slot
+    issue = earliest
     for part, offset in zip(parts, offsets, strict=True):
         for p in range(part.words):
             issue = max(issue, clock.rates.get(part.rates + p, 0) - offset - p - WALKER)
     issue = max(issue, clock.drained - (total - 1) - WALKER)
-    late = _late(timing, tail.words)
-    to_command = WALKER + total - 1 + timing.slot_to_command + late
+    to_command = WALKER + total - 1 + timing.slot_to_command + _late(timing, tail.words)
     command = max(clock.last_command + machine.interval, clock.after_errors)
     issue = max(issue, command - to_command)
     for j, command in enumerate(_commands(membrane, machine, 0, op.interval)):
         ready = clock.partner.get(membrane.neurons + j, -1000)
-        issue = max(issue, ready - command - to_command)
-    issue = _align(clock, issue, issue + to_command)
-    clock.chain = [issue + offset for offset in offsets[1:]]
-    clock.last_slot = issue + WALKER + (op.groups - 1) * op.interval + total - 1
-    clock.drained = clock.last_slot + (machine.rows - 1) * machine.interval + 2 + late
+        read = clock.read.get(membrane.rates + (membrane.odd + j) // 2, -1000)
+        issue = max(issue, max(ready, read - timing.filter.written) - command - to_command)
+    left = membrane.n - (op.groups - 1) * machine.rows  # of the last group
+    drain = (left - 1) * machine.interval + 2 + _late(timing, tail.words)
+    return _Sums(op, tuple(offsets), total, to_command, drain, issue)
+
+
+def _forward(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
+    """A FORWARD with a head fixes the times of all that add to the same sums."""
+    if not op.head:
+        return clock.chain.pop(0)
+    sums, (begin, end) = _sums(clock, op, earliest, after), clock.gap
+    issue = sums.issue(begin, clock.machine)
+    if sums.last_slot(issue) < end:
+        clock.gap = sums.last_slot(issue) + 1, end
+    else:
+        issue = sums.issue(max(clock.last_slot + 1, clock.kept), clock.machine)
+        clock.last_slot = sums.last_slot(issue)
+    clock.chain = [issue + offset for offset in sums.offsets[1:]]
+    clock.summed = sums.last_slot(issue)
+    clock.drained = clock.summed + sums.drain
     return issue
 
 
 def _membrane(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:
     """Rigidly tied to the FORWARD before it."""
     machine, timing, written = clock.machine, clock.timing, clock.timing.filter.written
-    forward_words = clock.last_slot  # last slot of the last group
     groups = -(-op.n // machine.rows)
-    last = forward_words - (groups - 1) * op.interval
+    last = clock.summed - (groups - 1) * op.interval
     first = last + timing.slot_to_command
     issue = first - COMMAND
     if issue < earliest:
@@ -243,7 +278,7 @@ def _dense(clock: _Clock, op: Operation, earliest: int, ready: Mapping[int, int]
     """Commands of an operation that no FORWARD sets the pace of; `ready` per neuron, from 0."""
     machine = clock.machine
     spacing = machine.interval
-    issue = max(earliest, clock.last_command - COMMAND + 2, clock.last_command + spacing - COMMAND)
+    issue = max(earliest, clock.last_command + spacing - COMMAND)
     if op.kind not in ERRORS:
         issue = max(issue, clock.after_errors - COMMAND)
     offsets = _commands(op, machine, COMMAND, machine.rows * spacing)
@@ -379,11 +414,17 @@ def _back(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation
             written = last + j + timing.q_address + Q_WRITTEN
             issue = max(issue, clock.fetched.get(op.extra + j, 0) + 1 - written - to_slot)
     first = issue + to_slot
+    if timing.aside:
+        first = _after_sums(clock, first, issue + MIN_DELAY, after)
+        issue, clock.kept = first - to_slot, first + 2
+        clock.gap = clock.last_slot + 1, first - 1  # whose last one the BACK begins in
     final = first + last
     clock.last_push, clock.last_slot = final, final + slots - 1
     ahead = op.words // 2 if clock.machine.paired and op.q else 0  # of this one a next may come
     for g in range(op.groups if op.g else 0):
         clock.gradients[op.weights + g * pairs] = first + g * op.interval + RMW + ahead
+    for p in range(pairs if op.g else 0):
+        clock.read[op.rates + p] = final + each * (p + 1) - 1
     if op.q:
         clock.sums[op.extra] = final + RMW
     if op.q and op.tail:
@@ -396,6 +437,18 @@ def _back(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation
     )
     clock.finished = max(clock.finished, clock.last_slot + reach + 2)
     return issue
+
+
+def _after_sums(clock: _Clock, first: int, earliest: int, after: Sequence[Operation]) -> int:
+    """The first slot of a BACK that lets a FORWARD after it in the program come before it, if that
+    is shorter than to wait."""
+    if not after or after[0].kind != Kind.FORWARD or not after[0].head:
+        return first
+    sums = _sums(clock, after[0], earliest, after[1:])
+    issue = sums.issue(clock.last_slot + 1, clock.machine)
+    last = sums.last_slot(issue)
+    wanted = last + 2
+    return wanted if first < wanted <= first + last - issue - WALKER + 1 else first
 
 
 def _apply(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation]) -> int:

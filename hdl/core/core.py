@@ -149,6 +149,7 @@ class Core(wiring.Component):
             sequencer.taking.eq(taking),
             *(sweeps.op.eq(op), sweeps.kinds.eq(sequencer.kinds)),
             *(neurons.op.eq(op), neurons.kinds.eq(sequencer.kinds)),
+            *([sweeps.aside.eq(sequencer.aside)] if self.timing.aside else []),
             *(sweeps.start.eq(sequencer.sweeps), neurons.start.eq(sequencer.filters)),
             sweeps.back.eq(Cat(again[Kind.BACK], issue[Kind.BACK])),
             sweeps.apply.eq(Cat(again[Kind.APPLY], issue[Kind.APPLY])),

@@ -53,8 +53,9 @@ class Sequencer(wiring.Component):
     issue[kind] : a pulse when it starts, a cycle after its ISSUE state
     again : the same, from registers of their own: hundreds listen
     sweeps, filters : likewise, any operation of `program.SWEEPS`, of `program.FILTERS`; a bit
-        for each of `LISTENERS`. That of a BACK comes `Timing.lead` later, as its sweep begins, and
-        its `delay` is at least 2 cycles more than that
+        for each of `LISTENERS`. That of a BACK comes `Timing.lead` later, as its sweep begins; its
+        `delay` is `Timing.at_hand` or more
+    aside : that of a BACK comes in this cycle or the next; only where it is kept `aside`
     due : APPLY and TIMES operations take place, else they are passed over; looked at a cycle before
         the ISSUE
     done : a blocking operation ends;  taking : what moves words is at work; it may say so up to
@@ -74,6 +75,7 @@ class Sequencer(wiring.Component):
     again: Any
     sweeps: Any
     filters: Any
+    aside: Any
     due: Any
     done: Any
     taking: Any
@@ -86,6 +88,7 @@ class Sequencer(wiring.Component):
 
     def __init__(self, machine: Machine, contents: Contents | None = None):
         self.machine, self.contents, self.lead = machine, contents, Timing(machine).lead
+        self.keeps = Timing(machine).aside
         self.led = (Kind.BACK,) if self.lead else ()  # whose sweeps begin after their issue
         super().__init__(
             {
@@ -95,6 +98,7 @@ class Sequencer(wiring.Component):
                 "issue": Out(len(Kind)),
                 "again": Out(len(Kind)),
                 **{name: Out(number) for name, number in LISTENERS.items()},
+                **({"aside": Out(1)} if self.keeps else {}),
                 "due": In(1),
                 "done": In(1),
                 "taking": In(1),
@@ -215,6 +219,8 @@ class Sequencer(wiring.Component):
             left.eq(Mux(issued, self.lead - 2, left - left.any())),
             begins.eq(Mux(issued, self.lead == 2, left == 1)),
         ]
+        if self.keeps:
+            m.d.sync += self.aside.eq((left == 1) | begins)
         return begins
 
     def _program(self, m: Module, counter: Signal) -> Any:

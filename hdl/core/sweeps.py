@@ -45,6 +45,7 @@ class Sweeps(wiring.Component):
         for each of `sequencer.LISTENERS`
     back, apply : a BACK, an APPLY is issued; a register for each bit. The last push of the BACK
         before must be done
+    aside : the operation is the BACK that was kept, `Timing.aside`, if there is such
     fresh : the gradient sums start anew
     slot, push, lane : to the array, the columns, the apply lanes (which in a core that is near are
         told a cycle later, and not by a hop)
@@ -56,6 +57,7 @@ class Sweeps(wiring.Component):
     back: Any
     apply: Any
     fresh: Any
+    aside: Any
     slot: Any
     push: Any
     lane: Any
@@ -70,6 +72,7 @@ class Sweeps(wiring.Component):
                 "back": In(2),
                 "apply": In(2),
                 "fresh": In(1),
+                **({"aside": In(1)} if self.timing.aside else {}),
                 "slot": Out(Slot(machine)),
                 "push": Out(Push(machine)),
                 "lane": Out(ApplySlot(machine)),
@@ -78,14 +81,14 @@ class Sweeps(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        op, rows = self.op, self.machine.rows
+        rows, (op, applies, backs) = self.machine.rows, self._at_hand(m)
         self.own = own = Signal(operation)
         # the rule has moments: those with bit 2 need none
         self.moving = op.table.any() & ~op.table[2] if self.machine.moments else Const(0)
         applying, backing, fresh, self.both = Signal(), Signal(), Signal(), Signal(name="both")
         self.single = Signal()  # one column per cycle
         # the walkers' operands stand before the operation is issued
-        every, applies, backs = op.words << 1, self.kinds[Kind.APPLY], self.kinds[Kind.BACK]
+        every = op.words << 1
         both = backs & ~op.q if self.machine.paired else Const(0)
         words = Mux(both, (op.words + 1) >> 1, op.words)
         count, interval = Mux(applies, every, words), Mux(applies, every, op.interval)
@@ -103,7 +106,7 @@ class Sweeps(wiring.Component):
         few, even = ~op.words[2:].any(), op.words[1] & ~op.words[0]
         one = few & op.words[0] & ~op.words[1]
         once = ~applies & (one | both & few & even)
-        main = self._walk(m, "main", self.start[1:], lead, count, interval, once)
+        main = self._walk(m, "main", self.start[1:], lead, count, interval, once, op)
         m.d.comb += main.part.eq(op.n)
         # weights are numbered KEY cycles after it: it has time to come to where they are
         self.applied = delay(m, self.apply[0], 2, "applied", keep=True, init=True)
@@ -111,7 +114,7 @@ class Sweeps(wiring.Component):
         if rows == 1:  # each group's one neuron is pushed as its sweep begins
             push = main.en & main.first & backing
         else:
-            pushes = self._walk(m, "pushes", self.back, 0, self.timing.lead + 1, op.interval)
+            pushes = self._walk(m, "pushes", self.back, 0, self.timing.lead + 1, self.op.interval)
             push = pushes.en & ~pushes.index[0] if self.timing.push == 2 else pushes.en
         gradients = self._walk(m, "gradients", self.apply, KEY - WALKER, every, every)
         self._push(m, push)
@@ -129,6 +132,18 @@ class Sweeps(wiring.Component):
             self._moments(m, self._walk(m, "moments", start, moments_lead, every, every))
         return m
 
+    def _at_hand(self, m: Module) -> tuple[Any, Any, Any]:
+        """The operation whose slots begin next, and whether it is an APPLY, or a BACK: which may
+        have been kept aside."""
+        applies, backs = self.kinds[Kind.APPLY], self.kinds[Kind.BACK]
+        if not self.timing.aside:
+            return self.op, applies, backs
+        kept = Signal(operation)
+        with m.If(self.back[0]):
+            m.d.sync += kept.eq(self.op)
+        op = operation(Mux(self.aside, kept.as_value(), self.op.as_value()))
+        return op, applies & ~self.aside, backs | self.aside
+
     def _walk(
         self,
         m: Module,
@@ -138,14 +153,16 @@ class Sweeps(wiring.Component):
         count: Any,
         interval: Any,
         once: Any = None,
+        op: Any = None,
     ) -> Walker:
-        own = self.machine
+        """Of the operation at hand, if not of another."""
+        own, op = self.machine, self.op if op is None else op
         m.submodules[name] = walker = Walker(
             pace_bits(own), min(GROUPS, count_bits(own.state_depth)), own.near
         )
         m.d.comb += [
             *(walker.start.eq(start), walker.lead.eq(lead), walker.count.eq(count)),
-            *(walker.groups.eq(self.op.groups), walker.interval.eq(interval)),
+            *(walker.groups.eq(op.groups), walker.interval.eq(interval)),
             walker.once.eq(walker.count == 1 if once is None else once),
         ]
         return walker

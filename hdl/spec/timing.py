@@ -146,9 +146,19 @@ class Timing:
 
     @property
     def lead(self) -> int:
-        """First push of a BACK to its first slot. Its operation stays at hand meanwhile, and the
-        sweep before goes on."""
+        """First push of a BACK to its first slot. Sweeps before it go on meanwhile."""
         return self.push * (self.machine.rows - 1)
+
+    @property
+    def aside(self) -> bool:
+        """A BACK is kept aside until its sweep begins, while the program goes on; else it stays at
+        hand. With a neuron per cycle pushes are what the array would wait for."""
+        return self.push == 1 and self.lead + 2 > MIN_DELAY
+
+    @property
+    def at_hand(self) -> int:
+        """Cycles from the issue of a BACK to that of the next operation, at least."""
+        return MIN_DELAY if self.aside else max(MIN_DELAY, self.lead + 2)
 
     @property
     def push(self) -> int:
