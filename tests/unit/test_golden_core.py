@@ -122,6 +122,33 @@ def test_trajectory_depends_on_no_shape(schedule, word, apply_every, shapes):
         assert saturated == ends[0][1]
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum_sum", "sign_sum"])
+@pytest.mark.parametrize("apply_every", [1, 3])
+def test_trajectory_does_not_depend_on_lanes(optimizer, apply_every):
+    net = network(apply_every=apply_every, optimizer=optimizer, momentum=0.75)
+    data = samples(2, 40, 18, scale=4.0)
+    outs, ends = [], []
+    for shared in (1, 2, 3, 6):
+        own = replace(machine(6, 2), tile_rows=6, apply_rows=shared, carry=optimizer != "sgd")
+        loaded = Loaded(net, own, gain=3.0)
+        outs.append(loaded.run(*data))
+        left = loaded.memories([Region.WEIGHTS, Region.GRADIENTS])
+        ends.append((left, loaded.saturated()))
+    assert not same_weights(loaded.weights(), Loaded(net, own, gain=3.0).weights())
+    for out, end in zip(outs[1:], ends[1:], strict=True):
+        assert (out == outs[0]).all()
+        assert end == ends[0]
+
+
+def test_an_apply_of_rows_that_there_are_not_is_refused():
+    loaded = Loaded(network(), replace(machine(4), tile_rows=2, apply_rows=2))
+    at = next(n for n, op in enumerate(loaded.image.operations) if op.kind == Kind.APPLY)
+    wrong = replace(loaded.image.operations[at], skip=2)
+    loaded.core.write(Region.PROGRAM, 0, STRIDE * at, wrong.encode())
+    with pytest.raises(BadInput, match=r"has skip 2; with apply_rows 2 it is 0\.\.1"):
+        loaded.run(*samples(1, 1, 18))
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 1, 2), (2, 3, 1)])
 def test_what_is_not_valid_is_frozen(schedule, shape):
