@@ -42,6 +42,7 @@ TERMS = (
     "base", "rows", "streams", "elements", "filters", "multipliers", "more multipliers", "contexts",
     "hops across", "hops down", "traces", "softmax", "times", "one moment", "two moments", "carry",
     "paired", "sums", "depth", "uncounted", "pace", "near", "uncounted and near",
+    "shared lanes", "shared lanes that carry",
 )  # fmt: skip
 """What the sum is over; `_terms` says how often a machine has each."""
 
@@ -49,6 +50,7 @@ TERMS = (
 def _terms(machine: Machine) -> list[float]:
     m, timing = machine, Timing(machine)
     depth = (m.rows * log2(m.w_depth / 512) + m.streams * log2(m.state_depth / 512)) / 2
+    fewer = m.rows - m.rows // m.apply_rows  # lanes; what chooses among rows is as good as nothing
     return [
         1,
         m.rows,
@@ -73,6 +75,8 @@ def _terms(machine: Machine) -> list[float]:
         m.streams * m.filters * (1 - replace(m, spacing=1, near=False).interval / m.interval),
         m.near,
         m.near and not m.saturations,  # whose counters stand in a memory anyway
+        -fewer,
+        -fewer * m.carry,
     ]
 
 

@@ -31,11 +31,15 @@ CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
     "one moment": ("ApplyLane", {"moments": 1}),
     "two moments": ("ApplyLane", {"moments": 2}),
     "carry": ("ApplyLane", {"carry": True}),
+    "shared lanes that carry": ("ApplyLane", {"carry": True}),
     "sums": ("Outlet", {"sums": True}),
     "multipliers": ("FilterUnit", {"multipliers": 2}),
     "word": ("FilterUnit", {"formats": Formats(word=16)}),
 }
-"""By term of the model: the component that a change is in. A second filter unit is a component."""
+"""By term of the model: the component that a change is in."""
+
+WHOLE = {"filters": "FilterUnit", "shared lanes": "ApplyLane"}
+"""Likewise: what is more or fewer of a component."""
 
 COMPARED = ("FilterUnit", "ApplyLane", "Registers", "Neurons")
 """Components of the smallest core that families are compared by. (yosys' abc9 ends without a word
@@ -111,8 +115,8 @@ def measure(architecture: Architecture, kind: str, machine: Machine) -> Usage:
 
 def added(term: str) -> Usage | None:
     """What a term of the model takes on ECP5, from components; None: that is not known."""
-    if term == "filters":
-        return stored("ecp5", "FilterUnit", PLAIN)
+    if term in WHOLE:
+        return stored("ecp5", WHOLE[term], PLAIN)
     if term not in CHANGES:
         return None
     kind, change = CHANGES[term]

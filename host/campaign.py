@@ -120,7 +120,7 @@ def campaign(seed: int = 0, steps: int = 1000, device: str = "rtl") -> list[Case
     signs = nets[1].with_(optimizer="sign_sum", eta=2.0**-10)
     halves = Machine(rows=3, streams=2, contexts=2, multipliers=3, carry=True, paired=True)
     cases += [Case(net, halves, steps, seed, device=device) for net in (nets[0], signs)]
-    whole = Machine(rows=4, multipliers=3, tile_rows=2, paired=True)
+    whole = Machine(rows=4, multipliers=3, tile_rows=2, paired=True, apply_rows=2)
     cases += [Case(net, whole, steps, seed, device=device) for net in (nets[2], deep[0])]
     tuned = nets[0].with_(
         populations=(

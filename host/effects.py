@@ -17,11 +17,14 @@ __all__ = ["Written", "written"]
 
 @dataclass(frozen=True)
 class Written:
-    """Words `index` of a region, in every unit; `what` in the symbols of `docs/step.md`."""
+    """Words `index` of a region, in every unit, or in each of so many from the first on; `what` in
+    the symbols of `docs/step.md`."""
 
     region: Region
     index: NDArray[np.int64]
     what: str
+    first: int = 0
+    every: int = 1
 
 
 def written(op: Operation, machine: Machine) -> Iterator[Written]:
@@ -63,11 +66,12 @@ def written(op: Operation, machine: Machine) -> Iterator[Written]:
         if op.g:
             yield Written(Region.GRADIENTS, _gradients(op), "gradient")
     elif op.kind == Kind.APPLY:
-        yield Written(Region.WEIGHTS, op.weights + np.arange(op.groups * op.words), "w")
+        rows = op.skip, machine.apply_rows
+        yield Written(Region.WEIGHTS, op.weights + np.arange(op.groups * op.words), "w", *rows)
         if op.table:
             places = 2 * op.weights + np.arange(2 * op.groups * op.words)
             if op.table in CARRYING:
-                yield Written(Region.GRADIENTS, places, "gradient")
+                yield Written(Region.GRADIENTS, places, "gradient", *rows)
             else:
                 yield Written(Region.MOMENTS, places, "m")
 

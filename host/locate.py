@@ -67,9 +67,10 @@ def locate(
     for number, op in enumerate(operations):
         for effect in written(op, memory.machine):
             inside = effect.index[effect.index < differing[effect.region].shape[1]]
-            hits = np.argwhere(differing[effect.region][:, inside])
+            hits = np.argwhere(differing[effect.region][effect.first :: effect.every, inside])
             if len(hits):
-                unit, index = int(hits[0, 0]), int(inside[hits[0, 1]])
+                unit = effect.first + effect.every * int(hits[0, 0])
+                index = int(inside[hits[0, 1]])
                 name = f"operation {number} ({op.kind.name})"
                 return _found(memory, step, name, effect.region, unit, index, model, device, count)
         if op.kind == Kind.OUTPUT and (out[0] != out[1]).any():

@@ -416,8 +416,10 @@ class _Program:
             firsts = [(k, layout.weights[k])]
             if self.network.projections[k].backward == "learned":
                 firsts.append((k + len(self.eta), layout.backward[k]))
+            # one for each of the rows that share a lane; those beyond the last neuron have nothing
+            size = self.network.sizes[self.network.projections[k].target]
             for number, first in firsts:
-                yield Operation(
+                op = Operation(
                     Kind.APPLY,
                     words=layout.pairs[k],
                     groups=layout.groups[k],
@@ -429,6 +431,8 @@ class _Program:
                     rates=optimizer.decays[0],
                     neurons=optimizer.decays[1],
                 )
+                turns = range(min(size, self.machine.apply_rows))
+                yield from (replace(op, skip=turn) for turn in turns)
 
 
 def _one(rates: Rates) -> Bias:

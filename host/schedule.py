@@ -455,6 +455,7 @@ def _apply(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operatio
     issue = max(earliest, clock.last_slot, clock.finished)
     weights = 2 * op.words * op.groups
     written = KEY + clock.timing.apply_weight + weights + RESULT - WEIGHT + 4
+    written += clock.timing.shared
     written += DIRECTION if NEEDS[Rule(op.table)] else 0
     clock.finished = max(clock.finished, issue + written + clock.timing.tiles_down + 2)
     return issue

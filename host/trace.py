@@ -90,7 +90,7 @@ def _listed(device: Device, batch: Batch, step: int) -> Iterator[str]:
         lines.append(f"  {next(numbers)} {op.kind.name} {operands}")
         for effect in written(op, machine):
             units = size(machine, effect.region)[0]
-            for unit in range(units):
+            for unit in range(effect.first, units, effect.every):
                 lines.append(f"    {effect.what} {unit}: {_values(device, effect, unit)}")
 
     backend = device.backend

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The apply lane of one row: w <- w + eta G, or what a rule has in place of G; one per cycle."""
+"""The apply lane of a row, or of several: w <- w + eta G, or what a rule has in place of G."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from antevolt.hdl.lib.saturate import LATENCY, saturate
 from antevolt.hdl.spec.dither import BITS
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.moments import SCALE, WORD, Rule
-from antevolt.hdl.spec.timing import FOLD, NUMBERS, RESULT, WEIGHT, Timing
+from antevolt.hdl.spec.timing import NUMBERS, RESULT, WEIGHT, Timing
 
 __all__ = ["MULTIPLY", "ApplyLane", "may_multiply", "scalers"]
 
@@ -35,6 +35,9 @@ class ApplyLane(wiring.Component):
 
         folded = G - floor(G / 2^first + 1/2)
 
+    With `apply_rows`, `row` is the first of those that share the lane; the rule says whose words
+    these are.
+
     Members
     -------
     rule : eta = m 2^-k, rounding, key, and how the moments follow; static
@@ -44,7 +47,7 @@ class ApplyLane(wiring.Component):
     slot.live, .weights, .half : at RESULT + choice, which weight the result is
     data, address, en : write port of the row's weight memory; pairs, with the odd column
     saturated : a weight was limited
-    folded : what is left of the gradient, at FOLD; only in a machine with carry
+    folded : what is left of the gradient, at `Timing.fold`; only in a machine with carry
     key_takes, key_word, key_mixed : of `key.LaneKey`; only row 0 of a core that is near
     moments : the moment words, at NORMAL; this and what follows only in a machine with moments
     slot.moment_i, .moment_j : the weight's numbers, at MOMENT_NUMBERS
@@ -74,7 +77,8 @@ class ApplyLane(wiring.Component):
     def __init__(self, machine: Machine, row: int):
         self.machine, self.row = machine, row
         self.makes_key = machine.near and row == 0
-        self.choice = Timing(machine).choice
+        self.choice, self.fold = Timing(machine).choice, Timing(machine).fold
+        self.turns = machine.apply_rows > 1
         self.may_multiply = may_multiply(machine)
         self.multiplies = 0  # with blocks of so many bits, whatever the family
         keys = {"key_takes": In(1), "key_word": In(32), "key_mixed": Out(32)}
@@ -87,7 +91,7 @@ class ApplyLane(wiring.Component):
         }
         super().__init__(
             {
-                "rule": In(ApplyRule()),
+                "rule": In(ApplyRule(machine.apply_rows)),
                 "slot": In(ApplySlot(machine)),
                 "gradient": In(wide),
                 "weight": In(signed(word)),
@@ -215,23 +219,27 @@ class ApplyLane(wiring.Component):
         return nothing
 
     def _fold(self, m: Module) -> None:
-        """G - half_up(G / 2^k), by one adder: its carry in is the bit that rounds."""
+        """G - half_up(G / 2^k), by one adder: its carry in is the bit that rounds. A shared lane,
+        with a register in front of it, has none between the steps of the shift."""
         width, k = len(self.gradient), self.rule.first
         value: Any = Cat(Const(0, 1), self.gradient).as_signed()
         for low, step in ((2, 4), (0, 1)):
-            moved, digit = register(f"folded{low}", signed(width + 1)), k[low : low + 2]
+            digit = k[low : low + 2]
             far = Mux(digit[0], value >> 3 * step, value >> 2 * step)
             near = Mux(digit[0], value >> step, value)
-            m.d.sync += moved.eq(Mux(digit[1], far, near))
-            value = moved
-        kept = delay(m, self.gradient, FOLD - 1, "sum")
+            value = Mux(digit[1], far, near)
+            if not (low and self.turns):
+                moved = register(f"folded{low}", signed(width + 1))
+                m.d.sync += moved.eq(value)
+                value = moved
+        kept = delay(m, self.gradient, self.fold - 1, "sum")
         total = Cat(Const(1, 1), kept) + ~value
         m.d.sync += self.folded.eq(total[1 : width + 1])
 
     def _random(self, m: Module) -> Any:
         """The random bits of the weight, or one half."""
         rule, slot = self.rule, self.slot
-        i, j = slot.i + self.row, slot.j
+        i, j = slot.i + self._own_row(m), slot.j
         if self.makes_key:
             word = Mux(self.key_takes, self.key_word, place(m, i, j, "random"))
             m.d.comb += self.key_mixed.eq(mixed(m, word ^ rule.key, "random"))
@@ -239,6 +247,14 @@ class ApplyLane(wiring.Component):
         else:
             random = random_bits(m, rule.key, i, j, "random")
         return Mux(rule.stochastic, random, 1 << (BITS - 1))
+
+    def _own_row(self, m: Module) -> Any:
+        """The row at hand; static, and so a sum ahead of its use."""
+        if not self.turns:
+            return self.row
+        row = register("row", range(self.row + self.machine.apply_rows))
+        m.d.sync += row.eq(self.row + self.rule.skip)
+        return row
 
 
 PARTS = 3  # of a sum of which something is asked

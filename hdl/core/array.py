@@ -335,7 +335,9 @@ class Array(wiring.Component):
     def _sum_g(self, m: Module) -> None:
         slot, machine = self.slot, self.machine
         fold = slot.fold if machine.carry else Const(0, 0)
-        live = slot.en & slot.g_live | fold
+        live = slot.en & slot.g_live
+        if machine.apply_rows == 1:  # else a row's own is in what is told beside it
+            live = live | fold
         command = Cat(slot.gradients, slot.g_clear, live, self.both, fold)
         ahead = late(m, command, self.timing.g_address - 1, "g_ahead")
         at = hops(m, ahead, self.timing.tiles_down, "g")
@@ -343,18 +345,22 @@ class Array(wiring.Component):
         self._moments(m, ahead[:depth])
         reply: Any = self.reply_rows.shape().const({}).as_value()
         for t, rows in enumerate(self.row_tiles):
-            folds = at[t][depth + 2 + len(self.both) :]
+            own = folds = at[t][depth + 2 + len(self.both) :]
             if machine.carry:
                 folds = delay(m, folds, LEAD + FOLD, f"fold{t}")
             for i in rows:
-                banks = self._banks(m, i, at[t][: depth + 2 + len(self.both)])
+                turn = i % machine.apply_rows
+                told = at[t][: depth + 2 + len(self.both)]
+                if machine.carry and machine.apply_rows > 1:
+                    told = Cat(told[: depth + 1], told[depth + 1] | own[turn], told[depth + 2 :])
+                banks = self._banks(m, i, told)
                 for n, sums in enumerate(banks):
                     self.row_taps[i].join(
                         Region.GRADIENTS,
                         sums.ram,
                         sums.address,
                         sums.done_address,
-                        Mux(folds, self.lane_folded[i], sums.done_data)
+                        Mux(folds[turn], self.lane_folded[i], sums.done_data)
                         if machine.carry
                         else sums.done_data,
                         sums.done_live,

@@ -90,8 +90,8 @@ class Slot(data.StructLayout):
                 "q_done": 1,  # the last group: q is complete
                 "g_live": 1,
                 "g_clear": 1,
-                # an APPLY carries this sum on
-                **({"fold": 1} if machine.carry else {}),
+                # an APPLY carries this sum on; a bit for each row that shares a lane
+                **({"fold": machine.apply_rows} if machine.carry else {}),
             }
         )
 
@@ -118,10 +118,12 @@ class ApplySlot(data.StructLayout):
 class ApplyRule(data.StructLayout):
     """How an APPLY changes weights; static while it runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, apply_rows: int = 1) -> None:
         k = SLOWEST.bit_length()
         of_moments = {"rule": 3, "first": k, "second": k}  # of m, or of a sum, and of v
-        super().__init__({"m": 3, "k": 6, "stochastic": 1, "key": 32, **of_moments})
+        # which of the rows that share a lane
+        turn = {"skip": bits(apply_rows)} if apply_rows > 1 else {}
+        super().__init__({"m": 3, "k": 6, "stochastic": 1, "key": 32, **of_moments, **turn})
 
 
 class FilterCommand(data.StructLayout):

@@ -3,6 +3,7 @@
 
 from typing import Any
 
+from amaranth.hdl import Array as Choice
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -282,11 +283,11 @@ class Core(wiring.Component):
         return out
 
     def _lanes(self, m: Module) -> None:
-        """Apply lanes behind their hops, one per row."""
+        """Apply lanes behind their hops, one for every `apply_rows` rows."""
         machine, array, op = self.machine, self.array, self.sequencer.op
         m.submodules.key = key = LaneKey() if machine.near else KeyMixer()
         registers = self.registers
-        rule = Signal(ApplyRule())
+        rule = Signal(ApplyRule(machine.apply_rows))
         if self.in_memory:
             m.d.comb += registers.key.eq(self.sweeps.apply[0])
             seed, step = registers.word, registers.word
@@ -298,6 +299,7 @@ class Core(wiring.Component):
             *(rule.m.eq(op.interval[:3]), rule.k.eq(op.interval[3:])),
             *(rule.stochastic.eq(op.output), rule.key.eq(key.key)),
             *(rule.rule.eq(op.table), rule.first.eq(op.rates), rule.second.eq(op.neurons)),
+            *([rule.skip.eq(op.skip)] if machine.apply_rows > 1 else []),
         ]
         rules, slots = [rule], [self.sweeps.lane]
         if not machine.near:
@@ -306,23 +308,17 @@ class Core(wiring.Component):
         count: Any = Const(0, EVENT_BITS)
         beside = machine.tile_rows > 1 and not machine.near  # lanes that would share a hop
         for t, rows in enumerate(array.row_tiles):
-            for i in rows:
+            for i in rows[:: machine.apply_rows]:
                 m.submodules[f"apply{i}"] = lane = ApplyLane(machine, i)
                 # static long before a lane's first word, and much hangs on it: not shared
                 own = hop(m, rules[t], f"rule{i}") if beside else rules[t]
-                m.d.comb += [
-                    *(lane.rule.eq(own), lane.slot.eq(slots[t])),
-                    lane.gradient.eq(array.lane_gradient[i]),
-                    *(lane.weight.eq(array.lane_weight[i]), array.lane_data[i].eq(lane.data)),
-                    *(array.lane_address[i].eq(lane.address), array.lane_en[i].eq(lane.en)),
-                ]
+                m.d.comb += [lane.rule.eq(own), lane.slot.eq(slots[t])]
+                self._rows(m, lane, range(i, i + machine.apply_rows))
                 if lane.makes_key:
                     m.d.comb += [
                         *(lane.key_takes.eq(key.takes), lane.key_word.eq(key.word)),
                         key.mixed.eq(lane.key_mixed),
                     ]
-                if machine.carry:
-                    m.d.comb += array.lane_folded[i].eq(lane.folded)
                 if machine.moments:
                     m.d.comb += [
                         lane.moments.eq(array.moments[i].word),
@@ -335,3 +331,25 @@ class Core(wiring.Component):
             m.d.sync += summed.eq(count)
             count = summed
         m.d.comb += self.row_count.eq(count)
+
+    def _rows(self, m: Module, lane: ApplyLane, rows: range) -> None:
+        """What a lane reads and writes; of several rows those that the rule says, whose words come
+        from places apart, and so through registers."""
+        array = self.array
+        words = {"gradient": array.lane_gradient, "weight": array.lane_weight}
+        for name, of_rows in words.items():
+            word: Any = of_rows[rows[0]]
+            if len(rows) > 1:
+                word = register(f"{name}{rows[0]}", word.shape())
+                m.d.sync += word.eq(Choice(of_rows[i] for i in rows)[lane.rule.skip])
+            m.d.comb += getattr(lane, name).eq(word)
+        for n, i in enumerate(rows):
+            en: Any = lane.en
+            if len(rows) > 1:
+                own = delay(m, lane.rule.skip == n, 1, f"own{i}")  # static, as the rule is
+                en = en & own
+            m.d.comb += [
+                *(array.lane_data[i].eq(lane.data), array.lane_address[i].eq(lane.address)),
+                array.lane_en[i].eq(en),
+                *([array.lane_folded[i].eq(lane.folded)] if self.machine.carry else []),
+            ]

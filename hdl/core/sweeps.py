@@ -120,7 +120,9 @@ class Sweeps(wiring.Component):
         self._push(m, push)
         self._gradients(m, gradients, applying)
         if not self.machine.moments:
-            numbers = self._later(m, gradients, self.timing.gradient + self.machine.near)
+            numbers = self._later(
+                m, gradients, self.timing.gradient + self.timing.shared + self.machine.near
+            )
             m.d.comb += Cat(self.lane.j, self.lane.i).eq(self._numbers(m, *numbers, "weight"))
         else:
             numbers_lead = KEY - WALKER + self.timing.gradient + self.machine.near
@@ -204,7 +206,7 @@ class Sweeps(wiring.Component):
         written = late(
             m,
             Cat(slot.weights, slot.half, self.visited(m, walker, applying)),
-            self.timing.result - 1 - ahead + self.machine.near,
+            self.timing.shared + self.timing.result - 1 - ahead + self.machine.near,
             "written",
         )
         m.d.comb += Cat(self.lane.weights, self.lane.half, self.lane.live).eq(written)
@@ -252,7 +254,10 @@ class Sweeps(wiring.Component):
         own = Cat(self.slot.half, self.slot.weights)
         m.d.comb += self.slot.gradients.eq(Mux(applying, reading, own))
         if self.machine.carry:
-            m.d.sync += self.slot.fold.eq(walker.en & self.own.table[2])
+            folds, turns = walker.en & self.own.table[2], self.machine.apply_rows
+            if turns > 1:
+                folds = Mux(folds, Cat(self.own.skip == n for n in range(turns)), 0)
+            m.d.sync += self.slot.fold.eq(folds)
 
     def _moments(self, m: Module, walker: Walker) -> None:
         """Numbers of the weights whose moments change, and where they belong."""

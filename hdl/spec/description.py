@@ -27,10 +27,12 @@ FIELDS: tuple[tuple[tuple[str, int], ...], ...] = (
     (("word", 6), ("guard", 6), ("accumulator", 6), ("q_drop", 6), ("g_drop", 6)),
     (("traces", 1), ("softmax", 1), ("time_constants", 1), ("sums", 1), ("moments", 2),
      ("carry", 1), ("lut_depth", 9), ("saturations", 1), ("spacing", 6),
-     ("near", 1), ("paired", 1)),
+     ("near", 1), ("paired", 1), ("apply_rows", 7)),
 )  # fmt: skip
 """Fields of each word and their bits, the lowest first."""
 WORDS = len(FIELDS)
+LESS = ("apply_rows",)
+"""Stand there less one: a core of before they were there is one with 1."""
 FLAGS = ("traces", "softmax", "time_constants", "sums", "carry", "saturations", "near", "paired")
 
 
@@ -39,6 +41,7 @@ def described(machine: Machine) -> tuple[int, ...]:
     values: dict[str, Any] = asdict(machine)
     values |= {"kind": KIND, **asdict(machine.formats)}
     values |= {name: values[name].bit_length() - 1 for name in LOG2}
+    values |= {name: values[name] - 1 for name in LESS}
     words = []
     for fields in FIELDS:
         word = shift = 0
@@ -64,6 +67,7 @@ def machine_of(words: tuple[int, ...]) -> Machine:
         if word:
             raise WrongCore(f"the core describes itself by words with unknown bits: {words}")
     values |= {name: 1 << values[name] for name in LOG2}
+    values |= {name: values[name] + 1 for name in LESS}
     values |= {name: bool(values[name]) for name in FLAGS}
     formats = {name: values.pop(name) for name, _ in FIELDS[4]}
     del values["kind"]
@@ -82,12 +86,16 @@ def check(machine: Machine, words: tuple[int, ...]) -> None:
         raise WrongCore(f"the core is another one than expected: {'; '.join(differ)}")
 
 
+def _stands(name: str) -> str:
+    return f"log2 of {name}" if name in LOG2 else f"{name} - 1" if name in LESS else name
+
+
 def markdown() -> str:
     """The table for the manual."""
     lines = ["| register | fields, the lowest bits first |", "|---|---|"]
     names = ("KIND", "ARRAY", "TILES", "DEPTHS", "FORMATS", "FEATURES")
     for name, fields in zip(names, FIELDS, strict=True):
-        told = [f"{'log2 of ' if f in LOG2 else ''}{f} ({bits})" for f, bits in fields]
+        told = [f"{_stands(field)} ({bits})" for field, bits in fields]
         lines.append(f"| `CORE_{name}` | {', '.join(told)} |")
     lines += ["", f"`CORE_KIND` is 0x{KIND:08x} in every core of this version."]
     return "\n".join(lines) + "\n"

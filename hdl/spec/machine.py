@@ -13,6 +13,7 @@ LIMITS = {"rows": 256, "streams": 256, "tile_rows": 256, "tile_streams": 256} | 
     "filters": 255,
     "tables": 255,
     "spacing": 63,
+    "apply_rows": 64,
 }
 """What the access port can address, and the core's description hold."""
 SHORTEST_TIMES = 16  # words of time constants that learn: their ratios are large coefficients
@@ -46,6 +47,8 @@ class Machine:
     carry         an APPLY may carry gradient sums on: momentum_sum and sign_sum, without moments
     paired        a BACK that only sums gradients takes a column pair per slot, as a FORWARD does;
                   sums are added as a whole then, not in halves, unless they are carried on
+    apply_rows    rows of a tile that share an apply lane, an operation for each: fewer LUTs, and as
+                  many times the cycles of an APPLY; without moments, and not in a core that is near
     saturations   are counted; without, `Device.counters` names none
     spacing       cycles from one neuron to the next in a filter at least: 1 for as few as its
                   multipliers allow; with more, fewer registers hold what several neurons need
@@ -78,6 +81,7 @@ class Machine:
     sums: bool = True
     carry: bool = False
     paired: bool = False
+    apply_rows: int = 1
     saturations: bool = True
     spacing: int = 1
     near: bool = False
@@ -117,6 +121,15 @@ class Machine:
             )
         if self.moments not in (0, 1, 2):
             raise ValueError(f"moments is {self.moments}; a core keeps 0, 1 or 2 per weight")
+        if self.rows % self.apply_rows or self.tile_rows % self.apply_rows:
+            raise ValueError(
+                f"apply_rows is {self.apply_rows}; it divides rows, {self.rows}, and tile_rows, "
+                f"{self.tile_rows}"
+            )
+        if self.apply_rows > 1 and (self.moments or self.near):
+            raise ValueError(
+                f"apply_rows is {self.apply_rows}; with moments, and near, a row has its own lane"
+            )
         if self.lut_depth and (
             not 16 <= self.lut_depth <= 256 or self.lut_depth & (self.lut_depth - 1)
         ):

@@ -196,6 +196,7 @@ MEANING: dict[Kind, dict[str, str]] = {
         "table": "rule: 0 sgd, 1 momentum, 2 sign, 3 adam, 4 momentum_sum, 5 sign_sum",
         "rates": "k of m <- m + (G - m) 2^-k, or of G <- G - G 2^-k (4 and 5), at most 15",
         "neurons": "k of v <- v + (G^2 - v) 2^-k, at most 15",
+        "skip": "only of the rows i with i mod apply_rows = skip",
     },
     Kind.TRACE: {
         "n": "rates, in the output memory",

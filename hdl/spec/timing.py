@@ -220,6 +220,17 @@ class Timing:
         return int(self.machine.carry or self.machine.moments > 0)
 
     @property
+    def shared(self) -> int:
+        """Cycles from the words of the rows that share a lane to the lane's, which it takes both
+        behind a register."""
+        return int(self.machine.apply_rows > 1)
+
+    @property
+    def fold(self) -> int:
+        """Gradient word at a lane to what is carried on of it, FOLD behind that of the row."""
+        return FOLD - self.shared
+
+    @property
     def weight(self) -> int:
         """Gradient word to the cycle in which the weight must be there."""
         return WEIGHT + self.choice

@@ -52,6 +52,7 @@ class _Settings(ctypes.Structure):
             for name in (
                 *("machine_rows", "streams", "contexts", "w_depth", "phi_log2", "operations"),
                 *("inputs", "outputs", "output_rows", "repeated", "tau_depth", "keeps_d"),
+                "apply_rows",
                 *("word", "guard", "q_drop", "g_drop", "g_width", "w_frac", "r_frac", "e_frac"),
                 *("u_frac", "drive_frac", "q_frac"),
             )
@@ -113,6 +114,7 @@ class _Program:
             repeated=repeated,
             tau_depth=m.coefficient_depth,
             keeps_d=int(m.time_constants),
+            apply_rows=m.apply_rows,
             word=f.word,
             guard=f.guard,
             q_drop=f.q_drop,

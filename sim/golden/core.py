@@ -264,6 +264,11 @@ class GoldenCore:
                 )
         if op.kind == Kind.APPLY:
             _check_rule(number, op, m)
+            if op.skip >= m.apply_rows:
+                raise BadInput(
+                    f"operation {number} (APPLY) has skip {op.skip}; with apply_rows "
+                    f"{m.apply_rows} it is 0..{m.apply_rows - 1}"
+                )
 
 
 def _check_rule(number: int, op: Operation, m: Machine) -> None:

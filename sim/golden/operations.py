@@ -33,18 +33,19 @@ class _Sweep:
         self.columns = op.words if op.kind == Kind.BACK else 2 * op.words
         self.first = slice(2 * op.weights, 2 * (op.weights + op.groups * self.pairs))
         self.slots = Timing(memories.machine).slots(op) * op.groups
+        self.own = slice(None)  # row banks that take part
         self._weights: Whole | None = None
         self._seen = -1
 
     def matrix(self, banks: Exact) -> Whole:
         """[groups R, 2 pairs] out of the row banks: neuron i is in row i % R; a copy."""
-        grouped = banks[:, self.first].reshape(self.rows, self.op.groups, 2 * self.pairs)
-        return grouped.transpose(1, 0, 2).reshape(self.op.groups * self.rows, 2 * self.pairs)
+        grouped = banks[self.own, self.first].reshape(-1, self.op.groups, 2 * self.pairs)
+        return grouped.transpose(1, 0, 2).reshape(-1, 2 * self.pairs)
 
     def put(self, banks: Exact, matrix: Whole) -> None:
         """Inverse of `matrix`."""
-        grouped = matrix.reshape(self.op.groups, self.rows, 2 * self.pairs)
-        banks[:, self.first] = grouped.transpose(1, 0, 2).reshape(self.rows, -1)
+        grouped = matrix.reshape(self.op.groups, -1, 2 * self.pairs).transpose(1, 0, 2)
+        banks[self.own, self.first] = grouped.reshape(len(grouped), -1)
 
     @property
     def weights(self) -> Whole:
@@ -134,13 +135,19 @@ class Back(_Sweep):
 
 
 class Apply(_Sweep):
-    """New weights, moments and sums; returns how many weights were saturated."""
+    """New weights, moments and sums of every row, or of one of those that share an apply lane;
+    returns how many weights were saturated."""
+
+    def __init__(self, memories: Memories, op: Operation):
+        super().__init__(memories, op)
+        self.own = slice(op.skip, None, memories.machine.apply_rows)
 
     def __call__(self) -> int:
         op, memories, f = self.op, self.memories, self.memories.machine.formats
         registers = memories.registers
         own = key(registers[Register.SEED], registers[Register.STEP], op.n)
-        i, j = np.arange(op.groups * self.rows)[:, None], np.arange(2 * self.pairs)[None, :]
+        i, j = np.arange(op.groups * self.rows)[self.own], np.arange(2 * self.pairs)
+        i, j = i[:, None], j[None, :]
         number, shift = self.matrix(memories.gradients), np.array(op.eta_k)
         left: Whole | None = None
         if op.table in CARRYING:

@@ -43,7 +43,7 @@ struct Operation {
 // Fields and their order: compiled.py, _Settings.
 struct Settings {
     int64_t machine_rows, streams, contexts, w_depth, phi_log2, operations, inputs, outputs,
-        output_rows, repeated, tau_depth, keeps_d;
+        output_rows, repeated, tau_depth, keeps_d, apply_rows;
     int64_t word, guard, q_drop, g_drop, g_width, w_frac, r_frac, e_frac, u_frac, drive_frac, q_frac;
     const Operation *program;
     double *coefficients;
@@ -673,7 +673,8 @@ void Core::learn(const Operation &op, const Streams &streams) {
     }
 }
 
-// w <- w + eta G, or what a rule with moments puts in G's place.
+// w <- w + eta G, or what a rule with moments puts in G's place; of every row, or of one of those
+// that share an apply lane.
 void Core::apply(const Operation &op) {
     const auto seed = static_cast<uint32_t>(s.registers[SEED]);
     const auto step = static_cast<uint32_t>(s.registers[STEP]);
@@ -697,7 +698,7 @@ template <bool DITHER> int64_t Core::move(const Operation &op, uint32_t key) {
         return static_cast<int32_t>(mix(word) >> (32 - DITHER_BITS));
     };
     int64_t limits = 0;
-    for (long i = 0; i < op.groups * s.machine_rows; i++) {
+    for (long i = op.skip; i < op.groups * s.machine_rows; i += s.apply_rows) {
         const long at = bank(op, op.words, i);
         for (long j = 0; j < 2L * op.words; j++) {
             const uint32_t own =
@@ -726,7 +727,7 @@ template <bool DITHER> int64_t Core::change(const Operation &op, uint32_t key) {
     const double low = ranges.low, high = ranges.high;
     const long columns = 2L * op.words;
     int64_t limits = 0;
-    for (long i = 0; i < op.groups * s.machine_rows; i++) {
+    for (long i = op.skip; i < op.groups * s.machine_rows; i += s.apply_rows) {
         const long at = bank(op, op.words, i);
         Out weights = s.weights + at;
         In gradients = s.gradients + at;
@@ -754,7 +755,7 @@ template <bool DITHER> int64_t Core::carry(const Operation &op, uint32_t key) {
     const double eta = std::ldexp(m, DITHER_BITS - k), unit = std::ldexp(1.0, -DITHER_BITS);
     const double nearest = std::ldexp(1.0, DITHER_BITS - 1), share = std::ldexp(1.0, -op.rates);
     int64_t limits = 0;
-    for (long i = 0; i < op.groups * s.machine_rows; i++) {
+    for (long i = op.skip; i < op.groups * s.machine_rows; i += s.apply_rows) {
         const long at = bank(op, op.words, i);
         for (long j = 0; j < 2L * op.words; j++) {
             double random = nearest, &sum = s.gradients[at + j], &weight = s.weights[at + j];

@@ -10,6 +10,7 @@ from amaranth.hdl import Fragment
 
 from antevolt.boards.measure import PLAIN, campaign, records
 from antevolt.boards.model import errors, link, multipliers, predict, rams
+from antevolt.boards.pieces import stored
 from antevolt.boards.synthesis import Architecture, Usage, usage
 from antevolt.hdl.core.core import Core
 from antevolt.hdl.lib.family import Ecp5
@@ -27,6 +28,7 @@ MACHINES = (
     Machine(rows=2, streams=2, q_depth=128, io_depth=32, lut_depth=128),
     Machine(rows=2, contexts=3, state_depth=2048, time_constants=True, carry=True),
     Machine(rows=3, paired=True, w_depth=1024, lut_depth=64),
+    Machine(rows=4, tile_rows=2, apply_rows=2, carry=True),
 )
 WITHIN = 0.10  # the goal for LUTs
 
@@ -92,6 +94,19 @@ def test_a_larger_core_needs_more() -> None:
         large = predict(replace(PLAIN, **change), "ecp5")  # type: ignore[arg-type]
         assert large.luts > small.luts, change
         assert large.ffs > small.ffs, change
+
+
+@pytest.mark.parametrize("carry", [False, True])
+def test_rows_that_share_a_lane_need_as_many_lanes_less(carry: bool) -> None:
+    own = replace(PLAIN, rows=12, tile_rows=6, carry=carry)
+    lane = stored("ecp5", "ApplyLane", replace(PLAIN, carry=carry))
+    assert lane is not None
+    for shared in (1, 2, 3, 6):
+        saved = predict(own, "ecp5") - predict(replace(own, apply_rows=shared), "ecp5")
+        fewer = 12 - 12 // shared
+        assert abs(saved.luts - fewer * lane.luts) <= 1
+        assert abs(saved.ffs - fewer * lane.ffs) <= 1
+        assert (saved.multipliers, saved.rams) == (0, 0)
 
 
 def test_what_was_never_synthesised_is_refused() -> None:

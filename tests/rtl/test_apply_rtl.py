@@ -30,7 +30,6 @@ from antevolt.hdl.spec.moments import (
 from antevolt.hdl.spec.timing import (
     AVERAGE,
     DIRECTION,
-    FOLD,
     MOMENT_NUMBERS,
     NORMAL,
     NUMBERS,
@@ -91,9 +90,11 @@ async def equals_the_model(dut):
         decay = draw_decay(draw, rules[number % len(rules)])
         eta = 4 + number // len(rules) % 4, int(draw.integers(0, 64))
         stochastic, key = bool(draw.integers(2)), int(draw.integers(1 << 32))
+        skip = int(draw.integers(machine.apply_rows)) if machine.apply_rows > 1 else 0
+        turn = {"skip": skip} if machine.apply_rows > 1 else {}
         dut.rule.value = packed(
-            ApplyRule(), m=eta[0], k=eta[1], stochastic=stochastic, key=key,
-            rule=decay.rule, first=decay.first, second=decay.second,
+            ApplyRule(machine.apply_rows), m=eta[0], k=eta[1], stochastic=stochastic, key=key,
+            rule=decay.rule, first=decay.first, second=decay.second, **turn,
         )  # fmt: skip
         later = DIRECTION if NEEDS[decay.rule] else 0
         gradients = draw_gradients(draw, 2 * PAIRS, f.g.width)
@@ -114,7 +115,7 @@ async def equals_the_model(dut):
             slots.setdefault(at + later + NUMBERS, {}).update(numbers)
             slots.setdefault(result, {}).update(live=1, weights=pair, half=half)
             if decay.rule in CARRYING:
-                play.look(at + FOLD, "folded")
+                play.look(at + timing.fold, "folded")
             if half:
                 play.look(result, "data")
                 play.look(result, "address")
@@ -134,7 +135,7 @@ async def equals_the_model(dut):
             play.look(at, "en")
             play.look(at, "saturated")
         await play.play()
-        i = np.int64(first + ROW)
+        i = np.int64(first + ROW + skip)
         random = dither(key, i, columns) if stochastic else None
         rounding = tuple(dither(key ^ own, i, columns) for own in KEYS)
         told = f"{decay}, eta {eta}"
@@ -189,6 +190,17 @@ def test_apply_16(bench, moments):
 @pytest.mark.parametrize(("moments", "word"), [(0, 18), (0, 16), (2, 18), (0, 12)])
 def test_apply_with_sums_that_are_carried_on(bench, moments, word):
     machine = Machine(w_depth=64, formats=Formats(word=word), moments=moments, carry=True)
+    bench(ApplyLane(machine, ROW), machine=machine.to_json())
+
+
+@pytest.mark.parametrize(
+    ("shared", "carry", "word"), [(2, False, 18), (3, True, 18), (5, True, 12)]
+)
+def test_apply_for_several_rows(bench, shared, carry, word):
+    machine = Machine(
+        rows=shared, tile_rows=shared, apply_rows=shared, w_depth=64, carry=carry,
+        formats=Formats(word=word),
+    )  # fmt: skip
     bench(ApplyLane(machine, ROW), machine=machine.to_json())
 
 

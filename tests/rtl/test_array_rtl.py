@@ -52,6 +52,9 @@ MACHINES = {
     "3x2 in tiles, paired": Machine(
         rows=3, streams=2, tile_rows=2, tile_streams=1, carry=True, paired=True, **DEPTHS
     ),
+    "4x2 in tiles, paired, two rows share a lane": Machine(
+        rows=4, streams=2, tile_rows=2, carry=True, paired=True, apply_rows=2, **DEPTHS
+    ),
     "2x1, near and paired": Machine(
         rows=2, tile_rows=2, spacing=12, near=True, paired=True, **DEPTHS
     ),
@@ -128,7 +131,8 @@ class Bench:
 
     def fill(self, play, **quiet):
         """What passes by, beside strobes and these fields of a slot."""
-        m, strobes = self.machine, {"en": 1, **({"fold": 1} if self.machine.carry else {})}
+        m, strobes = self.machine, {"en": 1}
+        strobes |= {"fold": (1 << m.apply_rows) - 1} if m.carry else {}
         play.fill(["slot"], self.noise, quiet=packed(self.layout, **strobes, **quiet))
         for k in range(m.streams):
             play.fill([f"{port}__{k}" for port in ("e_in", *RATES_PORT)], self.noise)
@@ -319,7 +323,8 @@ async def sweeps_of_gradients_alone(dut, seed, idle, columns):
 
 @cocotb.test()
 async def sums_are_carried_on(dut):
-    """A slot with `fold` reads a sum, and puts in its place what the lane makes of it."""
+    """A slot with `fold` reads a sum, and puts in its place what the lane makes of it; in the rows
+    that the slot says, of those that share a lane."""
     bench = Bench(dut, 5)
     m, f = bench.machine, bench.f
     if not m.carry:
@@ -331,9 +336,10 @@ async def sums_are_carried_on(dut):
     before = await bench.gradients()
     wide = 1 << f.g.width - 1
     left = bench.draw.integers(-wide, wide, (bench.targets, COLUMNS))
+    chosen = 1 << bench.draw.integers(0, m.apply_rows, GROUPS * COLUMNS)
     play, folded = Timeline(bench.cycles), bench.draw.random(GROUPS * COLUMNS) < 0.8
     for n in np.flatnonzero(folded).tolist():
-        fields = {"back": 1, "gradients": 2 * WEIGHTS + n, "fold": 1}
+        fields = {"back": 1, "gradients": 2 * WEIGHTS + n, "fold": int(chosen[n])}
         play.set(n, "slot", packed(bench.layout, **fields))
         for i in range(m.rows):
             at = n + bench.timing.gradient + bench.row_tile(i)
@@ -341,7 +347,8 @@ async def sums_are_carried_on(dut):
             new = left[n // COLUMNS * m.rows + i, n % COLUMNS]
             play.set(at + FOLD, f"lane_folded__{i}", int(new))
     await play.play()
-    here = folded.reshape(GROUPS, COLUMNS).repeat(m.rows, axis=0)
+    turns = np.where(folded, chosen, 0).reshape(GROUPS, COLUMNS).repeat(m.rows, axis=0)
+    here = turns >> (np.arange(bench.targets) % m.rows % m.apply_rows)[:, None] & 1 == 1
     found = await bench.gradients()
     assert found.tolist() == np.where(here, left, before).tolist()
     for (port, at), value in play.seen.items():

@@ -43,6 +43,18 @@ MACHINES = {
     "2x2x2, paired": Machine(
         rows=2, streams=2, contexts=2, tile_rows=2, multipliers=3, paired=True, **SMALL
     ),
+    "6x2, three rows share a lane": Machine(rows=6, streams=2, tile_rows=6, apply_rows=3, **SMALL),
+    "4x2x2, two rows share a lane, carries sums on, paired": Machine(
+        rows=4,
+        streams=2,
+        contexts=2,
+        tile_rows=2,
+        multipliers=3,
+        carry=True,
+        paired=True,
+        apply_rows=2,
+        **SMALL,
+    ),
     "2x1, a moment": Machine(rows=2, moments=1, formats=Formats(word=12), **SMALL),
     "1x2x2, two moments": Machine(streams=2, contexts=2, multipliers=3, moments=2, **SMALL),
 }
@@ -56,6 +68,8 @@ SCHEDULES = {
     "4x1, a neuron per cycle": "sequential",
     "3x2, carries sums on": "parallel",
     "2x2x2, paired": "sequential",
+    "6x2, three rows share a lane": "parallel",
+    "4x2x2, two rows share a lane, carries sums on, paired": "sequential",
     "2x1, a moment": "sequential",
     "1x2x2, two moments": "parallel",
 }

@@ -36,6 +36,9 @@ MACHINES = {
     "2x1, near": Machine(rows=2, tile_rows=2, state_depth=64, spacing=12, near=True),
     "2x1, carries sums on": Machine(rows=2, carry=True, state_depth=64),
     "2x1, paired": Machine(rows=2, paired=True, state_depth=64),
+    "6x1, three rows share a lane, carries sums on": Machine(
+        rows=6, tile_rows=6, apply_rows=3, carry=True, state_depth=64
+    ),
 }
 PULSES = {Kind.BACK: "back", Kind.APPLY: "apply"}
 STARTS = (1 << LISTENERS["sweeps"]) - 1
@@ -52,7 +55,8 @@ def drawn(draw, machine, rules=(0,)):
         kind, **{name: draw.randrange(2) for name in flags},
         **{name: draw.randrange(depth) for name, depth in DEPTHS.items()},
         context=draw.choice([0, 0, 1]), bias=draw.choice(list(Bias)), words=words, groups=groups,
-        n=draw.randrange(words + 1), skip=draw.randrange(2 * rows),
+        n=draw.randrange(words + 1),
+        skip=draw.randrange(machine.apply_rows if kind == Kind.APPLY else 2 * rows),
         rows=draw.randrange(1, 3 * rows + 1), table=draw.choice(rules),
     )  # fmt: skip
     least = max(Timing(machine).slots(op), Timing(machine).lead + 1)
@@ -120,16 +124,19 @@ def of_pair(op, last):
 def apply(op, at, rows, timing):
     """Gradient, its numbers, its weight and its result, one column of one group per cycle."""
     at += KEY - WALKER
-    hop = int(timing.machine.near)  # the lanes' own, which is in their delay then
+    # the lanes' own hop, which is in their delay then, or the register of what they choose
+    later = int(timing.machine.near) + timing.shared
+    turn = op.skip if timing.shared else 0
     for n in range(2 * op.words * op.groups):
         pair, half = (op.weights + n // 2) % 512, n % 2
         i, j = n // (2 * op.words) * rows, n % (2 * op.words)
         place = {"weights": pair, "half": half}
         place_of = {"en": 0, "gradients": (2 * op.weights + n) % 1024}
-        yield at + n, "slot", place_of | ({"fold": 1} if op.table in CARRYING else {})
-        yield at + n + timing.gradient + hop, "lane", {"i": i, "j": j}
+        yield at + n, "slot", place_of | ({"fold": 1 << turn} if op.table in CARRYING else {})
+        yield at + n + timing.gradient + later, "lane", {"i": i, "j": j}
         yield at + n + timing.apply_weight, "slot", {"en": 0, "back": 1, **place}
-        yield at + n + timing.gradient + timing.result - 1 + hop, "lane", {"live": 1, **place}
+        end = at + n + timing.gradient + timing.result - 1 + later
+        yield end, "lane", {"live": 1, **place}
 
 
 def begins(op, machine):

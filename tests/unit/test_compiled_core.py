@@ -42,6 +42,7 @@ MACHINES = {
     "8": Machine(rows=2, phi_log2=6, formats=Formats(8), **DEPTHS),
     "one stream": Machine(rows=3, **DEPTHS),
     "nine streams": Machine(streams=9, **DEPTHS | {"w_depth": 512}),
+    "rows share a lane": Machine(rows=4, tile_rows=2, apply_rows=2, **DEPTHS),
 }  # fmt: skip
 
 STEPS = 200
@@ -153,7 +154,14 @@ def test_sums_that_are_carried_on(seed):
     net = random_network(np.random.default_rng(seed), carry=True)
     net = net.with_(optimizer=("momentum_sum", "sign_sum")[seed % 2], momentum=0.75)
     machine = Machine(
-        rows=2, streams=1 + seed, carry=True, tables=4, state_depth=1024, program_depth=1024
+        rows=2,
+        streams=1 + seed,
+        tile_rows=2,
+        apply_rows=1 + seed // 3,
+        carry=True,
+        tables=4,
+        state_depth=1024,
+        program_depth=1024,
     )
     cores = both(net, machine)
     run_both(cores, samples(net, machine, STEPS, seed))

@@ -23,7 +23,7 @@ OTHERS: dict[str, object] = {
     "w_depth": 1 << 14, "r_depth": 16, "state_depth": 1 << 13, "q_depth": 64, "io_depth": 32,
     "program_depth": 1 << 13, "traces": False, "softmax": False, "time_constants": True,
     "moments": 2, "sums": False, "carry": True, "lut_depth": 256,
-    "saturations": False, "spacing": 63, "near": True, "paired": True,
+    "saturations": False, "spacing": 63, "near": True, "paired": True, "apply_rows": 64,
     "formats": Formats(16, 11, 47, 10, 13),
 }  # fmt: skip
 
@@ -33,10 +33,12 @@ def test_every_parameter_is_told() -> None:
     for name, value in OTHERS.items():
         small: dict[str, object] = {"sums": False} if name in ("io_depth", "streams") else {}
         small |= {"spacing": 12} if name == "near" else {}
+        small |= {"rows": 64, "tile_rows": 64} if name == "apply_rows" else {}
         other = replace(Machine(), **{**small, name: value})  # type: ignore[arg-type]
         assert machine_of(described(other)) == other
         assert described(other) != described(Machine())
-    assert machine_of(described(Machine(**OTHERS))) == Machine(**OTHERS)  # type: ignore[arg-type]
+    whole = Machine(**{**OTHERS, "apply_rows": 1})  # type: ignore[arg-type]
+    assert machine_of(described(whole)) == whole
 
 
 def test_the_words_fit_32_bits_and_hold_what_a_machine_may_be() -> None:

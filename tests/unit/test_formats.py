@@ -2,6 +2,7 @@
 """Formats: what follows a word's length, sums that cannot wrap, and what no core can be made of."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -69,5 +70,16 @@ def test_machines_that_cannot_be_are_refused() -> None:
         Machine(formats=eight)
     with pytest.raises(ValueError, match="time constants that learn need 16 or more"):
         Machine(formats=twelve, time_constants=True)
+    shared: dict[str, Any] = {"rows": 6, "tile_rows": 3, "apply_rows": 3}
+    for changed, message in (
+        ({"apply_rows": 0}, r"apply_rows is 0; a core has 1\.\.64"),
+        ({"rows": 4}, "apply_rows is 3; it divides rows, 4, and tile_rows, 3"),
+        ({"tile_rows": 2}, "apply_rows is 3; it divides rows, 6, and tile_rows, 2"),
+        ({"moments": 1}, "apply_rows is 3; with moments, and near, a row has its own lane"),
+        ({"rows": 3, "spacing": 12, "near": True}, "apply_rows is 3; with moments, and near"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Machine(**{**shared, **changed})
+    assert Machine(**shared).name == "6x1w18"
     with pytest.raises(ValueError, match="g_drop is 12 bits; that is too many for words of 12"):
         Machine(formats=replace(twelve, g_drop=12), moments=1)

@@ -2,6 +2,7 @@
 """The core as a model: one trajectory on every machine, what the flags do, what is refused."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
 from antevolt.hdl.spec.network import Network, Population
 from antevolt.hdl.spec.program import CHUNKS, STRIDE, Kind
 from antevolt.host.compile import compile
+from antevolt.host.effects import written
 from antevolt.sim.golden.core import GoldenCore
 from antevolt.sim.golden.reference import FloatNetwork
 
@@ -120,6 +122,60 @@ def test_trajectory_depends_on_no_shape(schedule, word, apply_every, shapes):
         assert (out == outs[0]).all()
         assert same_weights(weights, ends[0][0])
         assert saturated == ends[0][1]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum_sum", "sign_sum"])
+@pytest.mark.parametrize("apply_every", [1, 3])
+def test_trajectory_does_not_depend_on_lanes(optimizer, apply_every):
+    net = network(apply_every=apply_every, optimizer=optimizer, momentum=0.75)
+    data = samples(2, 40, 18, scale=4.0)
+    outs, ends = [], []
+    for shared in (1, 2, 3, 6):
+        own = replace(machine(6, 2), tile_rows=6, apply_rows=shared, carry=optimizer != "sgd")
+        loaded = Loaded(net, own, gain=3.0)
+        outs.append(loaded.run(*data))
+        left = loaded.memories([Region.WEIGHTS, Region.GRADIENTS])
+        ends.append((left, loaded.saturated()))
+    assert not same_weights(loaded.weights(), Loaded(net, own, gain=3.0).weights())
+    for out, end in zip(outs[1:], ends[1:], strict=True):
+        assert (out == outs[0]).all()
+        assert end == ends[0]
+
+
+@pytest.mark.parametrize("shared", [1, 3])
+def test_an_apply_writes_what_is_said_of_it(shared):
+    """Nothing else, and some of it; with rows that share a lane, nothing of the others."""
+    net = network(optimizer="sign_sum", momentum=0.75)
+    loaded = Loaded(net, replace(machine(6), tile_rows=6, apply_rows=shared, carry=True))
+    regions, found = [Region.WEIGHTS, Region.GRADIENTS], []
+
+    def look(op, core):
+        now = {
+            region: np.array([core.read(region, row, 0, size(core.machine, region)[1])
+                              for row in range(6)])
+            for region in regions
+        }  # fmt: skip
+        found.append((op, now))
+
+    loaded.core.observer = look
+    loaded.run(*(each[:1] for each in (np.full((1, 1), ALL), *samples(1, 1, 18, scale=4.0)[1:])))
+    for (_, before), (op, after) in pairwise(found):
+        if op.kind != Kind.APPLY:
+            continue
+        changed = {region: before[region] != after[region] for region in regions}
+        assert changed[Region.WEIGHTS].any()
+        for effect in written(op, loaded.machine):
+            changed[effect.region][effect.first :: effect.every, effect.index] = False
+        assert not any(left.any() for left in changed.values())
+
+
+def test_an_apply_of_rows_that_there_are_not_is_refused():
+    loaded = Loaded(network(), replace(machine(4), tile_rows=2, apply_rows=2))
+    at = next(n for n, op in enumerate(loaded.image.operations) if op.kind == Kind.APPLY)
+    wrong = replace(loaded.image.operations[at], skip=2)
+    loaded.core.write(Region.PROGRAM, 0, STRIDE * at, wrong.encode())
+    with pytest.raises(BadInput, match=r"has skip 2; with apply_rows 2 it is 0\.\.1"):
+        loaded.run(*samples(1, 1, 18))
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
