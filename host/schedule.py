@@ -52,6 +52,8 @@ class Timetable:
         """Cycles of a step in which `targets` streams have a target."""
         total, streams = OVERHEAD, self.machine.streams
         for op in self.operations[:-1]:
+            if op.kind in LEARNING and op.keep and not applies:
+                break  # it ends the step
             if op.kind == Kind.TARGET and op.blocking:
                 total += streams + 1 + MIN_DELAY
             elif op.blocking:
@@ -160,6 +162,9 @@ def schedule(operations: Sequence[Operation], machine: Machine) -> Timetable:
         if not op.blocking and n + 1 < len(operations):
             delay = issues[n + 1] - issues[n]
         filled.append(replace(op, delay=delay))
+    last = next(n for n in range(len(filled) - 1, -1, -1) if filled[n - 1].kind not in LEARNING)
+    if filled[last].kind in LEARNING:  # and nothing else from here on
+        filled[last] = replace(filled[last], keep=1)
     return Timetable(tuple(filled), machine)
 
 

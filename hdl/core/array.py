@@ -259,7 +259,9 @@ class Array(wiring.Component):
             shift = hop(m, Cat(self.e_shift[k], self.d_shift[k]), f"shift{k}")
             shifts = [shift, *hops(m, shift, down - 1, f"shift{k}")]
             entering = hops(m, self.e_in[k], down, f"e{k}")[-1]
-            later = [delay(m, move[1], self.timing.lag, f"later{k}") for move in shifts[1:] if every]
+            later = [
+                delay(m, move[1], self.timing.lag, f"later{k}") for move in shifts[1:] if every
+            ]
             for t, rows in enumerate(self.row_tiles):
                 for i in rows:
                     element, below = self.elements[i, k], self.elements.get((i + 1, k))

@@ -56,8 +56,8 @@ class Sequencer(wiring.Component):
         for each of `LISTENERS`. That of a BACK comes `Timing.lead` later, as its sweep begins; its
         `delay` is `Timing.at_hand` or more
     aside : that of a BACK comes in this cycle or the next; only where it is kept `aside`
-    due : APPLY and TIMES operations take place, else they are passed over; looked at a cycle before
-        the ISSUE
+    due : APPLY and TIMES operations take place, else they are passed over, and one with `keep`
+        ends the step; looked at a cycle before the ISSUE
     done : a blocking operation ends;  taking : what moves words is at work; it may say so up to
         two cycles after the issue
     busy : inside a step;  ended : a pulse after its last cycle
@@ -158,6 +158,7 @@ class Sequencer(wiring.Component):
         learns = Cat(comes[of] for of in LEARNING).any()
         for of in LEARNING:
             comes[of] = comes[of] & due
+        comes[Kind.END] = comes[Kind.END] | learns & ~due & coming.keep
         streams = Cat(comes[of] for of in STREAMS).any()
         values = [
             known.kinds.eq(Cat(comes[of] for of in sorted(Kind))),

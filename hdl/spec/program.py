@@ -197,6 +197,7 @@ MEANING: dict[Kind, dict[str, str]] = {
         "rates": "k of m <- m + (G - m) 2^-k, or of G <- G - G 2^-k (4 and 5), at most 15",
         "neurons": "k of v <- v + (G^2 - v) 2^-k, at most 15",
         "skip": "only of the rows i with i mod apply_rows = skip",
+        "keep": "nothing but APPLY and TIMES comes behind it: where nothing is due the step ends",
     },
     Kind.TRACE: {
         "n": "rates, in the output memory",
@@ -229,6 +230,7 @@ MEANING: dict[Kind, dict[str, str]] = {
         "interval": "rate of tau_m: m (0: fixed, or 4..7) in bits 0..2, k in bits 3..8",
         "words": "rate of tau_r, likewise",
         "output": "also the coefficients of ERROR",
+        "keep": "as of APPLY",
     },
 }
 

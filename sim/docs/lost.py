@@ -46,7 +46,7 @@ def _sweeps(operations: tuple[Operation, ...], timing: Timing) -> list[_Sweep]:
             found.append(_Sweep(op, first, end))
         if not op.blocking:
             now += MIN_DELAY if op.kind in LEARNING else op.delay
-    return found
+    return sorted(found, key=lambda sweep: sweep.first)
 
 
 def shares(network: Network, machine: Machine) -> dict[str, float]:

@@ -39,6 +39,7 @@ MACHINES = {
     "2x3": Machine(rows=2, streams=3, multipliers=2, **SMALL),
     "2x2x2": Machine(rows=2, streams=2, contexts=2, tile_rows=2, multipliers=5, **SMALL),
     "4x1, a neuron per cycle": Machine(rows=4, tile_rows=2, multipliers=5, paired=True, **SMALL),
+    "6x1, a neuron per cycle": Machine(rows=6, tile_rows=3, multipliers=5, **SMALL),
     "3x2, carries sums on": Machine(rows=3, streams=2, tile_rows=2, carry=True, **SMALL),
     "2x2x2, paired": Machine(
         rows=2, streams=2, contexts=2, tile_rows=2, multipliers=3, paired=True, **SMALL
@@ -66,6 +67,7 @@ SCHEDULES = {
     "2x3": "parallel",
     "2x2x2": "sequential",
     "4x1, a neuron per cycle": "sequential",
+    "6x1, a neuron per cycle": "parallel",
     "3x2, carries sums on": "parallel",
     "2x2x2, paired": "sequential",
     "6x2, three rows share a lane": "parallel",

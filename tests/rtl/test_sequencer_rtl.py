@@ -118,22 +118,30 @@ class Inputs:
 
     def sample(self):
         names = ("issue", "again", "sweeps", "filters", "busy", "ended", "blocked", "held", "op",
-                 "kinds")  # fmt: skip
+                 "kinds", *(["aside"] if Timing(machine()).aside else []))  # fmt: skip
         self.seen.append({name: int(getattr(self.dut, name).value) for name in names})
 
 
 def timetable(program, given, start):
-    """Of a step whose `go` is at `start`: pulses {cycle: operation}, its last busy cycle, and the
-    cycles in which it is blocked and held."""
+    """Of a step whose `go` is at `start`: pulses {cycle: operation and what it is issued as}, its
+    last busy cycle, and the cycles in which it is blocked and held."""
     at, pulses, blocked, held = start + FETCHED, {}, set(), set()
     for op in program:
-        while op.joins and given(at, "taking"):
+        loaded = at
+
+        def passed():
+            """A core that is near looks at `due` again while it is held."""
+            looked = (at if machine().near else loaded) - 1
+            return op.kind in (Kind.APPLY, Kind.TIMES) and not given(looked, "due")
+
+        while (op.joins or passed() and op.keep) and given(at, "taking"):
             held |= set(range(at, at + machine().interval))
             at += machine().interval
-        skipped = op.kind in (Kind.APPLY, Kind.TIMES) and not given(at - 1, "due")
-        if not skipped:
-            pulses[at + 1] = op
-        if op.kind == Kind.END:
+        skipped = passed()
+        kind = Kind.END if skipped and op.keep else op.kind
+        if not skipped or kind == Kind.END:
+            pulses[at + 1] = op, kind
+        if kind == Kind.END:
             break
         if op.blocking:
             first, at = at + 1, at + 1
@@ -160,21 +168,24 @@ def check(program, inputs, skip=0):
             busy |= set(range(now + 1, end + 1))
             now = end
         now += 1
-    sweeps = {at + begins(op) for at, op in pulses.items() if op.kind in SWEEPS}
+    sweeps = {at + begins(op) for at, (op, kind) in pulses.items() if kind in SWEEPS}
+    kept = {at + begins(op) for at, (op, kind) in pulses.items() if kind == Kind.BACK}
     for at in range(skip, length):
-        seen, op = inputs.seen[at], pulses.get(at)
-        assert seen["issue"] == seen["again"] == (1 << op.kind if op else 0), at
+        seen, (op, kind) = inputs.seen[at], pulses.get(at, (None, None))
+        assert seen["issue"] == seen["again"] == (1 << kind if op else 0), at
         assert seen["sweeps"] == (STARTS["sweeps"] if at in sweeps else 0), at
-        assert seen["filters"] == (STARTS["filters"] if op and op.kind in FILTERS else 0), at
+        assert seen["filters"] == (STARTS["filters"] if kind in FILTERS else 0), at
+        if "aside" in seen:
+            assert seen["aside"] == (at in kept or at + 1 in kept), at
         assert seen["busy"] == (at in busy), at
         assert seen["blocked"] == (at in blocked), at
         assert seen["held"] == (at in held), at
-        assert seen["ended"] == (op is not None and op.kind == Kind.END), at
+        assert seen["ended"] == (kind == Kind.END), at
         for there in inputs.seen[at - 1 : at + begins(op) + 1] if op else ():
             assert there["op"] == bits(op), at
             # a core that is near always looks at `due`, which is random here
-            assert there["kinds"] == 1 << op.kind or op.kind in (Kind.APPLY, Kind.TIMES), at
-    return sum(op.kind == Kind.END for at, op in pulses.items() if at < length)
+            assert there["kinds"] == 1 << kind or op.kind in (Kind.APPLY, Kind.TIMES), at
+    return sum(kind == Kind.END for at, (_, kind) in pulses.items() if at < length)
 
 
 async def runs(dut, draw, often, idle=None):
