@@ -111,8 +111,14 @@ def _elements(sites: Sites, machine: Machine) -> dict[tuple[int, int], tuple[Sit
     if not sites.striped:
         left, each = (width - per * streams) // 2, per
     starts = [int(left + (k + 0.5) * each - per / 2) for k in range(streams)]
+
+    def along(i: int) -> int:
+        """One stream is as wide as the part: where it turns, the next row stands below."""
+        back = streams == 1 and i // per % 2
+        return per - 1 - i % per if back else i % per
+
     return {
-        (i, k): rows[i // per][starts[k] + i % per]
+        (i, k): rows[i // per][starts[k] + along(i)]
         for i in range(machine.rows)
         for k in range(streams)
     }
