@@ -107,6 +107,8 @@ def _elements(sites: Sites, machine: Machine) -> dict[tuple[int, int], tuple[Sit
     per = min(machine.rows, width // streams)  # array rows in a row of multipliers
     if not per or -(-machine.rows // per) > len(rows):
         return None
+    if streams == 1:  # as long as each other: beside them there is room for the column
+        per = -(-machine.rows // -(-machine.rows // per))
     left, each = (HEAD * width, (1 - HEAD) * width / streams)
     if not sites.striped:
         left, each = (width - per * streams) // 2, per

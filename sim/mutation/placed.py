@@ -15,6 +15,7 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
 from antevolt.hdl.spec.network import Parameters
 from antevolt.hdl.spec.program import STREAMS, Kind, Operation
+from antevolt.hdl.spec.timing import Timing
 from antevolt.host.backend import Backend
 from antevolt.host.compile import Image
 from antevolt.host.outputs import OutputSetting
@@ -165,11 +166,16 @@ def slow(image: Image, rng: np.random.Generator) -> tuple[Operation, ...]:
         stretched.append(replace(op, interval=own) if op.kind in more else op)
     operations = schedule(stretched, machine).operations
     # a MEMBRANE follows the sums it takes; operations that move words have no time of their own
-    rigid = (Kind.FORWARD, Kind.END, *STREAMS)
-    return tuple(
-        op if op.kind in rigid else replace(op, delay=op.delay + _pause(rng, beat))
-        for op in operations
-    )
+    rigid, kept = (Kind.FORWARD, Kind.END, *STREAMS), 0
+    paused: list[Operation] = []
+    for op in operations:
+        if op.kind == Kind.BACK:  # what comes before its sweep begins comes beside its pushes
+            kept = Timing(machine).lead
+        if op.kind not in rigid and op.delay >= kept:
+            op = replace(op, delay=op.delay + _pause(rng, beat))
+        kept -= op.delay
+        paused.append(op)
+    return tuple(paused)
 
 
 def _pause(rng: np.random.Generator, beat: int) -> int:

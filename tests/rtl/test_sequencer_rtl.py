@@ -122,6 +122,11 @@ class Inputs:
         self.seen.append({name: int(getattr(self.dut, name).value) for name in names})
 
 
+def passed(op, at, given):
+    """An operation that is looked at in the cycle before `at` does not take place."""
+    return op.kind in (Kind.APPLY, Kind.TIMES) and not given(at - 1, "due")
+
+
 def timetable(program, given, start):
     """Of a step whose `go` is at `start`: pulses {cycle: operation and what it is issued as}, its
     last busy cycle, and the cycles in which it is blocked and held."""
@@ -129,15 +134,13 @@ def timetable(program, given, start):
     for op in program:
         loaded = at
 
-        def passed():
-            """A core that is near looks at `due` again while it is held."""
-            looked = (at if machine().near else loaded) - 1
-            return op.kind in (Kind.APPLY, Kind.TIMES) and not given(looked, "due")
-
-        while (op.joins or passed() and op.keep) and given(at, "taking"):
+        # a core that is near looks at `due` again while it is held
+        while (op.joins or op.keep and passed(op, at if machine().near else loaded, given)) and (
+            given(at, "taking")
+        ):
             held |= set(range(at, at + machine().interval))
             at += machine().interval
-        skipped = passed()
+        skipped = passed(op, at if machine().near else loaded, given)
         kind = Kind.END if skipped and op.keep else op.kind
         if not skipped or kind == Kind.END:
             pulses[at + 1] = op, kind

@@ -140,7 +140,7 @@ def apply(op, at, rows, timing):
 
 
 def begins(op, machine):
-    """Issue of an operation to the start of its slots; it stands until then."""
+    """Issue of an operation to the start of its slots; it stands until then, or is kept aside."""
     return Timing(machine).lead if op.kind == Kind.BACK else 0
 
 
@@ -192,7 +192,10 @@ async def equals_the_loops(dut, idle):
         op, fresh = drawn(draw, machine, rules), draw.randrange(2)
         at = earliest(op, before, at, last, machine) + next(waits)
         start = at + begins(op, machine)
-        for cycle in range(at - 1, start + 1):
+        kept = op.kind == Kind.BACK and Timing(machine).aside
+        for cycle in (start - 1, start) if kept else ():
+            play.set(cycle, "aside", 1)
+        for cycle in range(at - 1, (at if kept else start) + 1):
             play.set(cycle, "op", sum(c << n * CHUNK for n, c in enumerate(op.encode())))
             play.set(cycle, "kinds", 1 << op.kind)
         if op.kind in PULSES:

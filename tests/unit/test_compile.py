@@ -62,7 +62,7 @@ TARGET1 keep
 FORWARD0; MEMBRANE0 prior output; ERROR0 cost; FORWARD1; MEMBRANE1 prior output
 OUTPUT0 keep; BACK0 q g; ERROR1 cost; OUTPUT1 keep; BACK1 q g
 ERROR0; BACK0 g; ERROR1; BACK1 g
-APPLY0 output; APPLY0 output
+APPLY0 output keep; APPLY0 output
 END0
 """
 PARALLEL = """
@@ -73,7 +73,7 @@ FORWARD0 prior; MEMBRANE0 output; FORWARD1 prior; MEMBRANE1 output
 BACK0 prior q g; BACK1 prior q g
 FORWARD0; MEMBRANE0; FORWARD1; MEMBRANE1
 BACK0 g; BACK1 g
-APPLY0 output; APPLY0 output
+APPLY0 output keep; APPLY0 output
 END0
 """
 
@@ -116,8 +116,8 @@ def test_rows_that_share_a_lane_are_applied_one_after_the_other():
     applies = [[op for op in image.operations if op.kind == Kind.APPLY] for image in (one, three)]
     assert [(op.n, op.skip) for op in applies[0]] == [(0, 0), (1, 0)]
     assert [(op.n, op.skip) for op in applies[1]] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]
-    assert {replace(op, skip=0, delay=0) for op in applies[1]} == {
-        replace(op, delay=0) for op in applies[0]
+    assert {replace(op, skip=0, delay=0, keep=0) for op in applies[1]} == {
+        replace(op, delay=0, keep=0) for op in applies[0]
     }
     tables = one.timetable, three.timetable
     assert tables[1].cycles_plain - tables[0].cycles_plain == 3 * MIN_DELAY
