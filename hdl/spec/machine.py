@@ -29,7 +29,8 @@ class Machine:
     streams       S, columns: independent streams sharing the weights
     contexts      T, streams that take turns on one column; the core serves S T streams
     filters       F, filter units per column
-    multipliers   M, multipliers per filter unit, 1..5
+    multipliers   M, multipliers per filter unit, 1..5; with 5 in one unit a neuron per cycle passes
+                  it, in tiles of two rows or more, where time constants do not learn
     tile_rows, tile_streams  elements that share one register hop
     w_depth       weight pairs per row bank
     r_depth       activity pairs per column, all contexts together

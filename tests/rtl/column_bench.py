@@ -24,8 +24,10 @@ from antevolt.hdl.spec.flags import FLAG_BITS, Flag
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
 from antevolt.hdl.spec.program import Bias, Cost, Kind, Operation
-from antevolt.hdl.spec.timing import BASE, DIVIDE, FETCH, Timing
+from antevolt.hdl.spec.timing import BASE, DIVIDE, FETCH, Timing, filter_schedule
 from antevolt.host.phi_tables import table
+from antevolt.host.quantize import coefficient as coefficient_word
+from antevolt.host.quantize import shifts
 from antevolt.host.words import word_bits
 from antevolt.sim.bench.simulator import values
 from antevolt.sim.bench.streams import Cycles
@@ -130,6 +132,15 @@ class Bench:
         given |= {"shared": self.below(2), "table": self.below(3)}
         return Operation(kind, **given | fields)
 
+    def kept(self, **fields):
+        """An ERROR that takes q as it is: its scale is 1."""
+        op = self.operation(Kind.ERROR, keep=1, **fields)
+        one = coefficient_word("scale", 1, shifts(self.f)[0], self.f)
+        for number in range(op.n):
+            place = op.weights + (0 if op.shared else number)
+            self.model.write(Region.COEFFICIENTS, 0, (2 * place + 1) * 4, one)
+        return op
+
     def command(self, op, number, turn):
         """The bits of one neuron's command."""
         mode, place = int(op.kind in golden.ERRORS), op.rates * 2 + op.odd + number
@@ -142,6 +153,7 @@ class Bench:
             softmax=op.cost == Cost.SOFTMAX, drawn=op.kind in (Kind.TRACE, Kind.EXP),
             exp=op.kind == Kind.EXP, norm=op.kind == Kind.NORM, first=number == 0 and op.head,
             output=op.output, table=op.table, rates=place // 2, odd=place % 2,
+            **({"keep": op.keep} if filter_schedule(self.machine).dense else {}),
             last=number == op.n - 1, one=op.bias == Bias.HIGH, extra=op.extra + number,
         )  # fmt: skip
 

@@ -60,6 +60,7 @@ async def equals_the_model(dut, seed):
         if m.traces:
             await bench.run(bench.operation(Kind.TRACE, context=context))
         await bench.run(bench.operation(Kind.ERROR, cost=costs[bench.below(2)], context=context))
+        await bench.run(bench.kept(context=context))
         await bench.run(bench.operation(kinds[bench.below(2)], context=context))
         await bench.pushes(context)
         await bench.check()
