@@ -86,21 +86,32 @@ class _Program:
             yield self._error(top, t)
         aside = self._aside
         for l in range(top, 0, -1):
-            # a MEMBRANE takes the e that was just made: the last one's waits for it
             early = top - 1 if aside else top
             if l > 1 and not (l >= early and self._beside):
                 yield from (self._error(l - 1, t) for t in contexts)
-            if aside and l == top > 2:
-                yield self._error(top - 2, contexts[0])
             if aside and l < top:
                 yield from self._back(l + 1, contexts)
+            between = self._waiting(top) if aside and l == top else ()
+            yield from between[:1]
             for t in contexts:
                 yield from self._forward(l, t)
+            yield from between[1:]
             if not aside:
                 yield from self._back(l, contexts)
         if aside:
             yield from self._back(1, contexts)
         yield from self._applies()
+
+    def _waiting(self, top: int) -> tuple[Operation, ...]:
+        """The last MEMBRANE takes the e that an ERROR just made: while it waits for it, another one
+        is begun, and ended behind it, while the next FORWARD sweeps."""
+        if top <= 2:
+            return ()
+        filters, op = Timing(self.machine).filter, self._error(top - 2, 0)
+        wait = filters.written + 1 - filters.gap - self.network.outputs
+        first = min(max(wait, 0), op.n)
+        rest = replace(op, n=op.n - first, neurons=op.neurons + first, weights=op.weights + first)
+        return tuple(part for part in (replace(op, n=first), rest) if part.n)
 
     def _back(self, l: int, contexts: range) -> Iterator[Operation]:
         """Errors of population l to those below, and gradients."""
