@@ -42,7 +42,7 @@ class ApplyLane(wiring.Component):
     -------
     rule : eta = m 2^-k, rounding, key, and how the moments follow; static
     gradient : the G word, at 0
-    slot.i, slot.j : the weight's numbers, at NUMBERS
+    slot.i, slot.j : the weight's numbers, at NUMBERS, or with `apply_rows` a cycle before
     weight : the weight, at WEIGHT + choice
     slot.live, .weights, .half : at RESULT + choice, which weight the result is
     data, address, en : write port of the row's weight memory; pairs, with the odd column
@@ -220,7 +220,7 @@ class ApplyLane(wiring.Component):
 
     def _fold(self, m: Module) -> None:
         """G - half_up(G / 2^k), by one adder: its carry in is the bit that rounds. A shared lane,
-        with a register in front of it, has none between the steps of the shift."""
+        with a register in front of it, has none behind the shift's second step."""
         width, k = len(self.gradient), self.rule.first
         value: Any = Cat(Const(0, 1), self.gradient).as_signed()
         for low, step in ((2, 4), (0, 1)):
@@ -228,7 +228,7 @@ class ApplyLane(wiring.Component):
             far = Mux(digit[0], value >> 3 * step, value >> 2 * step)
             near = Mux(digit[0], value >> step, value)
             value = Mux(digit[1], far, near)
-            if not (low and self.turns):
+            if low or not self.turns:
                 moved = register(f"folded{low}", signed(width + 1))
                 m.d.sync += moved.eq(value)
                 value = moved
@@ -238,8 +238,8 @@ class ApplyLane(wiring.Component):
 
     def _random(self, m: Module) -> Any:
         """The random bits of the weight, or one half."""
-        rule, slot = self.rule, self.slot
-        i, j = slot.i + self._own_row(m), slot.j
+        rule = self.rule
+        i, j = self._numbers(m)
         if self.makes_key:
             word = Mux(self.key_takes, self.key_word, place(m, i, j, "random"))
             m.d.comb += self.key_mixed.eq(mixed(m, word ^ rule.key, "random"))
@@ -248,13 +248,16 @@ class ApplyLane(wiring.Component):
             random = random_bits(m, rule.key, i, j, "random")
         return Mux(rule.stochastic, random, 1 << (BITS - 1))
 
-    def _own_row(self, m: Module) -> Any:
-        """The row at hand; static, and so a sum ahead of its use."""
+    def _numbers(self, m: Module) -> tuple[Any, Any]:
+        """Of the weight, as the words come; the row of a shared lane is static, and all the same
+        there is time for a register behind its sum."""
+        slot, row = self.slot, self.row
         if not self.turns:
-            return self.row
-        row = register("row", range(self.row + self.machine.apply_rows))
-        m.d.sync += row.eq(self.row + self.rule.skip)
-        return row
+            return slot.i + row, slot.j
+        own = register("row", range(row + self.machine.apply_rows))
+        i, j = register("i", len(slot.i)), delay(m, slot.j, 1, "j")
+        m.d.sync += [own.eq(row + self.rule.skip), i.eq(slot.i + own)]
+        return i, j
 
 
 PARTS = 3  # of a sum of which something is asked

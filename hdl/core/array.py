@@ -19,7 +19,7 @@ from antevolt.hdl.lib.skew import Skew, add, hold, low_bits, tree
 from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
-from antevolt.hdl.spec.timing import FOLD, LEAD, NORMAL, PRODUCT, Timing
+from antevolt.hdl.spec.timing import FEW_ROWS, FOLD, LEAD, NORMAL, PRODUCT, Timing
 
 __all__ = ["Array"]
 
@@ -369,10 +369,18 @@ class Array(wiring.Component):
                         way=(len(banks) - 1, n),
                     )
             out = register(f"reply{t}", len(reply))
-            answers = [answer for i in rows for answer in self.row_taps[i].answers]
-            m.d.sync += out.eq(reply | any_of(m, answers, int(not machine.near)))
+            m.d.sync += out.eq(reply | self._answers(m, rows))
             reply = out
         m.d.comb += self.reply_rows.as_value().eq(reply)
+
+    def _answers(self, m: Module, rows: range) -> Any:
+        """Of a tile; where it is large, of a few of its rows and then of these."""
+        step, own = int(not self.machine.near), self.row_taps
+        if not self.timing.gathered:
+            return any_of(m, [one for i in rows for one in own[i].answers], step)
+        few = [rows[n : n + FEW_ROWS] for n in range(0, len(rows), FEW_ROWS)]
+        some = [any_of(m, [one for i in part for one in own[i].answers], step) for part in few]
+        return any_of(m, some, step)
 
     def _banks(self, m: Module, i: int, at: Any) -> list[Accumulator]:
         """Gradient sums of row i; where sweeps may be paired, those of even and of odd columns

@@ -84,7 +84,7 @@ class Core(wiring.Component):
         sealed = contents is not None and contents.sealed
         # a read returns after its own register, the head's, the tiles, and one that joins both ways
         self.wait = reply_latency(machine.near)
-        self.reach = max(timing.tiles_across, timing.tiles_down) + self.wait
+        self.reach = max(timing.tiles_across, timing.tiles_down + timing.gathered) + self.wait
         way = self.wait + 2 if machine.near else self.reach + 3
         m.submodules.array = self.array = Array(machine, contents)
         m.submodules.sequencer = self.sequencer = Sequencer(machine, contents)
@@ -234,7 +234,7 @@ class Core(wiring.Component):
             count = delay(m, count, int(not machine.near), f"count{n}")
             m.d.comb += self.registers.saturated[n].eq(count + (self.row_count if n == W else 0))
         across = delay(m, reply, self.reach - self.wait - tiles, "reply")
-        down = self.reach - self.wait - self.timing.tiles_down
+        down = self.reach - self.wait - self.timing.tiles_down - self.timing.gathered
         return across | beside | delay(m, array.reply_rows.data, down, "reply_rows")
 
     def _beside(self, m: Module) -> Any:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from antevolt.hdl.core.tap import REPLY_LATENCY, reply_latency
 from antevolt.hdl.spec.flags import FLAG_BITS, INPUT_FLAG_BITS
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.timing import Timing
+from antevolt.hdl.spec.timing import FEW_ROWS, Timing
 
 __all__ = ["PORTS", "Port", "answer_latency", "markdown"]
 
@@ -19,7 +19,7 @@ def answer_latency(machine: Machine) -> int:
     if machine.near:
         return reply_latency(near=True) + HEAD
     timing = Timing(machine)
-    return REPLY_LATENCY + SETTLE + max(timing.tiles_across, timing.tiles_down)
+    return REPLY_LATENCY + SETTLE + max(timing.tiles_across, timing.tiles_down + timing.gathered)
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,7 @@ def markdown() -> str:
     least = reply_latency(near=True) + HEAD
     lines += [
         "",
-        f"L = {REPLY_LATENCY + SETTLE} + the larger of tiles across and down; if `near`, {least}.",
+        f"L = {REPLY_LATENCY + SETTLE} + the larger of tiles across and down, "
+        + f"and one where these have more than {FEW_ROWS} rows; if `near`, {least}.",
     ]
     return "\n".join(lines)

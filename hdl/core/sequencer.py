@@ -17,7 +17,7 @@ from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.program import CHUNK, CHUNKS, FILTERS, LAYOUT, STREAMS, SWEEPS, Kind
 from antevolt.hdl.spec.timing import MIN_DELAY, Timing
 
-__all__ = ["Sequencer", "operation"]
+__all__ = ["ASIDE", "LISTENERS", "Sequencer", "operation"]
 
 operation = data.StructLayout(LAYOUT)
 
@@ -25,6 +25,7 @@ LEARNING = (Kind.APPLY, Kind.TIMES)
 """Kinds that are passed over where nothing is due."""
 JOINING = (*STREAMS, Kind.ERROR, Kind.END)
 """Kinds that may have to wait for what moves words (`Operation.joins`)."""
+ASIDE = 2  # registers: for what the walkers count by, and for the rest
 LISTENERS = {"sweeps": 3, "filters": 2}
 """Registers of a pulse on which hundreds hang: for those who take the operation, those who count,
 and those who look at the counts."""
@@ -35,6 +36,7 @@ decoded = data.StructLayout(
         "joins": 1,  # it waits for what moves words
         "blocks": 1,
         "skipped": 1,
+        "over": 1,  # and so are all behind it: the step ends
         "sweeps": 1,
         "filters": 1,
         "spare": LAYOUT["delay"],  # the timer starts from it
@@ -55,7 +57,8 @@ class Sequencer(wiring.Component):
     sweeps, filters : likewise, any operation of `program.SWEEPS`, of `program.FILTERS`; a bit
         for each of `LISTENERS`. That of a BACK comes `Timing.lead` later, as its sweep begins; its
         `delay` is `Timing.at_hand` or more
-    aside : that of a BACK comes in this cycle or the next; only where it is kept `aside`
+    aside : that of a BACK comes in this cycle or the next; only where it is kept `Timing.aside`. A
+        bit from each of ASIDE registers
     due : APPLY and TIMES operations take place, else they are passed over, and one with `keep`
         ends the step; looked at a cycle before the ISSUE
     done : a blocking operation ends;  taking : what moves words is at work; it may say so up to
@@ -98,7 +101,7 @@ class Sequencer(wiring.Component):
                 "issue": Out(len(Kind)),
                 "again": Out(len(Kind)),
                 **{name: Out(number) for name, number in LISTENERS.items()},
-                **({"aside": Out(1)} if self.keeps else {}),
+                **({"aside": Out(ASIDE)} if self.keeps else {}),
                 "due": In(1),
                 "done": In(1),
                 "taking": In(1),
@@ -123,10 +126,11 @@ class Sequencer(wiring.Component):
         counter = Signal(bits(self.machine.program_depth))
         known = self._operation(m, counter, takes, loads)
         timer = self._timer(m, issues, counts, known)
-        held, leaves = issues & known.joins & self.taking, issues & ~(known.joins & self.taking)
-        self._pulses(m, issues, leaves, known)
-        ends, last = leaves & known.kinds[Kind.END], Signal()  # of the program, of a beat
-        goes_on = leaves & ~known.kinds[Kind.END]
+        over, waiting = known.kinds[Kind.END] | known.over, (known.joins | known.over) & self.taking
+        held, leaves = issues & waiting, issues & ~waiting
+        self._pulses(m, issues, leaves, known, over)
+        ends, last = leaves & over, Signal()  # of the program, of a beat
+        goes_on = leaves & ~over
         m.d.comb += [
             *(self.busy.eq(~rests), self.blocked.eq(blocked & ~finished)),
             *(self.kinds.eq(known.kinds), self.held.eq(held | holds)),
@@ -145,7 +149,7 @@ class Sequencer(wiring.Component):
         ]
         # in a core that is near the next word is there in ISSUE, and this one until then
         following = counts & (timer == 2) if self.machine.near else loads
-        clears = ends if self.machine.near else issues & known.kinds[Kind.END]
+        clears = ends if self.machine.near else issues & over
         m.d.sync += counter.eq(Mux(clears, 0, counter + following))
         return m
 
@@ -158,7 +162,6 @@ class Sequencer(wiring.Component):
         learns = Cat(comes[of] for of in LEARNING).any()
         for of in LEARNING:
             comes[of] = comes[of] & due
-        comes[Kind.END] = comes[Kind.END] | learns & ~due & coming.keep
         streams = Cat(comes[of] for of in STREAMS).any()
         values = [
             known.kinds.eq(Cat(comes[of] for of in sorted(Kind))),
@@ -166,7 +169,7 @@ class Sequencer(wiring.Component):
             known.blocks.eq(
                 comes[Kind.INPUT] | (comes[Kind.TARGET] | comes[Kind.OUTPUT]) & ~coming.keep
             ),
-            known.skipped.eq(learns & ~due),
+            *(known.skipped.eq(learns & ~due), known.over.eq(learns & ~due & coming.keep)),
             known.spare.eq(coming.delay - 2),
             known.sweeps.eq(Cat(comes[of] for of in SWEEPS if of not in self.led).any()),
             known.filters.eq(Cat(comes[of] for of in FILTERS).any()),
@@ -191,7 +194,7 @@ class Sequencer(wiring.Component):
             m.d.sync += timer.eq(timer - 1)
         return timer
 
-    def _pulses(self, m: Module, issues: Any, leaves: Any, known: Any) -> None:
+    def _pulses(self, m: Module, issues: Any, leaves: Any, known: Any, over: Any) -> None:
         """One register behind the state, of their own for each of those who listen. Who never
         waits for what moves words is not told by way of it."""
         again = Signal(len(Kind), attrs=KEEP)
@@ -202,7 +205,8 @@ class Sequencer(wiring.Component):
         m.d.comb += [
             *(self.again.eq(again), self.sweeps.eq(Cat(sweeps)), self.filters.eq(Cat(filters))),
         ]
-        started = [known.kinds[of] & (leaves if of in JOINING else issues) for of in sorted(Kind)]
+        comes = {of: known.kinds[of] for of in sorted(Kind)} | {Kind.END: over}
+        started = [comes[of] & (leaves if of in JOINING else issues) for of in sorted(Kind)]
         m.d.sync += [self.issue.eq(Cat(started)), again.eq(Cat(started))]
         led = self._led(m)
         m.d.sync += [one.eq(known.sweeps & issues | led) for one in sweeps]
@@ -221,7 +225,9 @@ class Sequencer(wiring.Component):
             begins.eq(Mux(issued, self.lead == 2, left == 1)),
         ]
         if self.keeps:
-            m.d.sync += self.aside.eq((left == 1) | begins)
+            aside = [Signal(name=f"aside{n}", attrs=KEEP) for n in range(ASIDE)]
+            m.d.sync += [one.eq((left == 1) | begins) for one in aside]
+            m.d.comb += self.aside.eq(Cat(aside))
         return begins
 
     def _program(self, m: Module, counter: Signal) -> Any:

@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from antevolt.hdl.core.bundles import ApplySlot, Push, Slot
-from antevolt.hdl.core.sequencer import LISTENERS, operation
+from antevolt.hdl.core.sequencer import ASIDE, LISTENERS, operation
 from antevolt.hdl.core.walker import GROUPS, Walker, count_bits, pace_bits
 from antevolt.hdl.lib.late import late
 from antevolt.hdl.lib.registers import delay, register
@@ -45,7 +45,8 @@ class Sweeps(wiring.Component):
         for each of `sequencer.LISTENERS`
     back, apply : a BACK, an APPLY is issued; a register for each bit. The last push of the BACK
         before must be done
-    aside : the operation is the BACK that was kept, `Timing.aside`, if there is such
+    aside : the operation is the BACK that was kept, `Timing.aside`, if there is such; a register
+        for each bit
     fresh : the gradient sums start anew
     slot, push, lane : to the array, the columns, the apply lanes (which in a core that is near are
         told a cycle later, and not by a hop)
@@ -72,7 +73,7 @@ class Sweeps(wiring.Component):
                 "back": In(2),
                 "apply": In(2),
                 "fresh": In(1),
-                **({"aside": In(1)} if self.timing.aside else {}),
+                **({"aside": In(ASIDE)} if self.timing.aside else {}),
                 "slot": Out(Slot(machine)),
                 "push": Out(Push(machine)),
                 "lane": Out(ApplySlot(machine)),
@@ -81,23 +82,23 @@ class Sweeps(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        rows, (op, applies, backs) = self.machine.rows, self._at_hand(m)
+        rows, (op, taken, applies, backs) = self.machine.rows, self._at_hand(m)
         self.own = own = Signal(operation)
         # the rule has moments: those with bit 2 need none
         self.moving = op.table.any() & ~op.table[2] if self.machine.moments else Const(0)
         applying, backing, fresh, self.both = Signal(), Signal(), Signal(), Signal(name="both")
         self.single = Signal()  # one column per cycle
         # the walkers' operands stand before the operation is issued
-        every = op.words << 1
+        every = self.op.words << 1
         both = backs & ~op.q if self.machine.paired else Const(0)
         words = Mux(both, (op.words + 1) >> 1, op.words)
         count, interval = Mux(applies, every, words), Mux(applies, every, op.interval)
         with m.If(self.start[0]):
             m.d.sync += [
-                own.eq(op),
+                own.eq(taken),
                 *(applying.eq(applies), backing.eq(backs), self.both.eq(both)),
                 self.single.eq((applies | backs) & ~both),
-                fresh.eq(self.fresh & (op.context == 0)),
+                fresh.eq(self.fresh & (taken.context == 0)),
             ]
         later = Mux(self.moving, DIRECTION, 0)
         weight_lead = KEY - WALKER + self.timing.apply_weight + later
@@ -120,9 +121,7 @@ class Sweeps(wiring.Component):
         self._push(m, push)
         self._gradients(m, gradients, applying)
         if not self.machine.moments:
-            numbers = self._later(
-                m, gradients, self.timing.gradient + self.timing.shared + self.machine.near
-            )
+            numbers = self._later(m, gradients, self.timing.gradient + self.machine.near)
             m.d.comb += Cat(self.lane.j, self.lane.i).eq(self._numbers(m, *numbers, "weight"))
         else:
             numbers_lead = KEY - WALKER + self.timing.gradient + self.machine.near
@@ -134,17 +133,17 @@ class Sweeps(wiring.Component):
             self._moments(m, self._walk(m, "moments", start, moments_lead, every, every))
         return m
 
-    def _at_hand(self, m: Module) -> tuple[Any, Any, Any]:
-        """The operation whose slots begin next, and whether it is an APPLY, or a BACK: which may
-        have been kept aside."""
+    def _at_hand(self, m: Module) -> tuple[Any, Any, Any, Any]:
+        """The operation whose slots begin next, for the walkers' counts and for the rest, and
+        whether it is an APPLY, or a BACK: which may have been kept aside."""
         applies, backs = self.kinds[Kind.APPLY], self.kinds[Kind.BACK]
         if not self.timing.aside:
-            return self.op, applies, backs
+            return self.op, self.op, applies, backs
         kept = Signal(operation)
         with m.If(self.back[0]):
             m.d.sync += kept.eq(self.op)
-        op = operation(Mux(self.aside, kept.as_value(), self.op.as_value()))
-        return op, applies & ~self.aside, backs | self.aside
+        op, taken = (operation(Mux(one, kept.as_value(), self.op.as_value())) for one in self.aside)
+        return op, taken, applies & ~self.aside[0], backs | self.aside[0]
 
     def _walk(
         self,

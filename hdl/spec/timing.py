@@ -43,6 +43,7 @@ AVERAGE = 19  # further to the new moments
 DIRECTION = NORMAL + AVERAGE + 6  # when what moves the weight is there, as a gradient is without
 MOMENT_NUMBERS = NORMAL + AVERAGE - 2 - 6  # when the weight's numbers must be there for them
 
+FEW_ROWS = 4  # of a tile, whose memories stand near each other
 LONGEST_REST = 16  # far below what a neuron takes: nothing of it is written before
 
 WALKER = 3  # issue of an operation to its first slot
@@ -139,6 +140,13 @@ class Timing:
     @property
     def tiles_down(self) -> int:
         return -(-self.machine.rows // self.machine.tile_rows)
+
+    @property
+    def gathered(self) -> int:
+        """Cycles more for the answers of a tile's rows, where these are many."""
+        return int(
+            min(self.machine.rows, self.machine.tile_rows) > FEW_ROWS and not self.machine.near
+        )
 
     @property
     def tiles_across(self) -> int:

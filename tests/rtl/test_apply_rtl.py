@@ -112,7 +112,8 @@ async def equals_the_model(dut):
             numbers, result = {"i": first, "j": int(columns[n])}, at + later + timing.result
             play.set(at, "gradient", gradients[n])
             play.set(at + later + timing.weight, "weight", weights[n])
-            slots.setdefault(at + later + NUMBERS, {}).update(numbers)
+            ahead = NUMBERS - timing.shared
+            slots.setdefault(at + later + ahead, {}).update(numbers)
             slots.setdefault(result, {}).update(live=1, weights=pair, half=half)
             if decay.rule in CARRYING:
                 play.look(at + timing.fold, "folded")

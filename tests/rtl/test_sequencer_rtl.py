@@ -12,7 +12,7 @@ import pytest
 
 from access_bus import WRITTEN
 from antevolt.hdl.core.bundles import Access
-from antevolt.hdl.core.sequencer import LISTENERS, Sequencer
+from antevolt.hdl.core.sequencer import ASIDE, LISTENERS, Sequencer
 from antevolt.hdl.core.tap import reply_latency
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
@@ -179,7 +179,8 @@ def check(program, inputs, skip=0):
         assert seen["sweeps"] == (STARTS["sweeps"] if at in sweeps else 0), at
         assert seen["filters"] == (STARTS["filters"] if kind in FILTERS else 0), at
         if "aside" in seen:
-            assert seen["aside"] == (at in kept or at + 1 in kept), at
+            begun = at in kept or at + 1 in kept
+            assert seen["aside"] == ((1 << ASIDE) - 1 if begun else 0), at
         assert seen["busy"] == (at in busy), at
         assert seen["blocked"] == (at in blocked), at
         assert seen["held"] == (at in held), at

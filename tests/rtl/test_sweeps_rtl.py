@@ -14,7 +14,7 @@ import cocotb
 import pytest
 
 from antevolt.hdl.core.bundles import ApplySlot, Push, Slot
-from antevolt.hdl.core.sequencer import LISTENERS
+from antevolt.hdl.core.sequencer import ASIDE, LISTENERS
 from antevolt.hdl.core.sweeps import Sweeps
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.moments import CARRYING, Rule
@@ -194,7 +194,7 @@ async def equals_the_loops(dut, idle):
         start = at + begins(op, machine)
         kept = op.kind == Kind.BACK and Timing(machine).aside
         for cycle in (start - 1, start) if kept else ():
-            play.set(cycle, "aside", 1)
+            play.set(cycle, "aside", (1 << ASIDE) - 1)
         for cycle in range(at - 1, (at if kept else start) + 1):
             play.set(cycle, "op", sum(c << n * CHUNK for n, c in enumerate(op.encode())))
             play.set(cycle, "kinds", 1 << op.kind)
