@@ -129,9 +129,9 @@ def markdown() -> str:
         cells = (port.width, port.carries, port.moves, port.running, port.reset)
         lines.append(f"| `{port.name}` | {port.direction} | {' | '.join(cells)} |")
     least = reply_latency(near=True) + HEAD
-    lines += [
-        "",
-        f"L = {REPLY_LATENCY + SETTLE} + the larger of tiles across and down, "
-        + f"and one where these have more than {FEW_ROWS} rows; if `near`, {least}.",
-    ]
+    latency = (
+        f"L = {REPLY_LATENCY + SETTLE} + the larger of tiles across and down, and one where these "
+        f"have more than {FEW_ROWS} rows; if `near`, {least}."
+    )
+    lines += ["", latency]
     return "\n".join(lines)
