@@ -122,6 +122,8 @@ def campaign(seed: int = 0, steps: int = 1000, device: str = "rtl") -> list[Case
     cases += [Case(net, halves, steps, seed, device=device) for net in (nets[0], signs)]
     whole = Machine(rows=4, multipliers=3, tile_rows=2, paired=True, apply_rows=2)
     cases += [Case(net, whole, steps, seed, device=device) for net in (nets[2], deep[0])]
+    each = Machine(rows=6, multipliers=5, tile_rows=3, apply_rows=3, carry=True)
+    cases += [Case(net, each, steps, seed, device=device) for net in (nets[2], signs, deep[1])]
     tuned = nets[0].with_(
         populations=(
             replace(nets[0].populations[0], eta_tau_m=0.25, eta_tau_r=0.125),

@@ -33,6 +33,7 @@ OVERHEAD = 4  # idle, fetch, load and end: cycles of a step outside its operatio
 COMMAND = WALKER + COEFFICIENTS
 TAKING = 3  # issue of a TARGET or an OUTPUT to its first cycle, and its last to those who wait
 READS = 2  # issue of an OUTPUT to the time of a command that would read its first word, at least
+AGAIN = 3  # a word is read, and written no sooner than two cycles later; it takes one to be there
 ERRORS = (Kind.ERROR, Kind.NORM)  # which have the filter's second mode
 Q_WRITTEN = LEAD + WRITE + 3  # address of a finished q word to its place in the q memory
 
@@ -235,7 +236,8 @@ def _sums(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation
     for j, command in enumerate(_commands(membrane, machine, 0, op.interval)):
         ready = clock.partner.get(membrane.neurons + j, -1000)
         read = clock.read.get(membrane.rates + (membrane.odd + j) // 2, -1000)
-        issue = max(issue, max(ready, read - timing.filter.written) - command - to_command)
+        anew = read + AGAIN - timing.filter.written
+        issue = max(issue, max(ready, anew) - command - to_command)
     left = membrane.n - (op.groups - 1) * machine.rows  # of the last group
     drain = (left - 1) * machine.interval + 2 + _late(timing, tail.words)
     return _Sums(op, tuple(offsets), total, to_command, drain, issue)
@@ -417,7 +419,7 @@ def _back(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation
             issue = max(issue, clock.sums[op.extra] - to_slot)
         for j in range(op.n if op.tail else 0):
             written = last + j + timing.q_address + Q_WRITTEN
-            issue = max(issue, clock.fetched.get(op.extra + j, 0) + 1 - written - to_slot)
+            issue = max(issue, clock.fetched.get(op.extra + j, 0) + AGAIN - written - to_slot)
     first = issue + to_slot
     if timing.aside:
         first = _after_sums(clock, first, issue + MIN_DELAY, after)
