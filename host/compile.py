@@ -18,7 +18,7 @@ from antevolt.host.layout import Layout
 from antevolt.host.optimizer import optimizer_of
 from antevolt.host.phi_tables import table
 from antevolt.host.placing import place
-from antevolt.host.program import operations
+from antevolt.host.program import orders
 from antevolt.host.quantize import (
     coefficient,
     learning_rate,
@@ -77,15 +77,17 @@ def compile(network: Network, machine: Machine) -> Image:
         else None
         for p in layout.network.projections
     ]
-    program = operations(layout, [rate[0] if rate else None for rate in rates], optimizer)
-    if len(program) > machine.program_depth:
+    programs = orders(layout, [rate[0] if rate else None for rate in rates], optimizer)
+    fitting = [program for program in programs if len(program) <= machine.program_depth]
+    if not fitting:
         raise DoesNotFit(
             "program",
-            len(program),
+            min(map(len, programs)),
             machine.program_depth,
             "use fewer populations or contexts, or a larger program_depth",
         )
-    timetable = schedule(program, machine)
+    timetables = (schedule(program, machine) for program in fitting)
+    timetable = min(timetables, key=lambda table: table.cycles_plain)
     words = (
         *_memories(layout),
         _program(timetable.operations),

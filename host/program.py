@@ -14,14 +14,16 @@ from antevolt.host.optimizer import Optimizer, rate_operand
 from antevolt.host.quantize import Eta, learns_times, tau_rate
 from antevolt.host.schedule import back_interval, forward_interval
 
-__all__ = ["operations"]
+__all__ = ["orders"]
 
 
-def operations(
+def orders(
     layout: Layout, eta: list[Eta | None], optimizer: Optimizer
-) -> tuple[Operation, ...]:
-    """The program of a step (`docs/step.md`); eta per projection, None: frozen."""
-    return tuple(_Program(layout, eta, optimizer).operations())
+) -> tuple[tuple[Operation, ...], ...]:
+    """The program of a step (`docs/step.md`); eta per projection, None: frozen. In one order, or in
+    several that say the same: the shortest timetable is the best of them."""
+    programs = (_Program(layout, eta, optimizer, ahead) for ahead in (False, True))
+    return tuple(dict.fromkeys(tuple(program.operations()) for program in programs))
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,13 @@ class _Run:
 
 @dataclass(frozen=True)
 class _Program:
+    """ahead: of the parallel schedule, errors come a population earlier, and a BACK that is kept
+    aside while its errors are pushed before the FORWARD that is swept meanwhile."""
+
     layout: Layout
     eta: list[Eta | None]
     optimizer: Optimizer
+    ahead: bool
 
     @property
     def network(self) -> Network:
@@ -167,9 +173,8 @@ class _Program:
 
     @property
     def _aside(self) -> bool:
-        """A BACK of a parallel schedule is kept aside while its errors are pushed, and so comes
-        after the FORWARD behind it."""
-        return self._beside and Timing(self.machine).aside and self.machine.contexts == 1
+        possible = self._beside and Timing(self.machine).aside and self.machine.contexts == 1
+        return self.ahead and possible
 
     @property
     def _beside(self) -> bool:
