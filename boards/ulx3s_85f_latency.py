@@ -12,7 +12,7 @@ BOARD = Board(
     part_name="LFE5U-85F",
     platform="amaranth_boards.ulx3s:ULX3S_85F_Platform",
     crystal=25e6,
-    machine=Machine(rows=54, multipliers=5, tile_rows=6, apply_rows=6, w_depth=256, carry=True),
+    machine=Machine(rows=27, multipliers=5, tile_rows=6, apply_rows=3, w_depth=512, carry=True),
     hz=137.5e6,
     divide=2,
     baud=3_000_000,

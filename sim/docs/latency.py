@@ -1,20 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long a step of one stream takes on the boards that have one: cycles and clock of a build."""
+"""How long a step of one stream takes on the boards that have one: cycles and clock of a build; and
+in how many cycles it would be done with more or fewer rows."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from antevolt.boards.board import Board
 from antevolt.boards.catalogue import BOARDS
+from antevolt.boards.model import needed
 from antevolt.boards.results import stored
 from antevolt.hdl.spec.errors import DoesNotFit
 from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.compile import Image, compile
 from antevolt.sim.docs.slots import NETWORK
 
-__all__ = ["SMALL", "latency"]
+__all__ = ["SMALL", "latency", "latency_by_rows"]
 
 SMALL = Network(32, (Population(128, "tanh", 2.0), Population(8, "linear")), apply_every=72)
 """The network of the design's wish for the small ECP5."""
+
+
+BY_ROWS = "ulx3s-85f-latency"
+ROWS = {9: 3, 18: 3, 27: 3, 54: 6}
+"""Rows, and how many of them share an apply lane: so many as a part has room for."""
 
 
 def _images(board: Board) -> Iterator[Image]:
@@ -51,4 +59,30 @@ def latency() -> str:
                 f"| {plain:,} | {learning:,} | {clock:.1f} MHz | {plain / clock:.1f} us "
                 f"| {learning / clock:.1f} us | {build} |"
             )
+    return "\n".join(lines)
+
+
+def latency_by_rows() -> str:
+    """A table of one board's core with other numbers of rows, and its share of the part."""
+    board = BOARDS[BY_ROWS]
+    heads = ("rows", "share a lane", "sequential", "parallel", "LUTs", "flip-flops")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for rows, shared in ROWS.items():
+        weights = board.machine.w_depth * board.machine.rows // rows
+        own = replace(
+            board.machine,
+            rows=rows,
+            apply_rows=shared,
+            tile_rows=shared * (board.machine.tile_rows // shared),
+            w_depth=max(16, 1 << (weights - 1).bit_length()),
+        )
+        tables = [
+            compile(NETWORK.with_(schedule=schedule), own).timetable.cycles_plain
+            for schedule in ("sequential", "parallel")
+        ]
+        used, part = needed(replace(board, machine=own)), board.part.holds
+        lines.append(
+            f"| {rows} | {shared} | {tables[0]:,} | {tables[1]:,} "
+            f"| {used.luts / part.luts:.0%} | {used.ffs / part.ffs:.0%} |"
+        )
     return "\n".join(lines)

@@ -12,7 +12,7 @@ from antevolt.sim.docs.design import design
 from antevolt.sim.docs.files import files
 from antevolt.sim.docs.fuzz import fuzz
 from antevolt.sim.docs.headline import headline
-from antevolt.sim.docs.latency import latency
+from antevolt.sim.docs.latency import latency, latency_by_rows
 from antevolt.sim.docs.lost import lost
 from antevolt.sim.docs.mechanisms import mechanisms
 from antevolt.sim.docs.numbers import (
@@ -51,6 +51,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "fuzz": fuzz,
     "headline": headline,
     "latency": latency,
+    "latency_by_rows": latency_by_rows,
     "learning_rates": learning_rates,
     "lengths": lengths,
     "limits": limits,
