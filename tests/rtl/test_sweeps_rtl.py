@@ -124,8 +124,9 @@ def of_pair(op, last):
 def apply(op, at, rows, timing):
     """Gradient, its numbers, its weight and its result, one column of one group per cycle."""
     at += KEY - WALKER
-    # the lanes' own hop, which is in their delay then, or the register of what they choose
-    later = int(timing.machine.near) + timing.shared
+    # the lanes' own hop, which is in their delay then; a result is behind what a lane chooses, too
+    hop = int(timing.machine.near)
+    later = hop + timing.shared
     turn = op.skip if timing.shared else 0
     for n in range(2 * op.words * op.groups):
         pair, half = (op.weights + n // 2) % 512, n % 2
@@ -133,7 +134,7 @@ def apply(op, at, rows, timing):
         place = {"weights": pair, "half": half}
         place_of = {"en": 0, "gradients": (2 * op.weights + n) % 1024}
         yield at + n, "slot", place_of | ({"fold": 1 << turn} if op.table in CARRYING else {})
-        yield at + n + timing.gradient + later, "lane", {"i": i, "j": j}
+        yield at + n + timing.gradient + hop, "lane", {"i": i, "j": j}
         yield at + n + timing.apply_weight, "slot", {"en": 0, "back": 1, **place}
         end = at + n + timing.gradient + timing.result - 1 + later
         yield end, "lane", {"live": 1, **place}

@@ -25,7 +25,7 @@ MACHINES = {
     "a neuron per cycle, contexts": Machine(rows=4, tile_rows=2, contexts=2, multipliers=5),
     "a neuron per cycle, a row per neuron": Machine(rows=16, tile_rows=4, multipliers=5, moments=1),
 }
-NETWORKS = 25
+NETWORKS = 12
 
 
 def issues(image):
