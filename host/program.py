@@ -71,7 +71,10 @@ class _Program:
         for t in contexts:
             yield from (self._copy(l, t) for l in self.layout.delayed)
             yield from self._traces(t, None, recurrent=True)
-        yield from self._layers_at_once(contexts) if self.parallel else self._layers(contexts)
+        if self._aside:
+            yield from self._layers_ahead()
+        else:
+            yield from self._layers_at_once(contexts) if self.parallel else self._layers(contexts)
         yield Operation(Kind.END)
 
     def _layers_at_once(self, contexts: range) -> Iterator[Operation]:
@@ -86,26 +89,36 @@ class _Program:
             yield from self._traces(t, None, recurrent=False)
         for t in contexts:
             if self._beside:
-                first = self._output(t), self._error(top - 1, t)
-                yield from reversed(first) if self._aside else first
+                yield self._output(t)
+                yield self._error(top - 1, t)
         for t in contexts:
             yield self._error(top, t)
-        aside = self._aside
         for l in range(top, 0, -1):
-            early = top - 1 if aside else top
-            if l > 1 and not (l >= early and self._beside):
+            if l > 1 and not (l == top and self._beside):
                 yield from (self._error(l - 1, t) for t in contexts)
-            if aside and l < top:
-                yield from self._back(l + 1, contexts)
-            between = self._waiting(top) if aside and l == top else ()
-            yield from between[:1]
             for t in contexts:
                 yield from self._forward(l, t)
-            yield from between[1:]
-            if not aside:
-                yield from self._back(l, contexts)
-        if aside:
-            yield from self._back(1, contexts)
+            for t in contexts:
+                yield from self._back(l, t)
+        yield from self._applies()
+
+    def _layers_ahead(self) -> Iterator[Operation]:
+        """The same of one context, where a BACK is kept aside: it comes before the FORWARD that is
+        swept meanwhile, and errors a population earlier."""
+        top = len(self.network.populations)
+        yield self._error(top - 1, 0)
+        yield self._output(0)
+        yield self._error(top, 0)
+        waiting = self._waiting(top)
+        yield from waiting[:1]
+        yield from self._forward(top, 0)
+        yield from waiting[1:]
+        for l in range(top - 1, 0, -1):
+            if 1 < l < top - 1:
+                yield self._error(l - 1, 0)
+            yield from self._back(l + 1, 0)
+            yield from self._forward(l, 0)
+        yield from self._back(1, 0)
         yield from self._applies()
 
     def _waiting(self, top: int) -> tuple[Operation, ...]:
@@ -119,11 +132,10 @@ class _Program:
         rest = replace(op, n=op.n - first, neurons=op.neurons + first, weights=op.weights + first)
         return tuple(part for part in (replace(op, n=first), rest) if part.n)
 
-    def _back(self, l: int, contexts: range) -> Iterator[Operation]:
-        """Errors of population l to those below, and gradients."""
-        for t in contexts:
-            yield from self._gradients(l, t)
-            yield from self._errors_below(l - 1, t)
+    def _back(self, l: int, t: int) -> Iterator[Operation]:
+        """Gradients of population l, and its errors to those below."""
+        yield from self._gradients(l, t)
+        yield from self._errors_below(l - 1, t)
 
     def _layers(self, contexts: range) -> Iterator[Operation]:
         """The sequential schedule: rates go up all populations, then errors down."""
@@ -140,8 +152,7 @@ class _Program:
             for t in contexts:
                 if l < top or t == contexts[-1]:
                     yield self._error(l, t)
-                yield from self._gradients(l, t)
-                yield from self._errors_below(l - 1, t)
+                yield from self._back(l, t)
                 yield from self._traces(t, l - 1, recurrent=False)
         yield from self._applies()
         yield from self._times()
@@ -173,8 +184,8 @@ class _Program:
 
     @property
     def _aside(self) -> bool:
-        possible = self._beside and Timing(self.machine).aside and self.machine.contexts == 1
-        return self.ahead and possible
+        of_one = self.parallel and self._beside and self.machine.contexts == 1
+        return self.ahead and of_one and Timing(self.machine).aside
 
     @property
     def _beside(self) -> bool:

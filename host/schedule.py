@@ -107,8 +107,8 @@ class _Clock:
     timing: Timing
     free: int = 0  # the operation before need not be at hand any more
     last_slot: int = -100
-    gap: tuple[int, int] = (0, 0)  # slots before a BACK that is kept aside, from .. until
-    kept: int = -100  # first slot of what may follow it
+    aside: int = -100  # first slot of the last BACK that was kept aside
+    vacant: int = 0  # first slot before it that nothing is swept in
     summed: int = -100  # last slot of the last FORWARD
     read: dict[int, int] = field(default_factory=dict)  # activity pair -> last slot that reads it
     last_push: int = -100
@@ -178,9 +178,9 @@ def _apart(operations: Sequence[Operation]) -> tuple[list[Operation], list[Opera
     return [*operations[:first], *operations[last:]], list(operations[first:last])
 
 
-def _align(clock: _Clock, issue: int, first_command: int) -> int:
+def _align(machine: Machine, issue: int, first_command: int) -> int:
     """Later by what puts the first command on the filters' grid."""
-    return issue + -first_command % clock.machine.interval
+    return issue + -first_command % machine.interval
 
 
 def _commands(op: Operation, machine: Machine, first: int, interval: int) -> list[int]:
@@ -208,7 +208,7 @@ class _Sums:
     def issue(self, begin: int, machine: Machine) -> int:
         """The first one, with slots from `begin` on and commands on the filters' grid."""
         issue = max(self.least, begin - WALKER)
-        return issue + -(issue + self.command) % machine.interval
+        return _align(machine, issue, issue + self.command)
 
     def last_slot(self, issue: int) -> int:
         return issue + WALKER + (self.op.groups - 1) * self.op.interval + self.total - 1
@@ -247,12 +247,12 @@ def _forward(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operat
     """A FORWARD with a head fixes the times of all that add to the same sums."""
     if not op.head:
         return clock.chain.pop(0)
-    sums, (begin, end) = _sums(clock, op, earliest, after), clock.gap
-    issue = sums.issue(begin, clock.machine)
-    if sums.last_slot(issue) < end:
-        clock.gap = sums.last_slot(issue) + 1, end
+    sums = _sums(clock, op, earliest, after)
+    issue = sums.issue(clock.vacant, clock.machine)
+    if sums.last_slot(issue) < clock.aside - 1:  # in the one before it the BACK is taken
+        clock.vacant = sums.last_slot(issue) + 1
     else:
-        issue = sums.issue(max(clock.last_slot + 1, clock.kept), clock.machine)
+        issue = sums.issue(max(clock.last_slot + 1, clock.aside + 2), clock.machine)
         clock.last_slot = sums.last_slot(issue)
     clock.chain = [issue + offset for offset in sums.offsets[1:]]
     clock.summed = sums.last_slot(issue)
@@ -290,7 +290,7 @@ def _dense(clock: _Clock, op: Operation, earliest: int, ready: Mapping[int, int]
         issue = max(issue, clock.after_errors - COMMAND)
     offsets = _commands(op, machine, COMMAND, machine.rows * spacing)
     issue = max([issue, *(ready.get(j, 0) - offset for j, offset in enumerate(offsets))])
-    issue = _align(clock, issue, issue + COMMAND)
+    issue = _align(machine, issue, issue + COMMAND)
     commands = [issue + offset for offset in offsets]
     _filter_used(clock, commands[-1])
     if op.kind in ERRORS:
@@ -423,8 +423,8 @@ def _back(clock: _Clock, op: Operation, earliest: int, after: Sequence[Operation
     first = issue + to_slot
     if timing.aside:
         first = _after_sums(clock, first, issue + MIN_DELAY, after)
-        issue, clock.kept = first - to_slot, first + 2
-        clock.gap = clock.last_slot + 1, first - 1  # whose last one the BACK begins in
+        issue = first - to_slot
+        clock.aside, clock.vacant = first, clock.last_slot + 1
     final = first + last
     clock.last_push, clock.last_slot = final, final + slots - 1
     ahead = op.words // 2 if clock.machine.paired and op.q else 0  # of this one a next may come

@@ -17,6 +17,8 @@ from antevolt.hdl.spec.timing import COEFFICIENTS, MIN_DELAY, WALKER, Timing
 from antevolt.host.campaign import random_cases
 from antevolt.host.compile import compile
 from antevolt.host.schedule import LEARNING
+from antevolt.sim.docs.slots import NETWORK
+from antevolt.sim.golden.neurons import ERRORS
 
 MACHINES = {
     "a neuron every 5 cycles": Machine(rows=3, traces=True),
@@ -59,17 +61,10 @@ def commands(image):
     rows, spacing = image.machine.rows, image.machine.interval
     for at, op in issues(image):
         if op.kind in FILTERS:
+            first, error = at + WALKER + COEFFICIENTS, op.kind in ERRORS
             pace = op.interval if op.kind == Kind.MEMBRANE else rows * spacing
             for j in range(op.n):
-                first = at + WALKER + COEFFICIENTS
-                yield (
-                    first + j // rows * pace + j % rows * spacing,
-                    op.kind
-                    in (
-                        Kind.ERROR,
-                        Kind.NORM,
-                    ),
-                )
+                yield first + j // rows * pace + j % rows * spacing, error
 
 
 def images(own):
@@ -106,8 +101,6 @@ def test_nothing_meets(name):
 def test_a_step_of_many_layers_is_as_short_as_its_neurons_allow():
     """The parallel schedule of a core with a row for each neuron of a layer: all pass the filter
     twice, one per cycle, and little else takes time."""
-    from antevolt.sim.docs.slots import NETWORK
-
     own = Machine(rows=54, multipliers=5, tile_rows=6, w_depth=256)
     cycles = compile(NETWORK.with_(schedule="parallel"), own).timetable.cycles_plain
     neurons = 2 * int(np.sum(NETWORK.sizes[1:]))
