@@ -6,7 +6,7 @@ Counts are those that nextpnr prints; Artix-7's are the vendor's, in block RAMs 
 
 from dataclasses import dataclass
 
-from antevolt.boards.synthesis import Architecture, Usage
+from antevolt.boards.synthesis import Architecture, Usage, family
 
 __all__ = ["PARTS", "Part"]
 
@@ -22,7 +22,7 @@ class Part:
 
     @property
     def family(self) -> str:
-        return {"ice40hx": "ice40"}.get(self.architecture, self.architecture)
+        return family(self.architecture)
 
 
 PARTS = {

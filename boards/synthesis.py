@@ -12,7 +12,7 @@ from antevolt.boards.tools import run
 from antevolt.hdl.lib.family import Blocks, Family
 from antevolt.hdl.spec.errors import BuildFailed
 
-__all__ = ["ARCHITECTURES", "Architecture", "Usage", "blocks", "netlist", "usage"]
+__all__ = ["ARCHITECTURES", "Architecture", "Usage", "blocks", "family", "netlist", "usage"]
 
 Architecture = Literal["ecp5", "ice40", "ice40hx", "gowin", "xilinx"]
 """`ice40hx` has no multiplier blocks."""
@@ -28,6 +28,12 @@ SYNTHESIS: dict[Architecture, str] = {
     "xilinx": "synth_xilinx -flatten -abc9 -arch xc7",
 }
 ARCHITECTURES = tuple(SYNTHESIS)
+
+
+def family(architecture: Architecture) -> str:
+    """The cells and the tools of an architecture."""
+    return "ice40" if architecture == "ice40hx" else architecture
+
 
 # `dup` marks registers that must not be shared: they keep wires short, on parts that are large
 # (`SPREAD`). The build checks that it found some, since a selection that matches nothing says
@@ -154,13 +160,13 @@ def cells(
         "num_cells_by_type"
     ]
     own = {name: n for name, n in found.items() if not name.startswith("$")}
-    family = "ice40" if architecture == "ice40hx" else architecture
-    return own | {"slots": slots(folder / "top.json", family)} if family in FEEDS else own
+    own_family = family(architecture)
+    return own | {"slots": slots(folder / "top.json", own_family)} if own_family in FEEDS else own
 
 
 def usage(architecture: Architecture, cells: dict[str, int]) -> Usage:
     """What these cells take."""
-    kinds = CELLS["ice40" if architecture == "ice40hx" else architecture]
+    kinds = CELLS[family(architecture)]
     total: dict[str, float] = dict.fromkeys(asdict(Usage(0, 0, 0, 0)), 0)
     for cell, number in cells.items():
         known = [prefix for prefix in kinds if cell.startswith(prefix)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.moments import NEEDS, Rule
-from antevolt.hdl.spec.program import Cost, Kind, Operation
+from antevolt.hdl.spec.program import ERRORS, Cost, Kind, Operation
 from antevolt.hdl.spec.timing import (
     COEFFICIENTS,
     DIRECTION,
@@ -34,7 +34,6 @@ COMMAND = WALKER + COEFFICIENTS
 TAKING = 3  # issue of a TARGET or an OUTPUT to its first cycle, and its last to those who wait
 READS = 2  # issue of an OUTPUT to the time of a command that would read its first word, at least
 AGAIN = 3  # a word is read, and written no sooner than two cycles later; it takes one to be there
-ERRORS = (Kind.ERROR, Kind.NORM)  # which have the filter's second mode
 Q_WRITTEN = LEAD + WRITE + 3  # address of a finished q word to its place in the q memory
 
 

@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -26,9 +26,12 @@ class Accumulator(wiring.Component):
     beside : anything that goes with the address
     done_data, done_address, done_live, done_beside : the word as it is written back, `latency`
         cycles later
+    fold : with the address: `folded` is written in the word's place, `behind` cycles after a sum
+        would be; both only in an accumulator with `behind`, which has nothing beside the address
 
-    A word may be read again `spec.timing.RMW` cycles after its last read, not earlier. All goes by
-    the lag of `total`.
+    A word may be read again `spec.timing.RMW` cycles after its last read, not earlier, and `behind`
+    more after a fold; in the cycle in which a fold is written no sum is. All goes by the lag of
+    `total`.
     """
 
     address: Any
@@ -40,9 +43,11 @@ class Accumulator(wiring.Component):
     done_live: Any
     beside: Any
     done_beside: Any
+    fold: Any
+    folded: Any
 
-    def __init__(self, ram: Ram, total: Skew, beside: int = 0):
-        width, self.half = ram.width, low_bits(ram.width)
+    def __init__(self, ram: Ram, total: Skew, beside: int = 0, behind: int | None = None):
+        self.behind, width, self.half = behind, ram.width, low_bits(ram.width)
         self.total, self.ram = total, ram
         self.held = int(total.lag > 0)  # with a lag there is a register before the memory
         self.latency = LEAD + 1 + total.lag + self.held
@@ -58,6 +63,7 @@ class Accumulator(wiring.Component):
                 "done_live": Out(1),
                 "beside": In(beside),
                 "done_beside": Out(beside),
+                **({} if behind is None else {"fold": In(1), "folded": In(width)}),
             }
         )
 
@@ -77,9 +83,27 @@ class Accumulator(wiring.Component):
         old.hi = delayed
         new = add(m, "new", old, self.total, high)
         whole = Cat(delay(m, new.lo, self.total.lag, "low"), new.hi)
+        done = delay(m, whole, self.held, "done")
+        if self.behind is not None:
+            self._fold(m, done)
+            return m
         back = late(m, Cat(self.address, self.live, self.beside), self.latency, "back")
         m.d.comb += [
-            self.done_data.eq(delay(m, whole, self.held, "done")),
+            self.done_data.eq(done),
             Cat(self.done_address, self.done_live, self.done_beside).eq(back),
         ]
         return m
+
+    def _fold(self, m: Module, done: Any) -> None:
+        """What is written, and where: a sum, or what is folded. Which of them, is chosen in front
+        of a register where they differ."""
+        address, behind = self.address, int(self.behind or 0)
+        back = late(m, Cat(address, self.live, self.fold), self.latency - behind, "back")
+        then = delay(m, back, behind, "then")
+        fold = then[-1]
+        place = Mux(fold, then[: len(address)], back[: len(address)])
+        place = delay(m, Cat(place, back[-2] | fold, fold), behind, "place")
+        m.d.comb += [
+            self.done_data.eq(Mux(place[-1], self.folded, done)),
+            Cat(self.done_address, self.done_live).eq(place[:-1]),
+        ]

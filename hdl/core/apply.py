@@ -18,7 +18,7 @@ from antevolt.hdl.lib.saturate import LATENCY, saturate
 from antevolt.hdl.spec.dither import BITS
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.moments import SCALE, WORD, Rule
-from antevolt.hdl.spec.timing import NUMBERS, RESULT, WEIGHT, Timing
+from antevolt.hdl.spec.timing import FOLD, NUMBERS, RESULT, WEIGHT, Timing
 
 __all__ = ["MULTIPLY", "ApplyLane", "may_multiply", "scalers"]
 
@@ -28,8 +28,8 @@ class ApplyLane(wiring.Component):
 
     random: 16 bits of `spec.dither` (stochastic) or one half (half up). With plain SGD, G is the
     gradient. Other rules have a number and a k of their own for every weight, DIRECTION later,
-    and all else counts from there (`direction.Direction`). NUMBERS, WEIGHT and RESULT are of
-    `spec.timing`, the latter two with `Timing.choice`.
+    and all else counts from there (`direction.Direction`). NUMBERS, WEIGHT, RESULT and FOLD
+    are of `spec.timing`, the latter two with `Timing.choice`.
 
     Rules that carry the sum on work as SGD does, on G or 2^SCALE sign(G), and
 
@@ -47,7 +47,7 @@ class ApplyLane(wiring.Component):
     slot.live, .weights, .half : at RESULT + choice, which weight the result is
     data, address, en : write port of the row's weight memory; pairs, with the odd column
     saturated : a weight was limited
-    folded : what is left of the gradient, at `Timing.fold`; only in a machine with carry
+    folded : what is left of the gradient, at FOLD; only in a machine with carry
     key_takes, key_word, key_mixed : of `key.LaneKey`; only row 0 of a core that is near
     moments : the moment words, at NORMAL; this and what follows only in a machine with moments
     slot.moment_i, .moment_j : the weight's numbers, at MOMENT_NUMBERS
@@ -77,8 +77,7 @@ class ApplyLane(wiring.Component):
     def __init__(self, machine: Machine, row: int):
         self.machine, self.row = machine, row
         self.makes_key = machine.near and row == 0
-        self.choice, self.fold = Timing(machine).choice, Timing(machine).fold
-        self.turns = machine.apply_rows > 1
+        self.choice, self.turns = Timing(machine).choice, machine.apply_rows > 1
         self.may_multiply = may_multiply(machine)
         self.multiplies = 0  # with blocks of so many bits, whatever the family
         keys = {"key_takes": In(1), "key_word": In(32), "key_mixed": Out(32)}
@@ -219,20 +218,17 @@ class ApplyLane(wiring.Component):
         return nothing
 
     def _fold(self, m: Module) -> None:
-        """G - half_up(G / 2^k), by one adder: its carry in is the bit that rounds. A shared lane,
-        with a register in front of it, has none behind the shift's second step."""
+        """G - half_up(G / 2^k), by one adder: its carry in is the bit that rounds."""
         width, k = len(self.gradient), self.rule.first
         value: Any = Cat(Const(0, 1), self.gradient).as_signed()
         for low, step in ((2, 4), (0, 1)):
             digit = k[low : low + 2]
             far = Mux(digit[0], value >> 3 * step, value >> 2 * step)
             near = Mux(digit[0], value >> step, value)
-            value = Mux(digit[1], far, near)
-            if low or not self.turns:
-                moved = register(f"folded{low}", signed(width + 1))
-                m.d.sync += moved.eq(value)
-                value = moved
-        kept = delay(m, self.gradient, self.fold - 1, "sum")
+            moved = register(f"folded{low}", signed(width + 1))
+            m.d.sync += moved.eq(Mux(digit[1], far, near))
+            value = moved
+        kept = delay(m, self.gradient, FOLD - 1, "sum")
         total = Cat(Const(1, 1), kept) + ~value
         m.d.sync += self.folded.eq(total[1 : width + 1])
 

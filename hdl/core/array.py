@@ -19,7 +19,7 @@ from antevolt.hdl.lib.skew import Skew, add, hold, low_bits, tree
 from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
-from antevolt.hdl.spec.timing import FEW_ROWS, FOLD, LEAD, NORMAL, PRODUCT, Timing
+from antevolt.hdl.spec.timing import LEAD, NORMAL, PRODUCT, Timing
 
 __all__ = ["Array"]
 
@@ -45,7 +45,7 @@ class Array(wiring.Component):
     d_lo[k], d_hi[k] : row 0's drained sum
     q_data[k], q_neuron[k], q_context[k], q_live[k] : finished q words
     lane_* : per row, what the apply lane needs: gradient word, weight word, and its write port;
-             lane_folded, where sums are carried on: the gradient word FOLD later
+             lane_folded, where sums are carried on: the gradient word `Timing.fold` later
     moments : per row, where there are some, its own component with ports for the lane
     """
 
@@ -337,34 +337,22 @@ class Array(wiring.Component):
     def _sum_g(self, m: Module) -> None:
         slot, machine = self.slot, self.machine
         fold = slot.fold if machine.carry else Const(0, 0)
-        live = slot.en & slot.g_live
-        if machine.apply_rows == 1:  # else a row's own is in what is told beside it
-            live = live | fold
-        command = Cat(slot.gradients, slot.g_clear, live, self.both, fold)
+        command = Cat(slot.gradients, slot.g_clear, slot.en & slot.g_live, self.both, fold)
         ahead = late(m, command, self.timing.g_address - 1, "g_ahead")
         at = hops(m, ahead, self.timing.tiles_down, "g")
         depth = 1 + bits(machine.w_depth)
         self._moments(m, ahead[:depth])
         reply: Any = self.reply_rows.shape().const({}).as_value()
         for t, rows in enumerate(self.row_tiles):
-            own = folds = at[t][depth + 2 + len(self.both) :]
-            if machine.carry:
-                folds = delay(m, folds, LEAD + FOLD, f"fold{t}")
             for i in rows:
-                turn = i % machine.apply_rows
-                told = at[t][: depth + 2 + len(self.both)]
-                if machine.carry and machine.apply_rows > 1:
-                    told = Cat(told[: depth + 1], told[depth + 1] | own[turn], told[depth + 2 :])
-                banks = self._banks(m, i, told)
+                banks = self._banks(m, i, at[t])
                 for n, sums in enumerate(banks):
                     self.row_taps[i].join(
                         Region.GRADIENTS,
                         sums.ram,
                         sums.address,
                         sums.done_address,
-                        Mux(folds[turn], self.lane_folded[i], sums.done_data)
-                        if machine.carry
-                        else sums.done_data,
+                        sums.done_data,
                         sums.done_live,
                         way=(len(banks) - 1, n),
                     )
@@ -374,12 +362,12 @@ class Array(wiring.Component):
         m.d.comb += self.reply_rows.as_value().eq(reply)
 
     def _answers(self, m: Module, rows: range) -> Any:
-        """Of a tile; where it is large, of a few of its rows and then of these."""
+        """Of a tile; where it is large, of two of its rows and then of these pairs."""
         step, own = int(not self.machine.near), self.row_taps
         if not self.timing.gathered:
             return any_of(m, [one for i in rows for one in own[i].answers], step)
-        few = [rows[n : n + FEW_ROWS] for n in range(0, len(rows), FEW_ROWS)]
-        some = [any_of(m, [one for i in part for one in own[i].answers], step) for part in few]
+        pairs = [rows[n : n + 2] for n in range(0, len(rows), 2)]
+        some = [any_of(m, [one for i in pair for one in own[i].answers], step) for pair in pairs]
         return any_of(m, some, step)
 
     def _banks(self, m: Module, i: int, at: Any) -> list[Accumulator]:
@@ -387,6 +375,8 @@ class Array(wiring.Component):
         apart, each of which goes by the other's slots."""
         machine, ways = self.machine, 1 + self.machine.paired
         half, depth, width = at[0], 1 + bits(machine.w_depth), machine.formats.g.width
+        folds = at[depth + 2 + machine.paired :]
+        behind = self.timing.shared if machine.carry else None
         banks = []
         for n, suffix in enumerate(("", "_odd")[:ways]):
             of_bank = "g_part" if n == ways - 1 else "g_even"
@@ -394,13 +384,20 @@ class Array(wiring.Component):
                 [getattr(self.elements[i, k], of_bank) for k in cols] for cols in self.column_tiles
             ]
             total = self._reduce(m, f"g{i}{suffix}", width, terms)
-            sums = Accumulator(memory(machine, width, 2 * machine.w_depth // ways), total)
+            ram = memory(machine, width, 2 * machine.w_depth // ways)
+            sums = Accumulator(ram, total, behind=behind)
             m.submodules[f"gradients{i}{suffix}"] = sums
             own = at[depth + 2] | (half == n) if machine.paired else 1
             m.d.comb += [
                 sums.address.eq(at[machine.paired : depth]),
                 *(sums.clear.eq(at[depth]), sums.live.eq(at[depth + 1] & own)),
             ]
+            if machine.carry:
+                fold = folds[i % machine.apply_rows]
+                m.d.comb += [
+                    sums.fold.eq(fold & (half == n) if machine.paired else fold),
+                    sums.folded.eq(self.lane_folded[i]),
+                ]
             banks.append(sums)
         word = banks[0].word
         if machine.paired:  # chosen before the register, since the lane begins with a sum

@@ -143,12 +143,9 @@ class Column(wiring.Component):
                 unit.q.eq(q),
                 unit.q_far.eq(self.q_far),
                 unit.s.eq(drive),
-                *(
-                    [unit.q_late.eq(self.q_late), unit.keep.eq(command.keep)]
-                    if filter_schedule(machine).dense
-                    else []
-                ),
             ]
+            if unit.schedule.dense:
+                m.d.comb += [unit.q_late.eq(self.q_late), unit.keep.eq(command.keep)]
         valid = self._settled(m, own.valid & drained, "valid")
         counted = line.hold("valid", valid, 0, FETCH + BASE - 1, self.rest)
         events = {name: Const(0) for name in KINDS}
@@ -306,7 +303,7 @@ class Column(wiring.Component):
             Mux(shares, result, narrow), live | shares,
         )  # fmt: skip
         self.q_saturated = changed & live
-        if filter_schedule(machine).dense:
+        if self.units[0].schedule.dense:
             self._late_q(m, line, own, q)
         access, written = self.tap.access, self.tap.early.write
         m.d.comb += [
@@ -342,12 +339,13 @@ class Column(wiring.Component):
 
     def _late_q(self, m: Module, line: Pipeline, own: Any, q: Ram) -> None:
         """The q that an ERROR takes as it is, from a memory like the other's."""
-        machine, time = self.machine, filter_schedule(self.machine).fetch
+        machine, time = self.machine, self.units[0].schedule.fetch
         m.submodules.q_again = again = memory(machine, q.width, machine.state_depth)
         neuron = line.hold("neuron", self.command.neuron, 0, time, self.rest)
         silent = own.first & self.command.prior
         prior = line.hold("silent", silent, 0, time + Ram.latency, self.rest)
-        self.tap.join(Region.Q, again, neuron, q.waddr, q.wdata, q.wen)
+        again.copy(m, q)
+        m.d.comb += again.raddr.eq(neuron)
         self.q_late = register("q_late", signed(q.width))
         m.d.sync += self.q_late.eq(Mux(prior, 0, again.rdata))
 

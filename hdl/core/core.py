@@ -3,7 +3,6 @@
 
 from typing import Any
 
-from amaranth.hdl import Array as Choice
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -24,7 +23,7 @@ from antevolt.hdl.core.sweeps import Sweeps
 from antevolt.hdl.core.tap import reply_latency
 from antevolt.hdl.core.time_constants import Times
 from antevolt.hdl.lib.registers import delay, hop, hops, register
-from antevolt.hdl.spec.contents import Contents
+from antevolt.hdl.spec.contents import Contents, is_sealed
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.flags import INPUT_FLAG_BITS
 from antevolt.hdl.spec.machine import Machine
@@ -81,7 +80,7 @@ class Core(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         machine, timing, contents = self.machine, self.timing, self.contents
-        sealed = contents is not None and contents.sealed
+        sealed = is_sealed(contents)
         # a read returns after its own register, the head's, the tiles, and one that joins both ways
         self.wait = reply_latency(machine.near)
         self.reach = max(timing.tiles_across, timing.tiles_down + timing.gathered) + self.wait
@@ -337,19 +336,20 @@ class Core(wiring.Component):
         from places apart, and so through registers."""
         array = self.array
         words = {"gradient": array.lane_gradient, "weight": array.lane_weight}
+        own: list[Any] = [Const(1, 1)]
+        if len(rows) > 1:  # static, as the rule is
+            own = [delay(m, lane.rule.skip == n, 1, f"own{i}") for n, i in enumerate(rows)]
         for name, of_rows in words.items():
             word: Any = of_rows[rows[0]]
             if len(rows) > 1:
-                word = register(f"{name}{rows[0]}", word.shape())
-                m.d.sync += word.eq(Choice(of_rows[i] for i in rows)[lane.rule.skip])
+                word, chosen = register(f"{name}{rows[0]}", word.shape()), Const(0)
+                for i, turn in zip(rows, own, strict=True):
+                    chosen = chosen | Mux(turn, of_rows[i], 0)
+                m.d.sync += word.eq(chosen)
             m.d.comb += getattr(lane, name).eq(word)
-        for n, i in enumerate(rows):
-            en: Any = lane.en
-            if len(rows) > 1:
-                own = delay(m, lane.rule.skip == n, 1, f"own{i}")  # static, as the rule is
-                en = en & own
+        for i, turn in zip(rows, own, strict=True):
             m.d.comb += [
                 *(array.lane_data[i].eq(lane.data), array.lane_address[i].eq(lane.address)),
-                array.lane_en[i].eq(en),
+                array.lane_en[i].eq(lane.en & turn),
                 *([array.lane_folded[i].eq(lane.folded)] if self.machine.carry else []),
             ]

@@ -222,24 +222,27 @@ class FilterUnit(wiring.Component):
         guard = self.machine.formats.guard
         time = self.schedule.starts[1] + NARROW
         tap = Tap(m, self.access, None, self.contents, self.machine.near)
-        held = line.hold("p", p, time, time + 1)
+        m.submodules.phi = phi = slopes = self._table()
         table = line.hold("table", self.table, 0, time, self.rest)
-        table_then = line.hold("table", self.table, 0, time + 1, self.rest)
-        second = line.at(time + 1)
-        reads = [(second, Mux(second, held, p), Mux(second, table_then, table))]
+        ready = [time + Ram.latency] * 2
+
+        def place(which: Any, p: Any, table: Any) -> Any:
+            index, number = Cat(p[word - log2 : word - 1], ~p[word - 1]), table - 1
+            return Cat(index, which, number[: bits(self.machine.tables)])
+
         if self.schedule.dense:
-            reads = [(Const(which, 1), p, table) for which in (0, 1)]
-        rams = []
-        for n, (which, place, number) in enumerate(reads):
-            ram = memory(self.machine, 2 * word, 2 * self.machine.tables << log2)
-            m.submodules[f"phi{n}" if n else "phi"] = ram
-            index = Cat(place[word - log2 : word - 1], ~place[word - 1])
-            number = (number - 1)[: bits(self.machine.tables)]
-            tap.join(Region.PHI, ram, Cat(index, which, number), 0, 0, 0)
-            rams.append(ram)
+            tap.join(Region.PHI, phi, place(Const(0, 1), p, table), 0, 0, 0)
+            m.submodules.slopes = slopes = self._table()
+            slopes.copy(m, phi)
+            m.d.comb += slopes.raddr.eq(place(Const(1, 1), p, table))
+        else:
+            ready[1] += 1
+            second, held = line.at(time + 1), line.hold("p", p, time, time + 1)
+            then = line.hold("table", self.table, 0, time + 1, self.rest)
+            p_now, table_now = Mux(second, held, p), Mux(second, then, table)
+            tap.join(Region.PHI, phi, place(second, p_now, table_now), 0, 0, 0)
         m.d.comb += self.phi_word.eq(tap.answers[0])
-        words = rams[0].rdata, rams[-1].rdata
-        ready = time + Ram.latency, time + Ram.latency + int(not self.schedule.dense)
+        words = phi.rdata, slopes.rdata
 
         def value(n: int, need: int) -> Any:
             entry = line.hold(f"value{n}", words[n][:word], ready[n], need)
@@ -252,6 +255,11 @@ class FilterUnit(wiring.Component):
             return line.hold("p", p, time, need)[: word - log2]
 
         return value, slope, fraction
+
+    def _table(self) -> Ram:
+        """A memory for phi and phi' of all tables."""
+        machine = self.machine
+        return memory(machine, 2 * machine.formats.word, 2 * machine.tables << machine.phi_log2)
 
     def _third(self, line: Pipeline, on: list[Product]) -> Any:
         """What the sums of time constants need: d, later eps."""

@@ -12,6 +12,7 @@ from antevolt.hdl.lib.registers import delay, register
 __all__ = ["Pipeline"]
 
 FEW = 3  # stages; a memory is smaller than more of them
+DEEPEST = 15  # neurons in a memory; of more words than one cell of LUTs has some would be chosen
 OUTPUT = {"gowin": 0}
 """Whether a register stands behind such a memory, so that no path begins in it; where it would take
 a logic cell for each bit, none does."""
@@ -23,7 +24,7 @@ class Pipeline:
     """Times count from a neuron's start. A value that is needed longer than one period moves on
     through registers that are loaded once per neuron, so that no two neurons meet; one that would
     need more than FEW of them stands in a memory of a word per neuron, of LUTs where a family has
-    those."""
+    those, and in a second one after DEEPEST."""
 
     def __init__(self, m: Module, start: Any, period: int, length: int):
         self.m, self.period = m, period
@@ -50,7 +51,9 @@ class Pipeline:
         ready += rest  # the later it is taken, the fewer registers hold it
         number = (need - ready - 1) // self.period
         if number >= FEW:
-            return self._queued(name, value, ready, need)
+            there = min(need, ready + DEEPEST * self.period)
+            value = self._queued(name, value, ready, there)
+            return value if there == need else self.hold(f"{name}_{there}", value, there, need)
         return self._staged(name, value, ready, number)
 
     def _staged(self, name: str, value: Any, ready: int, number: int) -> Any:

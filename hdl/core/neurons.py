@@ -16,7 +16,7 @@ from antevolt.hdl.lib.registers import delay
 from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
-from antevolt.hdl.spec.program import Bias, Cost, Kind
+from antevolt.hdl.spec.program import ERRORS, Bias, Cost, Kind
 from antevolt.hdl.spec.timing import COEFFICIENTS, filter_schedule
 
 __all__ = ["Neurons"]
@@ -88,7 +88,7 @@ class Neurons(wiring.Component):
         anew = Signal()
         with m.If(self.start[0]):
             m.d.sync += [
-                *(own.eq(op), is_error.eq(of[Kind.ERROR] | of[Kind.NORM])),
+                *(own.eq(op), is_error.eq(Cat(of[kind] for kind in ERRORS).any())),
                 drawn.eq(of[Kind.TRACE] | of[Kind.EXP]),
                 *(exp.eq(of[Kind.EXP]), norm.eq(of[Kind.NORM])),
                 anew.eq(self.fresh & (op.context == 0)),

@@ -9,7 +9,7 @@ from antevolt.hdl.core.bundles import FLAGS_REGION, TARGET_REGION
 from antevolt.hdl.lib.lanes import Lanes
 from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.lib.registers import KEEP, delay, register
-from antevolt.hdl.spec.contents import Contents
+from antevolt.hdl.spec.contents import Contents, is_sealed
 from antevolt.hdl.spec.memory_map import Region
 
 __all__ = ["DECODE", "REPLY_LATENCY", "Tap", "any_of", "reply_latency"]
@@ -58,7 +58,7 @@ class Tap:
         self.m, self.bus, self.unit, self.contents = m, bus, unit, contents
         self.early = self.access = bus
         self.step = 0 if near else 1
-        self.sealed = contents is not None and contents.sealed
+        self.sealed = is_sealed(contents)
         if not near:
             # a unit's are its own, since its memories may stand far from other units' of the tile
             own = unit is not None

@@ -72,6 +72,13 @@ class Ram(wiring.Component):
         """What stands there at power-up, from the first word on; bits above a word do not count."""
         self.data.init = [word & (1 << self.width) - 1 for word in words]
 
+    def copy(self, m: Module, other: "Ram") -> None:
+        """Holds from now on what the other does, and is read by itself."""
+        self.data.init = list(other.data.init)
+        m.d.comb += [
+            *(self.waddr.eq(other.waddr), self.wdata.eq(other.wdata), self.wen.eq(other.wen)),
+        ]
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         if family(platform) == "ecp5" and not self.in_luts:

@@ -12,7 +12,7 @@ from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, Region, Register, size
 
-__all__ = ["Contents"]
+__all__ = ["Contents", "is_sealed"]
 
 
 class Contents:
@@ -92,3 +92,8 @@ class Contents:
                 f"{units} of {depth} words"
             )
         return self._words.setdefault((region, unit), np.zeros(depth, dtype=np.int64))
+
+
+def is_sealed(contents: Contents | None) -> bool:
+    """Nothing but its own operations reads and writes the memories of such a core."""
+    return contents is not None and contents.sealed

@@ -16,6 +16,7 @@ from itertools import islice
 __all__ = [
     "CHUNK",
     "CHUNKS",
+    "ERRORS",
     "FILTERS",
     "LAYOUT",
     "MEANING",
@@ -60,6 +61,9 @@ SWEEPS = (Kind.FORWARD, Kind.BACK, Kind.APPLY)
 
 FILTERS = (Kind.MEMBRANE, Kind.ERROR, Kind.TRACE, Kind.EXP, Kind.NORM)
 """Operations of the filters."""
+
+ERRORS = (Kind.ERROR, Kind.NORM)
+"""Those of them that have the filter's second mode, and its coefficients."""
 
 
 class Cost(IntEnum):

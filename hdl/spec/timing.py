@@ -35,7 +35,7 @@ DRIVE = 3  # a drained sum to s
 NUMBERS = 1  # when the weight's numbers must be there
 WEIGHT = 8  # when the weight must be there
 RESULT = 11  # when the new weight is there
-FOLD = WRITE  # when the gradient sum that is carried on is there, in a new one's stead
+FOLD = WRITE  # when the gradient sum that is carried on is there; a new one would be
 
 # inside an apply lane with moments, from its gradient word
 NORMAL = 10  # when what the moments move to is there, and they must be
@@ -235,8 +235,8 @@ class Timing:
 
     @property
     def fold(self) -> int:
-        """Gradient word at a lane to what is carried on of it, FOLD behind that of the row."""
-        return FOLD - self.shared
+        """Gradient word of a row to what is carried on of it, FOLD behind its lane's."""
+        return FOLD + self.shared
 
     @property
     def weight(self) -> int:

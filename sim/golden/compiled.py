@@ -21,7 +21,7 @@ from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Register
 from antevolt.hdl.spec.moments import NEEDS, ROOTS, SLOWEST, SQUARES, Rule, knows
-from antevolt.hdl.spec.program import Kind, Operation
+from antevolt.hdl.spec.program import FILTERS, Kind, Operation
 from antevolt.hdl.spec.time_constants import ONE
 from antevolt.sim.golden.core import GoldenCore
 from antevolt.sim.golden.library import library
@@ -35,7 +35,6 @@ OPERANDS = (
 )
 """As in `struct Operation`, which has two numbers more."""
 
-FILTERS = (Kind.MEMBRANE, Kind.TRACE, Kind.EXP, Kind.NORM, Kind.ERROR)
 FEW = 8  # streams; fewer are no vector, and all neurons of an operation are taken as one
 ARRAYS = ("weights", "gradients", "rates", "u", "v", "e", "slope", "q", "output", "target",
           "partial_q", "moments")  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antevolt.hdl.spec.memory_map import KINDS, Register
-from antevolt.hdl.spec.program import Bias, Cost, Kind, Operation
+from antevolt.hdl.spec.program import ERRORS, Bias, Cost, Kind, Operation
 from antevolt.hdl.spec.roundings import PRE
 from antevolt.sim.golden import filter as filters
 from antevolt.sim.golden.arithmetic import Whole, factors, lookup
@@ -18,9 +18,6 @@ from antevolt.sim.golden.streams import Streams, keep
 from antevolt.sim.golden.time_constants import add
 
 __all__ = ["ErrorFilter", "Exp", "Membrane", "Norm", "Trace"]
-
-ERRORS = (Kind.ERROR, Kind.NORM)
-"""Operations of the error filter, with its coefficients."""
 
 
 class _Filter:

@@ -23,7 +23,7 @@ from antevolt.hdl.lib.ram import Ram
 from antevolt.hdl.spec.flags import FLAG_BITS, Flag
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import KINDS, Region, Register, size
-from antevolt.hdl.spec.program import Bias, Cost, Kind, Operation
+from antevolt.hdl.spec.program import ERRORS, Bias, Cost, Kind, Operation
 from antevolt.hdl.spec.timing import BASE, DIVIDE, FETCH, Timing, filter_schedule
 from antevolt.host.phi_tables import table
 from antevolt.host.quantize import coefficient as coefficient_word
@@ -143,7 +143,7 @@ class Bench:
 
     def command(self, op, number, turn):
         """The bits of one neuron's command."""
-        mode, place = int(op.kind in golden.ERRORS), op.rates * 2 + op.odd + number
+        mode, place = int(op.kind in ERRORS), op.rates * 2 + op.odd + number
         first = (2 * (op.weights + (0 if op.shared else number)) + mode) * 4
         words = self.model.read(Region.COEFFICIENTS, 0, first, 3).tolist()
         coefficients = sum(c << n * coefficient(self.machine).size for n, c in enumerate(words))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A memory of sums against Python's integers: as close as RMW, cleared, and not live."""
+"""A memory of sums against Python's integers: as close as RMW, cleared, not live, and folded."""
 
 from itertools import islice
 from random import Random
@@ -26,10 +26,10 @@ DEPTH = 16
 class Sums(wiring.Component):
     """An accumulator with its memory joined and its total as ports."""
 
-    def __init__(self, width, lag):
+    def __init__(self, width, lag, behind):
         half = low_bits(width)
         self.total = Skew("total", half, width - half, pending=True, lag=lag)
-        self.sums = Accumulator(Ram(width, DEPTH), self.total)
+        self.sums = Accumulator(Ram(width, DEPTH), self.total, behind=behind)
         super().__init__(
             {
                 **{name: In(member.shape) for name, member in self.sums.signature.members.items()
@@ -109,6 +109,48 @@ async def sums_are_exact(dut, idle):
     assert pulses - lives <= set(range(latency))  # what stood there before
 
 
-@pytest.mark.parametrize(("width", "lag"), [(25, LAG), (30, LAG), (32, LAG), (36, LAG), (31, 0)])
-def test_accumulator(bench, width, lag):
-    bench(Sums(width, lag), width=width, lag=lag)
+@cocotb.test()
+async def what_is_folded_takes_the_place_of_a_sum(dut):
+    """One word after the other, as an APPLY reads them, and behind them sums again."""
+    width, lag, behind = values()["width"], values()["lag"], values()["behind"]
+    if behind is None:
+        return
+    latency, cycles, draw = LEAD + (WRITE if lag else 1), Cycles(dut), Random(width)
+    await cycles.reset()
+    play, words, seen = Timeline(cycles), [0] * DEPTH, []
+    for turn in range(40):
+        begin = turn * 5 * DEPTH
+        for address in range(DEPTH):  # what the sums are
+            at, words[address] = begin + address, draw.getrandbits(width)
+            for port, value in (("address", address), ("live", 1), ("clear", 1)):
+                play.set(at, port, value)
+            play.set(at + LEAD, "lo", words[address] & (1 << low_bits(width)) - 1)
+            play.set(at + LEAD + lag, "hi", words[address] >> low_bits(width))
+        for address in range(DEPTH):
+            at, folds = begin + 2 * DEPTH + address, draw.random() < 0.7
+            for port, value in (("address", address), ("fold", folds)):
+                play.set(at, port, value)
+            play.look(at + LEAD, "word")
+            seen.append((at + LEAD, words[address]))
+            if folds:
+                words[address] = draw.getrandbits(width)
+                play.set(at + latency + behind, "folded", words[address])
+        for address in reversed(range(DEPTH)):  # the last one as early as it may be
+            at = begin + 3 * DEPTH - 1 + RMW + behind + DEPTH - 1 - address
+            play.set(at, "address", address)
+            play.look(at + LEAD, "word")
+            seen.append((at + LEAD, words[address]))
+    await play.play()
+    for at, word in seen:
+        assert play.seen["word", at] == word, at
+
+
+@pytest.mark.parametrize(
+    ("width", "lag", "behind"),
+    [
+        *((width, LAG, None) for width in (25, 30, 32, 36)),
+        *((31, 0, None), (36, LAG, 0), (36, LAG, 1)),
+    ],
+)
+def test_accumulator(bench, width, lag, behind):
+    bench(Sums(width, lag, behind), width=width, lag=lag, behind=behind)

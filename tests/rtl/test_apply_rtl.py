@@ -30,6 +30,7 @@ from antevolt.hdl.spec.moments import (
 from antevolt.hdl.spec.timing import (
     AVERAGE,
     DIRECTION,
+    FOLD,
     MOMENT_NUMBERS,
     NORMAL,
     NUMBERS,
@@ -116,7 +117,7 @@ async def equals_the_model(dut):
             slots.setdefault(at + later + ahead, {}).update(numbers)
             slots.setdefault(result, {}).update(live=1, weights=pair, half=half)
             if decay.rule in CARRYING:
-                play.look(at + timing.fold, "folded")
+                play.look(at + FOLD, "folded")
             if half:
                 play.look(result, "data")
                 play.look(result, "address")

@@ -17,7 +17,7 @@ from antevolt.hdl.core.array import Array
 from antevolt.hdl.core.bundles import Slot
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.timing import BASE, FETCH, FOLD, Timing
+from antevolt.hdl.spec.timing import BASE, FETCH, Timing
 from antevolt.host.schedule import back_interval, forward_interval
 from antevolt.host.words import signed
 from antevolt.sim.bench.simulator import values
@@ -345,7 +345,7 @@ async def sums_are_carried_on(dut):
             at = n + bench.timing.gradient + bench.row_tile(i)
             play.look(at, f"lane_gradient__{i}")
             new = left[n // COLUMNS * m.rows + i, n % COLUMNS]
-            play.set(at + FOLD, f"lane_folded__{i}", int(new))
+            play.set(at + bench.timing.fold, f"lane_folded__{i}", int(new))
     await play.play()
     turns = np.where(folded, chosen, 0).reshape(GROUPS, COLUMNS).repeat(m.rows, axis=0)
     here = turns >> (np.arange(bench.targets) % m.rows % m.apply_rows)[:, None] & 1 == 1

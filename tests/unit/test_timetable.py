@@ -12,13 +12,12 @@ import numpy as np
 import pytest
 
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.program import FILTERS, Kind
+from antevolt.hdl.spec.program import ERRORS, FILTERS, Kind
 from antevolt.hdl.spec.timing import COEFFICIENTS, MIN_DELAY, WALKER, Timing
 from antevolt.host.campaign import random_cases
 from antevolt.host.compile import compile
 from antevolt.host.schedule import LEARNING
 from antevolt.sim.docs.slots import NETWORK
-from antevolt.sim.golden.neurons import ERRORS
 
 MACHINES = {
     "a neuron every 5 cycles": Machine(rows=3, traces=True),
