@@ -42,7 +42,7 @@ class ApplyLane(wiring.Component):
     -------
     rule : eta = m 2^-k, rounding, key, and how the moments follow; static
     gradient : the G word, at 0
-    slot.i, slot.j : the weight's numbers, at NUMBERS, or with `apply_rows` a cycle before
+    slot.i, slot.j : the weight's numbers, at NUMBERS, `Timing.shared` before
     weight : the weight, at WEIGHT + choice
     slot.live, .weights, .half : at RESULT + choice, which weight the result is
     data, address, en : write port of the row's weight memory; pairs, with the odd column
@@ -77,7 +77,7 @@ class ApplyLane(wiring.Component):
     def __init__(self, machine: Machine, row: int):
         self.machine, self.row = machine, row
         self.makes_key = machine.near and row == 0
-        self.choice, self.turns = Timing(machine).choice, machine.apply_rows > 1
+        self.choice, self.shared = Timing(machine).choice, Timing(machine).shared
         self.may_multiply = may_multiply(machine)
         self.multiplies = 0  # with blocks of so many bits, whatever the family
         keys = {"key_takes": In(1), "key_word": In(32), "key_mixed": Out(32)}
@@ -248,12 +248,11 @@ class ApplyLane(wiring.Component):
         """Of the weight, as the words come; the row of a shared lane is static, and all the same
         there is time for a register behind its sum."""
         slot, row = self.slot, self.row
-        if not self.turns:
+        if not self.shared:
             return slot.i + row, slot.j
-        own = register("row", range(row + self.machine.apply_rows))
-        i, j = register("i", len(slot.i)), delay(m, slot.j, 1, "j")
+        own, i = register("row", range(row + self.machine.apply_rows)), register("i", len(slot.i))
         m.d.sync += [own.eq(row + self.rule.skip), i.eq(slot.i + own)]
-        return i, j
+        return delay(m, i, self.shared - 1, "i"), delay(m, slot.j, self.shared, "j")
 
 
 PARTS = 3  # of a sum of which something is asked

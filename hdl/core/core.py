@@ -20,7 +20,7 @@ from antevolt.hdl.core.register_memory import RegisterMemory
 from antevolt.hdl.core.registers import EVENT_BITS, Registers
 from antevolt.hdl.core.sequencer import Sequencer
 from antevolt.hdl.core.sweeps import Sweeps
-from antevolt.hdl.core.tap import reply_latency
+from antevolt.hdl.core.tap import any_of, reply_latency
 from antevolt.hdl.core.time_constants import Times
 from antevolt.hdl.lib.registers import delay, hop, hops, register
 from antevolt.hdl.spec.contents import Contents, is_sealed
@@ -29,7 +29,7 @@ from antevolt.hdl.spec.flags import INPUT_FLAG_BITS
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, KINDS
 from antevolt.hdl.spec.program import Kind
-from antevolt.hdl.spec.timing import Timing
+from antevolt.hdl.spec.timing import FEW_ROWS, Timing
 
 __all__ = ["Core"]
 
@@ -334,19 +334,23 @@ class Core(wiring.Component):
     def _rows(self, m: Module, lane: ApplyLane, rows: range) -> None:
         """What a lane reads and writes; of several rows those that the rule says, whose words come
         from places apart, and so through registers."""
-        array = self.array
+        array, turns, steps = self.array, len(rows), self.timing.shared
         words = {"gradient": array.lane_gradient, "weight": array.lane_weight}
         own: list[Any] = [Const(1, 1)]
-        if len(rows) > 1:  # static, as the rule is
+        if turns > 1:  # static, as the rule is
             own = [delay(m, lane.rule.skip == n, 1, f"own{i}") for n, i in enumerate(rows)]
         for name, of_rows in words.items():
-            word: Any = of_rows[rows[0]]
-            if len(rows) > 1:
-                word, chosen = register(f"{name}{rows[0]}", word.shape()), Const(0)
-                for i, turn in zip(rows, own, strict=True):
-                    chosen = chosen | Mux(turn, of_rows[i], 0)
-                m.d.sync += word.eq(chosen)
-            m.d.comb += getattr(lane, name).eq(word)
+            some = [of_rows[i] for i in rows]
+            if turns > 1:
+                some = [Mux(turn, word, 0) for turn, word in zip(own, some, strict=True)]
+            for step in range(steps):
+                last = step == steps - 1
+                few = turns if last else -(-turns // FEW_ROWS)
+                some = [
+                    any_of(m, some[n : n + few], 1, f"{name}{rows[0]}")
+                    for n in range(0, len(some), few)
+                ]
+            m.d.comb += getattr(lane, name).eq(some[0])
         for i, turn in zip(rows, own, strict=True):
             m.d.comb += [
                 *(array.lane_data[i].eq(lane.data), array.lane_address[i].eq(lane.address)),

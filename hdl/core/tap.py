@@ -28,12 +28,12 @@ def reply_latency(near: bool) -> int:
 REPLY_LATENCY = reply_latency(False)
 
 
-def any_of(m: Module, answers: list[Any], step: int) -> Any:
+def any_of(m: Module, answers: list[Any], step: int, name: str = "answer") -> Any:
     """The or of answers that come from memories all over a tile, behind `step` registers."""
     total: Any = Const(0)
     for answer in answers:
         total = total | answer
-    return delay(m, total, step, "answer")
+    return delay(m, total, step, name)
 
 
 class Tap:

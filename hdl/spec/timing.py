@@ -43,7 +43,7 @@ AVERAGE = 19  # further to the new moments
 DIRECTION = NORMAL + AVERAGE + 6  # when what moves the weight is there, as a gradient is without
 MOMENT_NUMBERS = NORMAL + AVERAGE - 2 - 6  # when the weight's numbers must be there for them
 
-FEW_ROWS = 4  # of a tile, whose memories stand near each other
+FEW_ROWS = 4  # whose memories stand near each other
 LONGEST_REST = 16  # far below what a neuron takes: nothing of it is written before
 
 WALKER = 3  # issue of an operation to its first slot
@@ -224,14 +224,14 @@ class Timing:
     @property
     def choice(self) -> int:
         """Cycles in which an apply lane chooses what it scales: a sum, its sign, or what the
-        moments make of it."""
-        return int(self.machine.carry or self.machine.moments > 0)
+        moments make of it. One that rows share has time for a register there, too."""
+        return int(self.machine.carry or self.machine.moments > 0 or self.shared > 0)
 
     @property
     def shared(self) -> int:
-        """Cycles from the words of the rows that share a lane to the lane's, which it takes both
-        behind a register."""
-        return int(self.machine.apply_rows > 1)
+        """Cycles from the words of the rows that share a lane to the lane's: it takes one behind a
+        register, and of many rows one of a few first."""
+        return int(self.machine.apply_rows > 1) + int(self.machine.apply_rows > FEW_ROWS)
 
     @property
     def fold(self) -> int:

@@ -149,7 +149,7 @@ async def what_is_folded_takes_the_place_of_a_sum(dut):
     ("width", "lag", "behind"),
     [
         *((width, LAG, None) for width in (25, 30, 32, 36)),
-        *((31, 0, None), (36, LAG, 0), (36, LAG, 1)),
+        *((31, 0, None), (36, LAG, 0), (36, LAG, 1), (36, LAG, 2)),
     ],
 )
 def test_accumulator(bench, width, lag, behind):

@@ -44,7 +44,9 @@ MACHINES = {
     "2x2x2, paired": Machine(
         rows=2, streams=2, contexts=2, tile_rows=2, multipliers=3, paired=True, **SMALL
     ),
-    "6x2, three rows share a lane": Machine(rows=6, streams=2, tile_rows=6, apply_rows=3, **SMALL),
+    "6x2, six rows share a lane, carries sums on": Machine(
+        rows=6, streams=2, tile_rows=6, apply_rows=6, carry=True, **SMALL
+    ),
     "4x2x2, two rows share a lane, carries sums on, paired": Machine(
         rows=4,
         streams=2,
@@ -70,7 +72,7 @@ SCHEDULES = {
     "6x1, a neuron per cycle": "parallel",
     "3x2, carries sums on": "parallel",
     "2x2x2, paired": "sequential",
-    "6x2, three rows share a lane": "parallel",
+    "6x2, six rows share a lane, carries sums on": "parallel",
     "4x2x2, two rows share a lane, carries sums on, paired": "sequential",
     "2x1, a moment": "sequential",
     "1x2x2, two moments": "parallel",

@@ -36,8 +36,8 @@ MACHINES = {
     "2x1, near": Machine(rows=2, tile_rows=2, state_depth=64, spacing=12, near=True),
     "2x1, carries sums on": Machine(rows=2, carry=True, state_depth=64),
     "2x1, paired": Machine(rows=2, paired=True, state_depth=64),
-    "6x1, three rows share a lane, carries sums on": Machine(
-        rows=6, tile_rows=6, apply_rows=3, carry=True, state_depth=64
+    "6x1, six rows share a lane, carries sums on": Machine(
+        rows=6, tile_rows=6, apply_rows=6, carry=True, state_depth=64
     ),
 }
 PULSES = {Kind.BACK: "back", Kind.APPLY: "apply"}
