@@ -29,7 +29,7 @@ class ApplyLane(wiring.Component):
     random: 16 bits of `spec.dither` (stochastic) or one half (half up). With plain SGD, G is the
     gradient. Other rules have a number and a k of their own for every weight, DIRECTION later,
     and all else counts from there (`direction.Direction`). NUMBERS, WEIGHT, RESULT and FOLD
-    are of `spec.timing`, the latter two with `Timing.choice`.
+    are of `spec.timing`; WEIGHT and RESULT come `Timing.choice` later.
 
     Rules that carry the sum on work as SGD does, on G or 2^SCALE sign(G), and
 

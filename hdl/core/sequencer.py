@@ -121,7 +121,8 @@ class Sequencer(wiring.Component):
         fetches, blocked, holds = Signal(), Signal(), Signal()
         # the first two both say LOAD: much hangs on them
         takes, loads, issues = Signal(attrs=KEEP), Signal(), Signal()
-        finished, ripe = Signal(), Signal()  # `done`, a cycle later; the timer's last cycle
+        ripe, done, asked = Signal(), Signal(), Signal()  # the timer's last cycle; see `finished`
+        finished = done & asked  # `done`, a cycle later, met behind the way from those who say it
         counts, beat = Signal(), Signal(range(self.machine.interval))
         counter = Signal(bits(self.machine.program_depth))
         known = self._operation(m, counter, takes, loads)
@@ -145,7 +146,7 @@ class Sequencer(wiring.Component):
             blocked.eq(goes_on & known.blocks | blocked & ~finished),
             waits.eq(goes_on & ~known.blocks | blocked & finished | waits & ~ripe),
             # which takes a cycle of the timer's
-            *(finished.eq(blocked & self.done & ~finished), ripe.eq((timer == 2) & ~issues)),
+            *(done.eq(self.done), asked.eq(blocked & ~finished), ripe.eq((timer == 2) & ~issues)),
         ]
         # in a core that is near the next word is there in ISSUE, and this one until then
         following = counts & (timer == 2) if self.machine.near else loads

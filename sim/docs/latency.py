@@ -21,8 +21,7 @@ SMALL = Network(32, (Population(128, "tanh", 2.0), Population(8, "linear")), app
 
 
 BY_ROWS = "ulx3s-85f-latency"
-ROWS = {9: 3, 18: 3, 27: 3, 54: 6}
-"""Rows, and how many of them share an apply lane: so many as a part has room for."""
+ROWS = (9, 18, 27, 54)
 
 
 def _images(board: Board) -> Iterator[Image]:
@@ -65,24 +64,19 @@ def latency() -> str:
 def latency_by_rows() -> str:
     """A table of one board's core with other numbers of rows, and its share of the part."""
     board = BOARDS[BY_ROWS]
-    heads = ("rows", "share a lane", "sequential", "parallel", "LUTs", "flip-flops")
+    heads = ("rows", "sequential", "parallel", "LUTs", "flip-flops")
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    for rows, shared in ROWS.items():
+    for rows in ROWS:
         weights = board.machine.w_depth * board.machine.rows // rows
-        own = replace(
-            board.machine,
-            rows=rows,
-            apply_rows=shared,
-            tile_rows=shared * (board.machine.tile_rows // shared),
-            w_depth=max(16, 1 << (weights - 1).bit_length()),
-        )
+        depth = max(16, 1 << (weights - 1).bit_length())
+        own = replace(board.machine, rows=rows, w_depth=depth)
         tables = [
             compile(NETWORK.with_(schedule=schedule), own).timetable.cycles_plain
             for schedule in ("sequential", "parallel")
         ]
         used, part = needed(replace(board, machine=own)), board.part.holds
         lines.append(
-            f"| {rows} | {shared} | {tables[0]:,} | {tables[1]:,} "
+            f"| {rows} | {tables[0]:,} | {tables[1]:,} "
             f"| {used.luts / part.luts:.0%} | {used.ffs / part.ffs:.0%} |"
         )
     return "\n".join(lines)
