@@ -36,13 +36,11 @@ MACHINES = {
     "2x2, near": Machine(
         rows=2, streams=2, tile_rows=2, tile_streams=2, spacing=12, near=True, **SMALL
     ),
-    "2x3": Machine(rows=2, streams=3, multipliers=2, **SMALL),
-    "2x2x2": Machine(rows=2, streams=2, contexts=2, tile_rows=2, multipliers=5, **SMALL),
+    "2x3, carries sums on": Machine(rows=2, streams=3, multipliers=2, carry=True, **SMALL),
     "4x1, a neuron per cycle": Machine(rows=4, tile_rows=2, multipliers=5, paired=True, **SMALL),
     "6x1, a neuron per cycle": Machine(rows=6, tile_rows=3, multipliers=5, **SMALL),
-    "3x2, carries sums on": Machine(rows=3, streams=2, tile_rows=2, carry=True, **SMALL),
     "2x2x2, paired": Machine(
-        rows=2, streams=2, contexts=2, tile_rows=2, multipliers=3, paired=True, **SMALL
+        rows=2, streams=2, contexts=2, tile_rows=2, multipliers=5, paired=True, **SMALL
     ),
     "6x2, six rows share a lane, carries sums on": Machine(
         rows=6, streams=2, tile_rows=6, apply_rows=6, carry=True, **SMALL
@@ -66,11 +64,9 @@ SCHEDULES = {
     "1x2, words of 12 bits": "sequential",
     "1x1, near": "sequential",
     "2x2, near": "parallel",
-    "2x3": "parallel",
-    "2x2x2": "sequential",
+    "2x3, carries sums on": "parallel",
     "4x1, a neuron per cycle": "sequential",
     "6x1, a neuron per cycle": "parallel",
-    "3x2, carries sums on": "parallel",
     "2x2x2, paired": "sequential",
     "6x2, six rows share a lane, carries sums on": "parallel",
     "4x2x2, two rows share a lane, carries sums on, paired": "sequential",
