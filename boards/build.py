@@ -34,7 +34,17 @@ __all__ = [
 ]
 
 SOURCES = Path(__file__).resolve().parents[1]
-WRAPPING = ("clock", "floorplan", "parts", "place", "pll", "shell", "sites", "synthesis")
+WRAPPING = (
+    "clock",
+    "constants",
+    "floorplan",
+    "parts",
+    "place",
+    "pll",
+    "shell",
+    "sites",
+    "synthesis",
+)
 RESOURCES = {"luts": "LUTs", "ffs": "flip-flops", "multipliers": "multipliers", "rams": "RAMs"}
 RESOURCES |= {"slots": "logic cells"}
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from antevolt.boards.constants import spread
 from antevolt.boards.sites import SITES, Site, Sites
 from antevolt.hdl.spec.machine import Machine
 
@@ -139,8 +140,8 @@ def _near(plan: _Plan, cells: list[str], sites: list[Site]) -> dict[str, str]:
 
 
 def pin(netlist: Path, device: str, machine: Machine) -> int:
-    """Write the places into a netlist of yosys; returns how many there are: none on a part that is
-    not known here.
+    """Write the places into a netlist of yosys, and constants beside those who take them; returns
+    how many places there are: none on a part that is not known here.
 
     device : nextpnr's argument for the part
     """
@@ -148,10 +149,10 @@ def pin(netlist: Path, device: str, machine: Machine) -> int:
     if sites is None:
         return 0
     design = json.loads(netlist.read_text())
+    spread(design["modules"]["top"])
     cells: dict[str, Any] = design["modules"]["top"]["cells"]
     bels = floorplan(sites, machine, {name: cell["type"] for name, cell in cells.items()})
     for name, bel in bels.items():
         cells[name]["attributes"]["BEL"] = bel
-    if bels:
-        netlist.write_text(json.dumps(design))
+    netlist.write_text(json.dumps(design))
     return len(bels)
