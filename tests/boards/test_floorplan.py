@@ -137,9 +137,13 @@ def test_components_have_the_names_that_places_are_given_by() -> None:
 
 
 def written(folder: Path, machine: Machine) -> Path:
-    made = {name: {"type": kind, "attributes": {}} for name, kind in cells(machine).items()}
+    made = {
+        name: {"type": kind, "attributes": {}, "connections": {"CE0": ["1"], "Q": [n]}}
+        for n, (name, kind) in enumerate(cells(machine).items(), 2)
+    }
+    nets = {name: {"bits": cell["connections"]["Q"]} for name, cell in made.items()}
     file = folder / "top.json"
-    file.write_text(json.dumps({"modules": {"top": {"cells": made}}}))
+    file.write_text(json.dumps({"modules": {"top": {"cells": made, "netnames": nets}}}))
     return file
 
 
@@ -152,7 +156,9 @@ def test_places_are_written_into_the_netlist(tmp_path: Path) -> None:
     assert pin(file, "--85k", machine) == len(cells(machine))
     found = json.loads(file.read_text())["modules"]["top"]["cells"]
     bels = floorplan(SITES["--85k"], machine, cells(machine))
-    assert {name: cell["attributes"]["BEL"] for name, cell in found.items()} == bels
+    placed = {name: cell for name, cell in found.items() if ".constant" not in name}
+    assert {name: cell["attributes"]["BEL"] for name, cell in placed.items()} == bels
+    assert len(found) == len(placed) + 2 * 2 + 2  # a cell for each element and each product
 
 
 @pytest.mark.parametrize(("device", "package"), [("--25k", "CABGA381"), ("--85k", "CABGA381")])
