@@ -121,7 +121,7 @@ def test_rows_that_share_a_lane_are_applied_one_after_the_other():
     tables = one.timetable, three.timetable
     assert tables[1].cycles_plain == tables[0].cycles_plain
     lasts = [[op.delay for op in each if op.n == 0][0] for each in applies]
-    assert lasts[1] == lasts[0] + 1  # the register of a lane that is shared
+    assert lasts[1] == lasts[0] + 2  # registers of a lane that is shared: before it, and in it
 
 
 def test_learning_rates_are_reported_as_the_core_has_them():
