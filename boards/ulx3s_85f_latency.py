@@ -24,6 +24,6 @@ BOARD = Board(
     divide=2,
     baud=3_000_000,
     loader="ulx3s",
-    placer=("--placer-heap-beta", "0.75"),  # cells stand less close: all wires find a way
+    placer=("--placer-heap-beta", "0.75"),  # cells stand less close (docs/fit.md)
     lacks="moments (plain gradient descent only), learned time constants",
 )
