@@ -20,7 +20,7 @@ help:
 	@echo "make test     lint, types and all tests"
 	@echo "make verify   compare the core with the model, bit for bit, on random networks"
 	@echo "make netlists compare what synthesis makes of the core with the model"
-	@echo "make fit      build all boards and update docs/fit.md; takes hours"
+	@echo "make fit      build all boards and update docs/fit.md; takes hours, less with your own nextpnr: FIT=--native"
 	@echo "make faults   disturb the serial link a million times, count what gets through; and a soak"
 	@echo "make lint     lint and types only"
 	@echo "make lock     write requirements.lock anew from pyproject.toml; UPGRADE=1 takes new versions"
@@ -41,7 +41,7 @@ netlists: $(READY)
 	$(BIN)/python -m pytest -m long tests/sim/test_alone_netlist.py
 
 fit: $(READY)
-	$(BIN)/python -m antevolt.boards.all --seeds 3
+	$(BIN)/python -m antevolt.boards.all --seeds 3 $(FIT)
 	$(BIN)/python -m antevolt.sim.docs
 
 faults: $(READY)
