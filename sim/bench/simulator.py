@@ -29,15 +29,13 @@ from cocotb_tools.runner import get_runner
 
 from antevolt.hdl.spec.errors import BuildFailed
 from antevolt.sim.cache import folder_of, locked
-from antevolt.sim.rtl.build import MAKE as MAKE_CORE
-from antevolt.sim.rtl.build import environment
+from antevolt.sim.rtl.build import MAKE, environment
 
 __all__ = ["SIMULATORS", "Result", "build", "inputs", "installed", "run", "values"]
 
 SIMULATORS = ("verilator", "icarus")
 TOP = "dut"
 VALUES, INPUTS = "ANTEVOLT_BENCH_VALUES", "ANTEVOLT_BENCH_INPUTS"
-MAKE = (*MAKE_CORE, "OPT_FAST=-O1")  # the last one holds; benches are short, so builds count
 AHEAD = 3600.0  # seconds: keeps make from compiling again what is newer than its makefile
 TAIL = 4000  # characters of a simulator's log that go into a message
 

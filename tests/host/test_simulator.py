@@ -126,5 +126,5 @@ def test_two_processes_build_one_library(tmp_path: Path) -> None:
     ]
     results = [job.communicate(timeout=120) for job in jobs]
     assert results[0][0] == results[1][0] != ""
-    assert sum("about 30 s, once" in err for _, err in results) == 1
+    assert sum("about 20 s, once" in err for _, err in results) == 1
     assert len(list(tmp_path.rglob("*.so"))) == 1
