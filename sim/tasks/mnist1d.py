@@ -13,6 +13,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from antevolt.boards.catalogue import board
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.formats import WORDS, Formats
 from antevolt.hdl.spec.machine import Machine
@@ -42,9 +43,11 @@ from antevolt.sim.tasks.task import Settings as TaskSettings
 
 __all__ = ["MNIST1D", "Settings", "command", "machine", "network", "start"]
 
-ETA = {"sign": 1e-3, "adam": 2e-3, "sgd": 2.0**-16}
+ETA = {"sign": 1e-3, "adam": 2e-3, "sgd": 2.0**-16, "sign_sum": 1e-3}
 """Learning rates at the start. That of sgd is a quarter of the largest that was seen to learn."""
-Optimizer = Literal["sign", "adam", "sgd"]
+Optimizer = Literal["sign", "adam", "sgd", "sign_sum"]
+MOMENTS = {"adam": 2, "sign_sum": 0}
+"""Words for each weight beside it, where that is not one."""
 SUMS = 1 << 14
 """Most streams x outputs of a core that sums up its outputs; here the host does that."""
 WORDS_OF_CORES = tuple(str(word) for word in reversed(WORDS))
@@ -87,6 +90,12 @@ class Settings(TaskSettings):
         1,
         "Sequences that share a column of the core; no result depends on it.",
         kind=click.Choice(("1", "2", "4")),
+    )
+    board: str = setting(
+        "",
+        "The core of this board's preset, in place of one made for the network; --streams and "
+        "--word are what it has.",
+        kind=str,
     )
     train: int = setting(4000, "Training sequences.", least=1, most=4000)
     valid: int = setting(2000, "Fresh sequences, looked at on the way.", least=1, most=2000)
@@ -138,6 +147,14 @@ class Settings(TaskSettings):
             raise BadInput(f"{self.train} sequences do not fill {self.streams} streams once")
         if self.streams % self.contexts:
             raise BadInput(f"{self.streams} streams are no multiple of {self.contexts} contexts")
+        if self.board:
+            core = board(self.board).machine
+            if (self.streams, self.word) != (core.total_streams, core.formats.word):
+                raise BadInput(
+                    f"the core of {self.board} has {core.total_streams} streams and words of "
+                    f"{core.formats.word} bits: give --streams {core.total_streams} "
+                    f"--word {core.formats.word}"
+                )
         if self.kappa is not None and self.rule != "gle":
             raise BadInput(f"kappa is for rule gle; errors of rule {self.rule} have none")
         if self.cosines and self.length != LENGTH:
@@ -217,7 +234,9 @@ def start(settings: Settings, seed: int) -> Parameters:
 
 
 def machine(settings: Settings) -> Machine:
-    """A core with room for it."""
+    """A core with room for it, or that of a board."""
+    if settings.board:
+        return board(settings.board).machine
     formats, io_depth = Formats(word=settings.word), 512 * settings.contexts
     streams = settings.streams // settings.contexts
     return Machine(
@@ -230,7 +249,8 @@ def machine(settings: Settings) -> Machine:
         q_depth=128,
         io_depth=io_depth,
         program_depth=512,
-        moments=2 if settings.optimizer == "adam" else 1,
+        moments=MOMENTS.get(settings.optimizer, 1),
+        carry=settings.optimizer == "sign_sum",
         phi_log2=formats.phi_log2,
         sums=streams * io_depth <= SUMS,
         formats=formats,

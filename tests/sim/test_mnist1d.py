@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 from safetensors.numpy import load_file
 
-from antevolt.hdl.spec.errors import BadFile, BadInput
+from antevolt.boards.catalogue import BOARDS
+from antevolt.hdl.spec.errors import BadFile, BadInput, DoesNotFit
 from antevolt.host.device import open as open_device
 from antevolt.sim.golden.reference import FloatNetwork
 from antevolt.sim.tasks import mnist1d, mnist1d_data
@@ -161,6 +162,20 @@ def test_contexts_change_no_result(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found[0][2], found[1][2])
     with pytest.raises(BadInput, match="15 streams are no multiple of 2 contexts"):
         replace(SHORT, streams=15, contexts=2)
+
+
+def test_on_the_core_of_a_board(tmp_path: Path) -> None:
+    """Its preset, whatever rows are asked for; what that does not have is said before a run."""
+    core = BOARDS["ulx3s-85f"].machine
+    chosen = {"board": "ulx3s-85f", "streams": 14, "rule": "gle", "optimizer": "sign_sum"}
+    settings = replace(SHORT, epochs=1, train=140, valid=42, test=42, **chosen)
+    assert machine(settings) == core
+    record = learn(MNIST1D, settings, 0, tmp_path)
+    assert record["epochs"][0]["counters"]["steps"] == settings.steps == 10 * LENGTH
+    with pytest.raises(BadInput, match="14 streams .* give --streams 14 --word 18"):
+        replace(settings, streams=16)
+    with pytest.raises(DoesNotFit, match="moments"):
+        learn(MNIST1D, replace(settings, optimizer="sign"), 0, tmp_path / "sign")
 
 
 def test_records_of_others_are_refused(tmp_path: Path) -> None:
