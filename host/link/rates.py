@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from antevolt.hdl.spec.errors import DeadlineExceeded, LinkLost, NoPort
 from antevolt.hdl.spec.link import LinkParameters
+from antevolt.host.link.hello import who_is_there
 
 if TYPE_CHECKING:
     from antevolt.host.link.session import Session
@@ -88,10 +89,10 @@ class Rates:
 
     def _find(self) -> LinkParameters:
         """The board of this session, at the rate of power-up."""
-        session = self._session
+        session, silence = self._session, self._session.transport.silence
         session.line.set_baud(session.transport.power_up_baud)
-        try:
-            found = session.ask(seconds=GONE * session.transport.silence)
+        try:  # not `session.ask`: the call that waits for this has its deadline already
+            session.hello = found = who_is_there(session.line, TRIES, GONE * silence)
         except NoPort:
             raise LinkLost(
                 f"{session.transport.name} does not answer any more; is it still there? What the "

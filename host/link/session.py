@@ -97,13 +97,10 @@ class Session:
         """The most bytes of that buffer in use at once since the last call."""
         return self.sent.take_fullest()
 
-    def ask(self, tries: int = TRIES, seconds: float = 0.0) -> Hello:
-        """Who is there, at the rate of power-up; raises NoPort when nobody answers.
-
-        seconds  ask for so long at least, as often as an answer could have come
-        """
+    def ask(self, tries: int = TRIES) -> Hello:
+        """Who is there, at the rate of power-up; raises NoPort when nobody answers."""
         self.line.begin(self.deadline)
-        self.hello = who_is_there(self.line, tries, seconds)
+        self.hello = who_is_there(self.line, tries)
         return self.hello
 
     def connect(self) -> Hello:
