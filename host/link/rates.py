@@ -23,7 +23,7 @@ PROOF = 10.0  # seconds at most
 class Rates:
     """Of the board of a session, which is at the rate of power-up.
 
-    agreed  the rate that was found to work
+    agreed  the rate that was found to work; 0: each is still on trial
 
     All methods raise LinkLost when the board is silent or was reset, and DeadlineExceeded.
     """
@@ -35,6 +35,7 @@ class Rates:
     def speed_up(self, link: LinkParameters) -> None:
         """The fastest rate at which an echo comes back whole."""
         session, slow = self._session, self._session.baud
+        self.agreed = 0
         for rate in self._from_the_fastest(link):
             if self._try(link.divisor(rate), round(link.clock_hz / link.divisor(rate))):
                 break
@@ -46,6 +47,8 @@ class Rates:
     def renew(self) -> None:
         """The board is silent: it has gone back to the rate of power-up, or is gone."""
         session = self._session
+        if not self.agreed:  # it will go back by itself, and another rate is tried
+            raise LinkLost(f"{session.transport.name} is silent at {session.baud} baud")
         session.counts.renewals += 1
         session.exchange.moved_at = session.transport.clock()
         for _ in range(AGAIN):

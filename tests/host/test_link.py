@@ -127,6 +127,33 @@ class Forgetful:
         return came
 
 
+class Limited:
+    """A line that loses all bytes to the board at rates above one."""
+
+    def __init__(self, wire: ByteLine, most: int):
+        self._wire, self._most, self._baud = wire, most, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._wire, name)
+
+    def set_baud(self, baud: int) -> None:
+        self._baud = baud
+        self._wire.set_baud(baud)
+
+    def write(self, data: bytes) -> None:
+        if self._baud <= self._most:
+            self._wire.write(data)
+
+
+def test_the_fastest_rate_that_works() -> None:
+    wire = Limited(byte_line(), 1_000_000)
+    session = Session(wire)
+    session.connect()
+    assert session.baud == 750_000
+    assert session.echo(b"slow")
+    session.close()
+
+
 def test_counts_agree_though_the_last_acknowledgement_was_lost() -> None:
     """An answer comes in a frame of its own, and is no acknowledgement of the question."""
     wire = Forgetful(byte_line())
