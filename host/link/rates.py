@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from antevolt.hdl.spec.errors import DeadlineExceeded, LinkLost, NoPort
 from antevolt.hdl.spec.link import LinkParameters
 from antevolt.host.link.hello import who_is_there
+from antevolt.host.link.transport import RateRefused
 
 if TYPE_CHECKING:
     from antevolt.host.link.session import Session
@@ -79,7 +80,10 @@ class Rates:
 
     def _try(self, divisor: int, baud: int) -> bool:
         session = self._session
-        if not session.line.change_baud(divisor, baud, TRIES):
+        try:
+            if not session.line.change_baud(divisor, baud, TRIES):
+                return False
+        except RateRefused:
             return False
         whole, session.deadline = session.deadline, min(session.deadline, PROOF)
         try:
@@ -114,6 +118,6 @@ class Rates:
         while line.heard_at == before and transport.clock() < end:
             self._session.exchange.ask()
             until = transport.clock() + line.pause
-            while line.heard_at == before and transport.clock() < until:
-                self._session.exchange.take(transport.read(until - transport.clock()))
+            while line.heard_at == before and (left := until - transport.clock()) > 0:
+                self._session.exchange.take(transport.read(left))
         return line.heard_at != before

@@ -23,6 +23,7 @@ from antevolt.host.link import codec
 from antevolt.host.link.backend import LinkBackend
 from antevolt.host.link.heartbeat import Heartbeat
 from antevolt.host.link.session import Session
+from antevolt.host.link.transport import RateRefused
 from antevolt.sim.rtl.byte_line import ByteLine
 from antevolt.sim.rtl.byte_top import byte_line
 from antevolt.sim.rtl.echo_core import DEPTH, WORD
@@ -128,15 +129,17 @@ class Forgetful:
 
 
 class Limited:
-    """A line that loses all bytes to the board at rates above one."""
+    """A line that loses all bytes to the board at rates above one, or refuses such a rate."""
 
-    def __init__(self, wire: ByteLine, most: int):
-        self._wire, self._most, self._baud = wire, most, 0
+    def __init__(self, wire: ByteLine, most: int, refuses: bool):
+        self._wire, self._most, self._refuses, self._baud = wire, most, refuses, 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._wire, name)
 
     def set_baud(self, baud: int) -> None:
+        if self._refuses and baud > self._most:
+            raise RateRefused(f"{baud}")
         self._baud = baud
         self._wire.set_baud(baud)
 
@@ -145,8 +148,9 @@ class Limited:
             self._wire.write(data)
 
 
-def test_the_fastest_rate_that_works() -> None:
-    wire = Limited(byte_line(), 1_000_000)
+@pytest.mark.parametrize("refuses", [False, True])
+def test_the_fastest_rate_that_works(refuses: bool) -> None:
+    wire = Limited(byte_line(), 1_000_000, refuses)
     session = Session(wire)
     session.connect()
     assert session.baud == 750_000
