@@ -2,7 +2,7 @@
 """A session with a simulated board: all its traffic, and all that it must refuse or survive."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
@@ -179,6 +179,21 @@ def test_a_program_has_a_fingerprint(opened: LinkBackend) -> None:
     assert fingerprint(opened) == 0xDEADBEEF
     opened.write(Region.PROGRAM, 0, 0, [1])
     assert fingerprint(opened) == 0
+
+
+@pytest.mark.parametrize(
+    "call", [LinkBackend.counters, LinkBackend.check_counts, lambda board: board.set_fingerprint(1)]
+)
+def test_a_board_that_did_not_answer_is_asked_no_more(call: Callable[[LinkBackend], Any]) -> None:
+    """When it is closed, so that the error of the call is the one that is seen."""
+    wire = byte_line()
+    session = Session(wire)
+    session.connect()
+    backend = LinkBackend(session)
+    session.lost = LinkLost("unplugged")
+    with pytest.raises(LinkLost, match="unplugged"):
+        call(backend)
+    backend.close()
 
 
 def fingerprint(backend: LinkBackend) -> int:
