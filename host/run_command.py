@@ -11,7 +11,7 @@ from antevolt.host.device import open as open_device
 from antevolt.host.run import Run
 from antevolt.host.run_data import read_data
 from antevolt.host.run_view import PlainView, RunView
-from antevolt.host.verify_command import machine_of, machine_options
+from antevolt.host.verify_command import machine_for, machine_options
 
 __all__ = ["command"]
 
@@ -69,8 +69,8 @@ def command(
     Killed at any moment, it goes on with --resume; the outputs and the last state are those of a
     run that was never interrupted, bit for bit. `antevolt report` draws what it did.
     """
+    machine = machine_for(device, **core)
     samples = read_data(data)
-    machine = None if device.startswith(("serial:", "tcp:")) else machine_of(**core)
     console = Console()
     with open_device(device, machine=machine, deadline=600.0) as opened:
         run = Run(out, opened, network, samples, learn, resume, taps, tap_every)

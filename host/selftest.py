@@ -12,13 +12,12 @@ import numpy as np
 from rich.console import Console
 
 from antevolt.hdl.spec.errors import AntevoltError
-from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, size
 from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.device import Device
 from antevolt.host.device import open as open_device
 from antevolt.host.random_samples import random_batch
-from antevolt.host.verify_command import machine_of, machine_options
+from antevolt.host.verify_command import machine_for, machine_options
 from antevolt.host.verify_worker import memories
 from antevolt.host.words import word_bits
 
@@ -176,7 +175,7 @@ def command(device: str, seed: int, as_json: bool, **core: int) -> None:
 
     Exit status: 0 in order, 1 not.
     """
-    machine: Machine | None = None if device.startswith(("serial:", "tcp:")) else machine_of(**core)
+    machine = machine_for(device, **core)
     checks = []
     with open_device(device, machine=machine, deadline=600.0) as opened:
         with Console(stderr=True).status("testing"):

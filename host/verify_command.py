@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -27,8 +28,10 @@ from antevolt.host.campaign import campaign, found, key, random_cases, result, w
 from antevolt.host.comparison import Case, Report
 from antevolt.host.verify import verify
 
-__all__ = ["command", "core_options", "machine_of", "machine_options", "run_cases"]
+__all__ = ["command", "core_options", "machine_for", "machine_of", "machine_options", "run_cases"]
 
+PORTS = ("serial:", "tcp:")
+"""How the names of boards begin whose core nobody can choose."""
 Command = Callable[..., Any]
 
 
@@ -39,6 +42,18 @@ def machine_of(word: int, **parameters: Any) -> Machine:
         return Machine(formats=formats, phi_log2=formats.phi_log2, **parameters)
     except ValueError as error:
         raise BadInput(f"no such core: {error}") from error
+
+
+def machine_for(device: str, **core: int) -> Machine | None:
+    """The machine to open a device with; None for a board on a port, which says itself what it is:
+    raises BadInput where the command line has an option of the core."""
+    if not device.startswith(PORTS):
+        return machine_of(**core)
+    source = click.get_current_context().get_parameter_source
+    if given := [name for name in core if source(name) is not ParameterSource.DEFAULT]:
+        options = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise BadInput(f"{device} has the core that was built for it; leave out {options}")
+    return None
 
 
 def machine_options(command: Command) -> Command:

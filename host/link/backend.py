@@ -100,7 +100,8 @@ class LinkBackend:
 
     def counters(self) -> dict[str, int]:
         """What the board counted since its reset: frames accepted, dropped by code, repeated."""
-        words = self._read(LINK_REGION, 0, 0, LINK_WORDS).tolist()
+        with self._watched():
+            words = self._read(LINK_REGION, 0, 0, LINK_WORDS).tolist()
         names = {int(code): code.name for code in Code}
         names |= {int(LinkRegister.ACCEPTED): "ACCEPTED"}
         names |= {int(LinkRegister.DUPLICATES): "DUPLICATES"}
@@ -108,7 +109,8 @@ class LinkBackend:
 
     def set_fingerprint(self, fingerprint: int) -> None:
         """Tell the board which program it has, for the next HELLO."""
-        self._write(LINK_REGION, 0, LinkRegister.FINGERPRINT, np.array([fingerprint]))
+        with self._watched():
+            self._write(LINK_REGION, 0, LinkRegister.FINGERPRINT, np.array([fingerprint]))
 
     def disagreement(self) -> str:
         """How the two ends' counts of frames to the board disagree; "" if they do not."""
@@ -123,8 +125,9 @@ class LinkBackend:
 
     def check_counts(self) -> None:
         """Every frame once: raises LinkError when the two ends' counts disagree."""
-        if problem := self.disagreement():
-            raise LinkError(problem)
+        with self._watched():
+            if problem := self.disagreement():
+                raise LinkError(problem)
 
     def close(self) -> None:
         """Let go of the board. Raises LinkError when a frame was lost without a word."""
@@ -134,8 +137,7 @@ class LinkBackend:
             self._heart.stop()
         try:
             if self._well:
-                with self._watched():
-                    self.check_counts()
+                self.check_counts()
         finally:
             self._session.close()
             self._session = None

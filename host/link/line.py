@@ -53,8 +53,8 @@ class Line:
             raise DeadlineExceeded(f"{self.transport.name}: no {what} within {self._deadline:g} s")
 
     def set_baud(self, baud: int) -> None:
-        self.baud = baud
         self.transport.set_baud(baud)
+        self.baud = baud
 
     def write(self, data: bytes) -> None:
         self._counts.bytes_out += len(data)

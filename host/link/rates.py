@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from antevolt.hdl.spec.errors import DeadlineExceeded, LinkLost, NoPort
 from antevolt.hdl.spec.link import LinkParameters
+from antevolt.host.link.hello import who_is_there
+from antevolt.host.link.transport import RateRefused
 
 if TYPE_CHECKING:
     from antevolt.host.link.session import Session
@@ -22,7 +24,7 @@ PROOF = 10.0  # seconds at most
 class Rates:
     """Of the board of a session, which is at the rate of power-up.
 
-    agreed  the rate that was found to work
+    agreed  the rate that was found to work; 0: each is still on trial
 
     All methods raise LinkLost when the board is silent or was reset, and DeadlineExceeded.
     """
@@ -34,6 +36,7 @@ class Rates:
     def speed_up(self, link: LinkParameters) -> None:
         """The fastest rate at which an echo comes back whole."""
         session, slow = self._session, self._session.baud
+        self.agreed = 0
         for rate in self._from_the_fastest(link):
             if self._try(link.divisor(rate), round(link.clock_hz / link.divisor(rate))):
                 break
@@ -45,6 +48,8 @@ class Rates:
     def renew(self) -> None:
         """The board is silent: it has gone back to the rate of power-up, or is gone."""
         session = self._session
+        if not self.agreed:  # it will go back by itself, and another rate is tried
+            raise LinkLost(f"{session.transport.name} is silent at {session.baud} baud")
         session.counts.renewals += 1
         session.exchange.moved_at = session.transport.clock()
         for _ in range(AGAIN):
@@ -75,7 +80,10 @@ class Rates:
 
     def _try(self, divisor: int, baud: int) -> bool:
         session = self._session
-        if not session.line.change_baud(divisor, baud, TRIES):
+        try:
+            if not session.line.change_baud(divisor, baud, TRIES):
+                return False
+        except RateRefused:
             return False
         whole, session.deadline = session.deadline, min(session.deadline, PROOF)
         try:
@@ -88,10 +96,10 @@ class Rates:
 
     def _find(self) -> LinkParameters:
         """The board of this session, at the rate of power-up."""
-        session = self._session
+        session, silence = self._session, self._session.transport.silence
         session.line.set_baud(session.transport.power_up_baud)
-        try:
-            found = session.ask(seconds=GONE * session.transport.silence)
+        try:  # not `session.ask`: the call that waits for this has its deadline already
+            session.hello = found = who_is_there(session.line, TRIES, GONE * silence)
         except NoPort:
             raise LinkLost(
                 f"{session.transport.name} does not answer any more; is it still there? What the "
@@ -110,6 +118,6 @@ class Rates:
         while line.heard_at == before and transport.clock() < end:
             self._session.exchange.ask()
             until = transport.clock() + line.pause
-            while line.heard_at == before and transport.clock() < until:
-                self._session.exchange.take(transport.read(until - transport.clock()))
+            while line.heard_at == before and (left := until - transport.clock()) > 0:
+                self._session.exchange.take(transport.read(left))
         return line.heard_at != before

@@ -15,11 +15,13 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.host.link.backend import LinkBackend
 from antevolt.host.link.hello import Hello
 from antevolt.host.link.session import Session
+from antevolt.host.link.transport import RateRefused
 
 __all__ = ["Found", "SerialPort", "devices", "open_serial"]
 
 POWER_UP_BAUD = 115_200
 WRITE_SECONDS = 10.0
+LOOKS = 0.001  # seconds from one look at what waits to be written to the next
 
 
 class SerialPort:
@@ -64,19 +66,37 @@ class SerialPort:
             return first + (bytes(self._port.read(more)) if more else b"")
 
     def set_baud(self, baud: int) -> None:
-        with self._watched():
-            self._port.flush()
-            self._port.baudrate = baud
+        self._drain()
+        before = self._port.baudrate
+        try:
+            self._set(baud)
+        except LinkLost as error:
+            self._set(before)  # else each later call asks for the other again; raises if it is gone
+            raise RateRefused(f"{self.name} cannot go at {baud} baud") from error
 
     def close(self) -> None:
         with suppress(Exception):
             self._port.close()
 
+    def _set(self, baud: int) -> None:
+        with self._watched():
+            self._port.baudrate = baud
+
+    def _drain(self) -> None:
+        """Until the system has nothing left to write; the port's own `flush` has no deadline. What
+        the adapter holds then is not waited for: a rate is changed after an answer."""
+        end = self.clock() + WRITE_SECONDS
+        while self.waiting():
+            if self.clock() > end:
+                raise LinkLost(f"{self.name} takes no bytes any more; plug the board in again")
+            time.sleep(LOOKS)
+
     @contextmanager
     def _watched(self) -> Iterator[None]:
         try:
             yield
-        except (serial.SerialException, OSError, TypeError) as error:  # TypeError: closed meanwhile
+        except (serial.SerialException, OSError, TypeError, ValueError) as error:
+            # TypeError: closed meanwhile; ValueError: the driver refuses the rate, or is gone
             raise LinkLost(f"{self.name} is gone ({error}); plug the board in again") from error
 
 

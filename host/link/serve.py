@@ -27,7 +27,7 @@ from antevolt.host.link.socket_messages import (
     read_token,
     said,
 )
-from antevolt.host.link.transport import Transport
+from antevolt.host.link.transport import RateRefused, Transport
 
 __all__ = ["Bridge", "command"]
 
@@ -35,6 +35,7 @@ GREETING_SECONDS = 5.0  # that a new owner may take to say its token
 REFUSAL_SECONDS = 0.5  # before a wrong token is answered, so that guessing is slow
 FAREWELL_SECONDS = 1.0  # that who comes may wait for who leaves
 QUEUE = 1 << 16  # bytes that may wait in one direction; beyond it that side is not read
+STALL_SECONDS = 60.0  # that an owner may leave so many bytes waiting
 TURN = 0.005  # seconds
 FASTEST = 50_000_000
 
@@ -62,13 +63,14 @@ class Bridge:
             finally:
                 os.umask(before)
             self._listener.listen(4)
+            self._listener.setblocking(False)  # who was there may be gone when it is let in
         except OSError as error:
             self._listener.close()
             raise BadInput(f"cannot listen on {address.text}: {error}") from error
         self._owner: socket.socket | None = None
         self._line: Transport | None = None
         self._messages, self._greeted, self._since = Messages(), False, 0.0
-        self._to_owner = bytearray()
+        self._to_owner, self._roomy = bytearray(), 0.0  # and when there last was room in it
         self._asked: float | None = None  # since when somebody waits to be let in
 
     @property
@@ -79,16 +81,8 @@ class Bridge:
     def serve(self, until: Callable[[], bool]) -> None:
         """Until that is true."""
         while not until():
-            owner = [] if self._owner is None else [self._owner]
-            sockets = [self._listener, *(owner if self._reads_owner() else [])]
-            writes = owner if self._to_owner else []
-            ready, free, _ = select.select(sockets, writes, [], 0 if self._line else 0.05)
-            if self._listener not in ready:
-                self._asked = None
-            elif not self._may_have_left(ready):
-                self._accept()
             try:
-                self._turn(self._owner is not None and self._owner in ready, bool(free))
+                self._turn()
             except (LinkError, OSError) as error:
                 self._say_error(error)
                 self._leave()
@@ -100,8 +94,19 @@ class Bridge:
             with suppress(OSError):
                 os.unlink(self._address.path)
 
-    def _reads_owner(self) -> bool:
-        return self._line is None or self._line.waiting() < QUEUE
+    def _turn(self) -> None:
+        """Who comes, and what has come from either side; waits for a short while."""
+        owner = [] if self._owner is None else [self._owner]
+        reads_owner = self._line is None or self._line.waiting() < QUEUE
+        reads_line = self._line is not None and len(self._to_owner) < QUEUE
+        sockets = [self._listener, *(owner if reads_owner else [])]
+        writes = owner if self._to_owner else []
+        ready, free, _ = select.select(sockets, writes, [], 0 if reads_line else 0.05)
+        if self._listener not in ready:
+            self._asked = None
+        elif not self._may_have_left(ready):
+            self._accept()
+        self._move(self._owner is not None and self._owner in ready, bool(free))
 
     def _may_have_left(self, ready: list[socket.socket]) -> bool:
         """Whether the owner has sent something, its farewell perhaps, that is to be read before
@@ -112,7 +117,11 @@ class Bridge:
 
     def _accept(self) -> None:
         self._asked = None
-        new, _ = self._listener.accept()
+        try:
+            new, _ = self._listener.accept()
+        except OSError:  # who came has left, or this process has no file left for them
+            time.sleep(TURN)
+            return
         new.setblocking(False)
         if self._owner is not None:
             with suppress(OSError):
@@ -122,8 +131,8 @@ class Bridge:
         self._owner, self._since = new, time.monotonic()
         self._messages, self._greeted = Messages(), False
 
-    def _turn(self, owner_has: bool, owner_takes: bool) -> None:
-        owner = self._owner
+    def _move(self, owner_has: bool, owner_takes: bool) -> None:
+        owner, now = self._owner, time.monotonic()
         if owner is None:
             return
         if owner_has:
@@ -133,12 +142,16 @@ class Bridge:
                 return
             for kind, payload in self._messages.feed(data):
                 self._take(kind, payload)
-        if self._line is not None and len(self._to_owner) < QUEUE:
-            came = self._line.read(TURN)
+        if len(self._to_owner) >= QUEUE:
+            if now - self._roomy > STALL_SECONDS:
+                raise LinkError("nobody reads what the board says")
+        else:
+            self._roomy = now
+            came = b"" if self._line is None else self._line.read(TURN)
             self._to_owner += said(DATA, came) if came else b""
         if self._to_owner and owner_takes:
             del self._to_owner[: owner.send(self._to_owner)]
-        if not self._greeted and time.monotonic() - self._since > GREETING_SECONDS:
+        if not self._greeted and now - self._since > GREETING_SECONDS:
             raise LinkError("no token came")
 
     def _take(self, kind: bytes, payload: bytes) -> None:
@@ -150,7 +163,8 @@ class Bridge:
             baud = int.from_bytes(payload, "little")
             if not 0 < baud <= FASTEST:
                 raise LinkError(f"{baud} is no rate")
-            self._line.set_baud(baud)
+            with suppress(RateRefused):  # the owner notices: its echoes do not come back
+                self._line.set_baud(baud)
         else:
             raise LinkError("this message has no place here")
 

@@ -39,7 +39,6 @@ class Session:
     line      the bytes and questions below the session
     exchange  the frames in order, with those that are sent again
     sent, arrivals  of these: the frames to the board that are under way; those that came
-    losses    which of the former are sent again
 
     All methods raise LinkLost when the board is silent or was reset, DeadlineExceeded, and Refused.
     """
@@ -56,7 +55,7 @@ class Session:
         self.counts, self.sent = Counts(), Window()
         self.line = Line(transport, self.counts, lambda: self.sent.bytes_under_way, self.draw)
         self.exchange = Exchange(self.line, self.counts, self.sent)
-        self.arrivals, self.losses = self.exchange.arrivals, self.exchange.losses
+        self.arrivals = self.exchange.arrivals
         self.rates = Rates(self)
         self._hello: Hello | None = None
         self._session = 0
@@ -97,13 +96,10 @@ class Session:
         """The most bytes of that buffer in use at once since the last call."""
         return self.sent.take_fullest()
 
-    def ask(self, tries: int = TRIES, seconds: float = 0.0) -> Hello:
-        """Who is there, at the rate of power-up; raises NoPort when nobody answers.
-
-        seconds  ask for so long at least, as often as an answer could have come
-        """
+    def ask(self, tries: int = TRIES) -> Hello:
+        """Who is there, at the rate of power-up; raises NoPort when nobody answers."""
         self.line.begin(self.deadline)
-        self.hello = who_is_there(self.line, tries, seconds)
+        self.hello = who_is_there(self.line, tries)
         return self.hello
 
     def connect(self) -> Hello:

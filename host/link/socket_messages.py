@@ -2,8 +2,9 @@
 """Messages between `antevolt serve` and who uses its board: kind, length (2 bytes), payload.
 
 The user begins with TOKEN (`GREETING` and the token, which may be empty), the server answers OK or
-ERROR. Then DATA carries bytes of the line both ways, BAUD (4 bytes) sets its rate, and ERROR (the
-name of an error, a space, its text) is the last thing a server says. Numbers are little endian.
+ERROR. Then DATA carries bytes of the line both ways, BAUD (4 bytes) sets its rate if its port can
+go at that, and ERROR (the name of an error, a space, its text) is the last thing a server says.
+Numbers are little endian.
 """
 
 import socket

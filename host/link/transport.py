@@ -3,7 +3,13 @@
 
 from typing import Protocol
 
-__all__ = ["Transport"]
+from antevolt.hdl.spec.errors import LinkError
+
+__all__ = ["RateRefused", "Transport"]
+
+
+class RateRefused(LinkError):
+    """The port cannot go at this rate, and keeps the one before."""
 
 
 class Transport(Protocol):
@@ -38,7 +44,9 @@ class Transport(Protocol):
         """What comes within that time; returns as soon as there is something."""
         ...
 
-    def set_baud(self, baud: int) -> None: ...
+    def set_baud(self, baud: int) -> None:
+        """Go at this rate from now on. Raises RateRefused."""
+        ...
 
     def close(self) -> None:
         """Closing twice does no harm."""

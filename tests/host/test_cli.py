@@ -121,6 +121,19 @@ def test_verify_refuses_what_there_is_not(
     assert message in err
 
 
+@pytest.mark.parametrize(
+    "words", [("selftest",), ("run", "net.json", "--data", "data.npz", "--out", "run")]
+)
+@pytest.mark.parametrize("port", ["serial:/dev/none", "tcp:unix:none"])
+def test_a_board_has_its_own_core(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], port: str
+) -> None:
+    """Also what is the default is refused where it is asked for."""
+    code, _, err = run(capsys, *words, "--device", port, "--rows", "1", "--w-depth", "64")
+    assert code == 2
+    assert "leave out --rows, --w-depth" in err
+
+
 def test_compile_says_what_does_not_fit(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "network.json"
     write(path, Network(3, (Population(5), Population(2))))

@@ -2,7 +2,7 @@
 """A session with a simulated board: all its traffic, and all that it must refuse or survive."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
@@ -23,6 +23,7 @@ from antevolt.host.link import codec
 from antevolt.host.link.backend import LinkBackend
 from antevolt.host.link.heartbeat import Heartbeat
 from antevolt.host.link.session import Session
+from antevolt.host.link.transport import RateRefused
 from antevolt.sim.rtl.byte_line import ByteLine
 from antevolt.sim.rtl.byte_top import byte_line
 from antevolt.sim.rtl.echo_core import DEPTH, WORD
@@ -127,6 +128,36 @@ class Forgetful:
         return came
 
 
+class Limited:
+    """A line that loses all bytes to the board at rates above one, or refuses such a rate."""
+
+    def __init__(self, wire: ByteLine, most: int, refuses: bool):
+        self._wire, self._most, self._refuses, self._baud = wire, most, refuses, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._wire, name)
+
+    def set_baud(self, baud: int) -> None:
+        if self._refuses and baud > self._most:
+            raise RateRefused(f"{baud}")
+        self._baud = baud
+        self._wire.set_baud(baud)
+
+    def write(self, data: bytes) -> None:
+        if self._baud <= self._most:
+            self._wire.write(data)
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_the_fastest_rate_that_works(refuses: bool) -> None:
+    wire = Limited(byte_line(), 1_000_000, refuses)
+    session = Session(wire)
+    session.connect()
+    assert session.baud == 750_000
+    assert session.echo(b"slow")
+    session.close()
+
+
 def test_counts_agree_though_the_last_acknowledgement_was_lost() -> None:
     """An answer comes in a frame of its own, and is no acknowledgement of the question."""
     wire = Forgetful(byte_line())
@@ -148,6 +179,21 @@ def test_a_program_has_a_fingerprint(opened: LinkBackend) -> None:
     assert fingerprint(opened) == 0xDEADBEEF
     opened.write(Region.PROGRAM, 0, 0, [1])
     assert fingerprint(opened) == 0
+
+
+@pytest.mark.parametrize(
+    "call", [LinkBackend.counters, LinkBackend.check_counts, lambda board: board.set_fingerprint(1)]
+)
+def test_a_board_that_did_not_answer_is_asked_no_more(call: Callable[[LinkBackend], Any]) -> None:
+    """When it is closed, so that the error of the call is the one that is seen."""
+    wire = byte_line()
+    session = Session(wire)
+    session.connect()
+    backend = LinkBackend(session)
+    session.lost = LinkLost("unplugged")
+    with pytest.raises(LinkLost, match="unplugged"):
+        call(backend)
+    backend.close()
 
 
 def fingerprint(backend: LinkBackend) -> int:

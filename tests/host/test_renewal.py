@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A link that is made anew: through dense faults, without its rate, and with nobody at its end."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from antevolt.hdl.spec.errors import LinkLost
+from antevolt.hdl.spec.errors import DeadlineExceeded, LinkLost
 from antevolt.hdl.spec.link import Kind
 from antevolt.host.link import codec
 from antevolt.host.link.session import GONE, SILENT, Session
@@ -16,17 +17,17 @@ from antevolt.sim.rtl.faults import FaultyLine
 
 
 class Without:
-    """A line that loses all frames of a kind to the board, or all bytes, while it is told to."""
+    """A line that loses all frames of some kinds to the board while it is told to."""
 
     def __init__(self, wire: ByteLine):
-        self._wire, self.loses = wire, ""
+        self._wire, self.loses = wire, set[Kind]()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._wire, name)
 
     def write(self, data: bytes) -> None:
         kind = Kind(codec.cobs.decode(data.strip(b"\0"))[0])
-        if self.loses not in (kind.name, "all"):
+        if kind not in self.loses:
             self._wire.write(data)
 
 
@@ -59,12 +60,12 @@ def test_without_its_rate() -> None:
     session = Session(line)
     session.connect()
     fast = session.baud
-    line.loses = "BAUD"
+    line.loses = {Kind.BAUD}
     idle(line, 1.1)
     assert session.echo(b"slow")
     assert session.baud == line.power_up_baud < fast
     assert session.echo(b"slow" * 50)
-    line.loses = ""
+    line.loses = set()
     idle(line, 1.1)
     assert session.echo(b"fast")
     assert session.baud == fast
@@ -79,10 +80,24 @@ def test_with_nobody_there() -> None:
         session = Session(line)
         session.connect()
         idle(line, idles)
-        line.loses = "all"
+        line.loses = set(Kind)
         begin = line.clock()
         with pytest.raises(LinkLost, match="still there"):
             session.echo(b"anybody?")
         taken = (line.clock() - begin) / line.silence
         assert spans <= taken < spans + 1
         session.close()
+
+
+def test_with_one_that_only_says_who_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deadline is that of the call, however often the link is made anew in it."""
+    line = Without(byte_line())
+    session = Session(line, deadline=30.0)
+    session.connect()
+    monkeypatch.setattr("antevolt.host.link.line.time", SimpleNamespace(monotonic=line.clock))
+    line.loses = set(Kind) - {Kind.HELLO}
+    begin = line.clock()
+    with pytest.raises(DeadlineExceeded, match="within 30 s"):
+        session.wait(lambda: line.clock() > begin + 40, "echo")
+    assert session.counts.renewals > 1
+    session.close()

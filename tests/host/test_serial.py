@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from random import Random
 
 import pytest
+import serial
 from click.testing import CliRunner
 
 from antevolt.hdl.spec.errors import BadInput, LinkLost, NoPort, PortTaken
@@ -19,6 +20,7 @@ from antevolt.host.device import open as open_device
 from antevolt.host.link import serial_port
 from antevolt.host.link.devices_command import command
 from antevolt.host.link.serial_port import SerialPort, devices
+from antevolt.host.link.transport import RateRefused
 from antevolt.sim.rtl.echo_top import MACHINE, line
 from antevolt.sim.rtl.pty import PtyBoard
 from antevolt.sim.rtl.simulate_command import SLOW
@@ -123,6 +125,40 @@ def test_unplugged() -> None:
     port.close()
     with pytest.raises(LinkLost, match="is gone"):
         port.write(b"x")
+
+
+def test_a_rate_that_the_driver_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The port keeps the rate that it had, and is of use."""
+
+    def refuse(_: serial.Serial, baud: int) -> None:
+        raise ValueError(f"Failed to set custom baud rate ({baud})")
+
+    monkeypatch.setattr(serial.Serial, "_set_special_baudrate", refuse)
+    with a_port() as port:
+        with pytest.raises(RateRefused, match="cannot go at 2941176 baud"):
+            port.set_baud(2_941_176)
+        assert port.read(0.01) == b""
+        port.set_baud(1_000_000)
+
+
+def test_a_port_that_takes_no_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serial_port, "WRITE_SECONDS", 0.01)
+    monkeypatch.setattr(serial.Serial, "out_waiting", 7)
+    with a_port() as port, pytest.raises(LinkLost, match="takes no bytes"):
+        port.set_baud(1_000_000)
+
+
+@contextmanager
+def a_port() -> Iterator[SerialPort]:
+    """With nobody at its other end."""
+    master, slave = os.openpty()
+    port = SerialPort(os.ttyname(slave))
+    try:
+        yield port
+    finally:
+        port.close()
+        os.close(master)
+        os.close(slave)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@
 import socket
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ from antevolt.host.link.socket_messages import (
     said,
 )
 from antevolt.host.link.tcp import TcpLine
+from antevolt.host.link.transport import RateRefused
 
 SECRET = b"0123456789abcdef0123"
 
@@ -61,8 +63,10 @@ class Mirror:
 
 
 @contextmanager
-def lent(token: bytes | None = None, path: Path | None = None) -> Iterator[tuple[Address, Mirror]]:
-    mirror, stop = Mirror(), threading.Event()
+def lent(
+    token: bytes | None = None, path: Path | None = None, kind: type[Mirror] = Mirror
+) -> Iterator[tuple[Address, Mirror]]:
+    mirror, stop = kind(), threading.Event()
     wanted = Address("127.0.0.1:0" if path is None else f"unix:{path}")
     bridge = Bridge(lambda: mirror, wanted, token)
     address = wanted if path is not None else Address(f"127.0.0.1:{bridge.port}")
@@ -183,6 +187,99 @@ def test_who_says_nothing_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
         with socket.create_connection((address.host, address.port), timeout=10) as silent:
             assert b"no token came" in silent.recv(4096)
         TcpLine(address).close()
+
+
+@pytest.mark.parametrize("way", ["gone", "aborted"])
+def test_who_is_not_let_in(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    """The owner keeps the board, and the server goes on."""
+    whole = socket.socket.accept
+
+    def accept(listener: socket.socket) -> tuple[socket.socket, object]:
+        monkeypatch.undo()
+        if way == "aborted":
+            raise ConnectionAbortedError
+        whole(listener)[0].close()
+        return whole(listener)
+
+    with lent() as (address, _):
+        owner = TcpLine(address)
+        monkeypatch.setattr(socket.socket, "accept", accept)
+        with pytest.raises((PortTaken, LinkLost)):
+            TcpLine(address)
+        owner.write(b"still mine")
+        assert read(owner, 10) == b"still mine"
+        owner.close()
+
+
+class Talker(Mirror):
+    """Says something whenever it is asked, and counts that."""
+
+    turns = 0
+
+    def waiting(self) -> int:
+        self.turns += 1
+        return 0
+
+    def read(self, seconds: float) -> bytes:
+        self.turns -= 1
+        return bytes(3000)
+
+
+def test_who_reads_nothing_is_sent_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the server rests until then: hardly a turn goes by in which the line is not read."""
+    monkeypatch.setattr(serve, "STALL_SECONDS", 0.2)
+    with lent(path=tmp_path / "board", kind=Talker) as (address, talker):
+        with socket.socket(socket.AF_UNIX) as silent:
+            silent.connect(address.place)
+            silent.sendall(said(TOKEN, GREETING))
+            for _ in range(1000):
+                if talker.closed:
+                    break
+                time.sleep(0.01)
+        TcpLine(address).close()
+    assert talker.closed == 2
+    assert talker.turns < 20
+
+
+class Particular(Mirror):
+    def set_baud(self, baud: int) -> None:
+        raise RateRefused(f"cannot go at {baud} baud")
+
+
+def test_a_rate_that_the_port_refuses() -> None:
+    """The line stays as it is; whether a rate works is known when echoes come back."""
+    with lent(kind=Particular) as (address, _):
+        line = TcpLine(address)
+        line.set_baud(3_000_000)
+        line.write(b"as before")
+        assert read(line, 9) == b"as before"
+        line.close()
+
+
+class Unplugged(Mirror):
+    gone = False
+
+    def write(self, data: bytes) -> None:
+        self.gone = True
+
+    def waiting(self) -> int:
+        if self.gone:
+            raise LinkLost("mirror is gone")
+        return 0
+
+    def close(self) -> None:
+        self.gone = False
+
+
+def test_a_port_that_goes() -> None:
+    """The owner is told, the server stays."""
+    with lent(kind=Unplugged) as (address, _):
+        for _ in range(2):
+            line = TcpLine(address)
+            line.write(b"x")
+            with pytest.raises(LinkLost, match="mirror is gone"):
+                read(line, 1)
+            line.close()
 
 
 def test_a_server_that_goes() -> None:
