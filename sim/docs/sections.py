@@ -24,6 +24,7 @@ from antevolt.sim.docs.numbers import (
     phi,
 )
 from antevolt.sim.docs.slots import slots
+from antevolt.sim.docs.task_boards import task_boards
 from antevolt.sim.docs.throughput import throughput
 from antevolt.sim.docs.timing import neurons, steps
 from antevolt.sim.docs.verified import campaign, netlists
@@ -93,5 +94,6 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "slots": slots,
     "slots_lost": lost,
     "steps": steps,
+    "task_boards": task_boards,
     "throughput": throughput,
 }
