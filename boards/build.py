@@ -2,7 +2,6 @@
 """From a board to a bitstream and a report; what was built once is kept and found again."""
 
 import json
-import shutil
 import statistics
 import time
 from collections.abc import Callable
@@ -20,13 +19,13 @@ from antevolt.boards.synthesis import Usage, usage
 from antevolt.boards.synthesis import cells as synthesise
 from antevolt.boards.tools import versions
 from antevolt.hdl.spec.errors import BadInput, BuildFailed, DeadlineExceeded, DoesNotFit
+from antevolt.host.files import write_record
 
 __all__ = [
     "Build",
     "Prepared",
     "build",
     "check",
-    "copy",
     "foresee",
     "identify",
     "prepare",
@@ -218,7 +217,7 @@ def build(
         kept = folder / f"build-{'-'.join(map(str, seeds))}.json"
         if not kept.exists():
             result = _build(board, name, tools, folder, seeds, say, own[0] if own else None)
-            kept.write_text(json.dumps(result.to_dict(), indent=1) + "\n")
+            write_record(kept, result.to_dict())
         return Build.from_dict(json.loads(kept.read_text())), folder
 
 
@@ -269,7 +268,7 @@ def synthesised(board: Board, name: str, folder: Path, say: Say) -> tuple[Usage,
         (folder / "top.il").write_text(design.netlist)
         (folder / design.file).write_text(design.constraints)
         cells = synthesise(folder, board.part.architecture, partial(say, "synthesise"))
-        found.write_text(json.dumps(cells))
+        write_record(found, cells)
     return usage(board.part.architecture, json.loads(found.read_text())), design
 
 
@@ -312,14 +311,3 @@ def check(board: Board, used: Usage, said: str = "") -> None:
             f"{said}use a core with fewer rows, streams or mechanisms, or a larger part",
             holder=board.part.name,
         )
-
-
-def copy(result: Build, folder: Path, out: Path) -> list[Path]:
-    """Bitstream, log and netlist's summary into `out`; returns what was written."""
-    if result.bitstream is None:
-        raise BuildFailed("the clock was missed: there is no bitstream to copy")
-    out.mkdir(parents=True, exist_ok=True)
-    source = folder / result.bitstream
-    target = out / f"{result.board}{source.suffix}"
-    shutil.copyfile(source, target)
-    return [target]

@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from antevolt.boards.bitstream import put
 from antevolt.boards.board import Board
-from antevolt.boards.build import Build, build, copy
+from antevolt.boards.build import Build, build
 from antevolt.boards.catalogue import board
 from antevolt.boards.export import export
 from antevolt.boards.page import baked, page
@@ -19,6 +20,7 @@ from antevolt.boards.standalone import standalone
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.network import read
 from antevolt.host.bake import bake
+from antevolt.host.files import write_record, write_whole
 
 __all__ = ["command"]
 
@@ -112,12 +114,11 @@ def command(
         return
     with Progress(target.name) as say:
         result, kept = build(target, tuple(range(1, seeds + 1)), say, anyway, natively)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(json.dumps(result.to_dict(), indent=1) + "\n")
+    # First, so that no older bitstream stands beside this report.
+    put(target.name, folder, kept / result.bitstream if result.bitstream is not None else None)
+    write_record(folder / "report.json", result.to_dict())
     report = page(result, untimed(target))
-    (folder / "report.md").write_text(report)
-    if result.bitstream is not None:
-        copy(result, kept, folder)
+    write_whole(folder / "report.md", report)
     if record:
         keep(result)
     if as_json:

@@ -20,6 +20,7 @@ from antevolt.boards.synthesis import NO_COLLISION, SYNTHESIS, Architecture, Usa
 from antevolt.boards.tools import run
 from antevolt.hdl.lib.family import Blocks
 from antevolt.hdl.spec.errors import BadFile
+from antevolt.host.files import write_record
 
 __all__ = ["FILE", "command", "measure", "stored"]
 
@@ -77,7 +78,7 @@ def stored() -> dict[str, Usage] | None:
 def command() -> None:
     """Synthesise the smallest core and store what its components take."""
     found = {name: each.to_dict() for name, each in sorted(measure().items())}
-    FILE.write_text(json.dumps(found, indent=1) + "\n")
+    write_record(FILE, found)
     click.echo(f"the whole: {found['']}")
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a network would do on a board, before any synthesis."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from antevolt.boards.board import Board
@@ -12,9 +12,10 @@ from antevolt.boards.synthesis import Usage
 from antevolt.hdl.spec.errors import DoesNotFit
 from antevolt.hdl.spec.link import CRC_BYTES, HEADER_BYTES, PAYLOAD_BYTES
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.network import Network
+from antevolt.hdl.spec.network import Network, Population
 from antevolt.hdl.spec.program import Kind
 from antevolt.host.compile import Image, compile
+from antevolt.host.constants import OF_POPULATION
 
 __all__ = ["Estimate", "Speed", "estimate", "fitting", "short_of"]
 
@@ -153,14 +154,8 @@ def _bytes(image: Image) -> float:
 def fitting(network: Network, machine: Machine) -> tuple[int, ...] | None:
     """The hidden sizes of the largest network of this shape that fits, by one common factor."""
 
-    def scaled(factor: float) -> Network | None:
-        from dataclasses import replace
-
-        hidden = [
-            replace(p, size=max(1, int(p.size * factor)), tau_m=_first(p.tau_m),
-                    tau_r=_first(p.tau_r))
-            for p in network.populations[:-1]
-        ]  # fmt: skip
+    def scaled(factor: float) -> Network:
+        hidden = [_scaled(p, factor) for p in network.populations[:-1]]
         return network.with_(populations=(*hidden, network.populations[-1]))
 
     low, high, best = 0.0, 1.0, None
@@ -168,7 +163,7 @@ def fitting(network: Network, machine: Machine) -> tuple[int, ...] | None:
         middle = (low + high) / 2
         smaller = scaled(middle)
         try:
-            compile(smaller, machine)  # type: ignore[arg-type]
+            compile(smaller, machine)
         except DoesNotFit:
             high = middle
         else:
@@ -176,6 +171,8 @@ def fitting(network: Network, machine: Machine) -> tuple[int, ...] | None:
     return best.sizes[1:-1] if best is not None else None
 
 
-def _first(tau: float | tuple[float, ...]) -> float:
-    """Time constants of a part of a population: the first of all."""
-    return tau if isinstance(tau, float | int) else tau[0]
+def _scaled(population: Population, factor: float) -> Population:
+    """One neuron at least, and all have the constants of the first."""
+    constants = {name: getattr(population, name) for name in OF_POPULATION}
+    firsts = {name: each[0] for name, each in constants.items() if isinstance(each, tuple)}
+    return replace(population, size=max(1, int(population.size * factor)), **firsts)

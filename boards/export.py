@@ -5,6 +5,7 @@ from pathlib import Path
 
 from antevolt.boards.board import Board
 from antevolt.boards.build import identify
+from antevolt.host.files import make_folder, write_whole
 
 __all__ = ["export"]
 
@@ -16,7 +17,7 @@ def export(board: Board, out: Path) -> list[Path]:
     files = []
     for file, data in plan.files.items():
         target = out / file
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data.encode() if isinstance(data, str) else data)
+        make_folder(target.parent)
+        write_whole(target, data)
         files.append(target)
     return files

@@ -23,6 +23,7 @@ from antevolt.boards.tools import versions
 from antevolt.hdl.spec.errors import BadFile
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
+from antevolt.host.files import write_whole
 
 __all__ = ["DATA", "MECHANISMS", "PLAIN", "Record", "campaign", "command", "machine_of", "records"]
 
@@ -161,7 +162,7 @@ def keep(record: Record) -> None:
         del values["architecture"]
         lines.append(json.dumps(values, sort_keys=True))
     DATA.mkdir(exist_ok=True)
-    path(record.architecture).write_text("[\n" + ",\n".join(lines) + "\n]\n")
+    write_whole(path(record.architecture), "[\n" + ",\n".join(lines) + "\n]\n")
 
 
 @click.command()

@@ -23,6 +23,7 @@ from antevolt.boards.synthesis import ARCHITECTURES, Architecture, Usage, netlis
 from antevolt.hdl.spec.errors import BadFile
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
+from antevolt.host.files import write_whole
 
 __all__ = ["CHANGES", "COMPARED", "added", "command", "compared", "stored"]
 
@@ -109,7 +110,7 @@ def measure(architecture: Architecture, kind: str, machine: Machine) -> Usage:
     # in the place of an older one, also of one from before a parameter existed
     text = {**_records(), _key(architecture, kind, machine): found.to_dict()}
     DATA.mkdir(exist_ok=True)
-    FILE.write_text(json.dumps(text, indent=1, sort_keys=True) + "\n")
+    write_whole(FILE, json.dumps(text, indent=1, sort_keys=True) + "\n")
     return found
 
 

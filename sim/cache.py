@@ -8,6 +8,7 @@ in a folder of its own, under names that hold a hash of everything they are made
 import fcntl
 import hashlib
 import os
+import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from rich.console import Console
 
 from antevolt.hdl.spec.errors import DeadlineExceeded
 
-__all__ = ["BUILD_SECONDS", "digest", "folder_of", "locked", "said"]
+__all__ = ["BUILD_SECONDS", "digest", "folder_of", "locked", "processor", "said"]
 
 BUILD_SECONDS = 1800.0
 """Longest build; the largest cores take minutes on one slow processor."""
@@ -35,6 +36,16 @@ def digest(*parts: bytes) -> str:
     for part in parts:
         found.update(len(part).to_bytes(8, "little") + part)
     return found.hexdigest()
+
+
+def processor() -> str:
+    """What `-march=native` depends on."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}"
+    names = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features", "CPU")
+    return "\n".join([platform.machine(), *(line for line in lines if line.startswith(names))])
 
 
 @contextmanager

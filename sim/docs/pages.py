@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from antevolt.hdl.spec.errors import BadFile
+from antevolt.host.files import write_whole
 from antevolt.sim.docs.sections import SECTIONS
 
 __all__ = ["ROOT", "filled", "pages", "refresh"]
@@ -52,5 +53,5 @@ def refresh(root: Path, write: bool) -> list[Path]:
         if fresh != text:
             stale.append(page)
             if write:
-                page.write_text(fresh)
+                write_whole(page, fresh)
     return stale

@@ -9,7 +9,6 @@ the compiler and its flags, and this processor, for which it is made.
 
 import ctypes
 import os
-import platform
 import shlex
 import shutil
 import subprocess
@@ -19,7 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from antevolt.hdl.spec.errors import BuildFailed
-from antevolt.sim.cache import digest, folder_of, locked, said
+from antevolt.sim.cache import digest, folder_of, locked, processor, said
 
 __all__ = ["build", "floats", "library"]
 
@@ -72,20 +71,10 @@ def _run(command: list[str]) -> str:
     return done.stdout
 
 
-def _processor() -> str:
-    """What `-march=native` depends on."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
-    except OSError:
-        return f"{platform.machine()} {platform.processor()}"
-    names = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features", "CPU")
-    return "\n".join([platform.machine(), *(line for line in lines if line.startswith(names))])
-
-
 def build(name: str = "twin") -> Path:
     """The shared library; raises BuildFailed where there is no compiler or it fails."""
     compiler = _compiler()
-    parts = [_run([*compiler, "--version"]), *compiler, *FLAGS, _processor()]
+    parts = [_run([*compiler, "--version"]), *compiler, *FLAGS, processor()]
     sources = _sources(name)
     key = digest(*(p.encode() for p in parts), *(path.read_bytes() for path in sources))
     folder = folder_of("twin")

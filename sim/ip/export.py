@@ -9,6 +9,7 @@ from string import Template
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.machine import Machine
 from antevolt.host.bake import Baked
+from antevolt.host.files import make_folder, write_whole
 from antevolt.sim.ip.header import header
 from antevolt.sim.ip.testbench import testbench
 from antevolt.sim.ip.verilog import FAMILIES, verilog
@@ -37,8 +38,8 @@ def export(
     progress  told what is made next
     baked     a network that the core's memories hold at power-up, for this machine
 
-    Raises BadInput for a family that there is not or a folder that cannot be written, DoesNotFit
-    for a core too small for the testbench's network.
+    Raises BadInput for a family that there is not, DoesNotFit for a core too small for the
+    testbench's network, BadFile for a folder that cannot be written.
     """
     if family not in FAMILIES:
         raise BadInput(f"there is no family {family!r}; there are {', '.join(FAMILIES)}")
@@ -54,12 +55,9 @@ def export(
         "README.md": _readme(machine, family, baked),
     }
     progress("files")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            (folder / name).write_text(text)
-    except OSError as error:
-        raise BadInput(f"cannot write to {folder}: {error}") from error
+    make_folder(folder)
+    for name, text in files.items():
+        write_whole(folder / name, text)
     return [folder / name for name in files]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from antevolt.hdl.spec.errors import BuildFailed
-from antevolt.sim.cache import digest, folder_of, locked
+from antevolt.sim.cache import digest, folder_of, locked, processor
 
 __all__ = ["Timing", "run"]
 
@@ -47,7 +47,7 @@ def _build(streams: int) -> Path:
     if compiler is None:
         raise BuildFailed("there is no C compiler (cc, gcc or clang) to build the rival with")
     options = (*OPTIONS, f"-DSTREAMS={streams}")
-    name = digest(SOURCE.read_bytes(), " ".join(options).encode(), _processor())[:16]
+    name = digest(SOURCE.read_bytes(), " ".join(options).encode(), processor().encode())[:16]
     folder = folder_of("peers")
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / f"cpu_gle-{name}"
@@ -60,12 +60,3 @@ def _build(streams: int) -> Path:
                 raise BuildFailed(f"{compiler} failed:\n{done.stderr[-1000:]}")
             made.rename(program)
     return program
-
-
-def _processor() -> bytes:
-    """What `-march=native` means here."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return b""
-    return next((line for line in lines if line.startswith(("flags", "Features"))), "").encode()

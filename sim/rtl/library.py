@@ -7,7 +7,7 @@ from pathlib import Path
 
 from antevolt.hdl.spec.errors import BuildFailed
 
-__all__ = ["AGAIN", "DONE", "NO_TRACE", "STUCK", "SURPLUS", "Access", "Run", "load"]
+__all__ = ["AGAIN", "DONE", "NO_TRACE", "STUCK", "SURPLUS", "Access", "Run", "load", "opened"]
 
 DONE, AGAIN, STUCK, SURPLUS, NO_TRACE = range(5)
 """What a call returns (`Code` in harness.cpp)."""
@@ -45,12 +45,17 @@ class Access(ctypes.Structure):
     ]
 
 
-def load(path: Path) -> ctypes.CDLL:
-    """Raises BuildFailed for a library that this machine cannot load."""
+def opened(path: Path) -> ctypes.CDLL:
+    """Any simulator. Raises BuildFailed for a library that this machine cannot load."""
     try:
-        library = ctypes.CDLL(str(path))
+        return ctypes.CDLL(str(path))
     except OSError as error:
         raise BuildFailed(f"cannot load the simulator {path}: {error}; delete it") from error
+
+
+def load(path: Path) -> ctypes.CDLL:
+    """That of a core, its functions typed. Raises BuildFailed likewise."""
+    library = opened(path)
     handle, words = c_void_p, c_uint64
     for name, result, arguments in (
         ("create", handle, []),

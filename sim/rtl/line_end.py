@@ -6,8 +6,9 @@ from ctypes import POINTER, c_uint8, c_void_p
 from pathlib import Path
 from typing import Any
 
-from antevolt.hdl.spec.errors import BuildFailed, Closed
+from antevolt.hdl.spec.errors import Closed
 from antevolt.hdl.spec.link import LinkParameters
+from antevolt.sim.rtl.library import opened
 
 __all__ = ["READ_BYTES", "LineEnd"]
 
@@ -27,7 +28,7 @@ class LineEnd:
         self.parameters = link
         self.power_up_baud = link.power_up_baud
         self._prefix = prefix
-        self._library = _load(library)
+        self._library = opened(library)
         self._destroy = self._function("destroy", None, c_void_p)
         self._reset = self._function("reset", None, c_void_p)
         self._run = self._function("exchange", None, c_void_p, POINTER(exchange))
@@ -61,10 +62,3 @@ class LineEnd:
         function = getattr(self._library, f"{self._prefix}_{name}")
         function.restype, function.argtypes = result, arguments
         return function
-
-
-def _load(path: Path) -> ctypes.CDLL:
-    try:
-        return ctypes.CDLL(str(path))
-    except OSError as error:
-        raise BuildFailed(f"cannot load the simulator {path}: {error}; delete it") from error

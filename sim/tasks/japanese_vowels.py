@@ -174,6 +174,10 @@ def _test(core: Learner, settings: Settings, seed: int) -> float:
     return _accuracy(core, settings, part)
 
 
+def _absent(settings: Settings) -> dict[str, str]:
+    return {} if settings.held else {"valid": "no utterances are held back; give --held"}
+
+
 JAPANESE_VOWELS = Task(
     name="japanese-vowels",
     help="Recognise nine speakers by how they say a vowel.",
@@ -190,5 +194,6 @@ JAPANESE_VOWELS = Task(
     test=_test,
     steps=lambda s: -(-CLASSES * (PER_SPEAKER - s.held) // s.streams) * LENGTH,
     rate=lambda settings, epoch: settings.eta * settings.cosine(epoch),
+    absent=_absent,
 )
 command = command_of(JAPANESE_VOWELS)

@@ -143,6 +143,21 @@ class History:
         return sum(s.final_loss < loss for s in self.students)
 
 
+def _beginners(weights: Array, tau_m: Array, prospective_errors: bool) -> FloatNetwork:
+    """K students side by side, from the weights and tau_m [2, K] that were drawn for them."""
+    network, parameters = side_by_side(
+        weights, np.maximum(tau_m, TAU_MIN), prospective_errors=prospective_errors
+    )
+    diagonal = np.eye(weights.shape[1])
+    return FloatNetwork(
+        network,
+        parameters,
+        eta_tau=ETA * DT,
+        tau_min=TAU_MIN,
+        masks={0: diagonal, 1: diagonal},
+    )
+
+
 def learn(
     seeds: int,
     periods: int,
@@ -159,17 +174,7 @@ def learn(
     if seeds < 1 or periods < 1:
         raise BadInput(f"there are {seeds} seeds and {periods} periods; give 1 or more of each")
     drawn = np.stack([np.random.default_rng(seed).uniform(size=5) for seed in range(seeds)], axis=1)
-    network, parameters = side_by_side(
-        drawn[0:2], np.maximum(drawn[2:4], TAU_MIN), prospective_errors=prospective_errors
-    )
-    diagonal = np.eye(seeds)
-    student = FloatNetwork(
-        network,
-        parameters,
-        eta_tau=ETA * DT,
-        tau_min=TAU_MIN,
-        masks={0: diagonal, 1: diagonal},
-    )
+    student = _beginners(drawn[0:2], drawn[2:4], prospective_errors)
     # The input repeats: one period of it, [PERIOD, 1, K], serves for all.
     x = square_wave(PERIOD, drawn[4])
     targets = teach(x, periods)
@@ -189,19 +194,8 @@ def learn(
             outputs.append((output[:, 0], target[:, 0]))
         progress(1)
     (before, first_target), (after, target) = outputs[0], outputs[-1]
+    fields = (loss, weights, tau_m, before, after, first_target, target)  # [..., K]
     return History(
         "GLE" if prospective_errors else "instantaneous",
-        tuple(
-            Student(
-                seed,
-                loss[:, seed],
-                weights[:, :, seed],
-                tau_m[:, :, seed],
-                before[:, seed],
-                after[:, seed],
-                first_target[:, seed],
-                target[:, seed],
-            )
-            for seed in range(seeds)
-        ),
+        tuple(Student(seed, *(each[..., seed] for each in fields)) for seed in range(seeds)),
     )

@@ -187,6 +187,42 @@ def _compared(
         raise SystemExit(1)
 
 
+def _learned(
+    task: Task,
+    settings: Settings,
+    seeds: Sequence[int],
+    out: Path,
+    jobs: int,
+    deadline: float | None,
+    more: Sequence[str],
+    as_json: bool,
+) -> None:
+    """All runs, their picture, record and table."""
+    # Drawing needs matplotlib, which takes longer to import than everything else together.
+    from antevolt.sim.tasks.run_figure import draw
+
+    until = math.inf if deadline is None else time.monotonic() + deadline
+    runs = _run_all(task, settings, seeds, out, jobs, until, more)
+    result = summary(task, settings, runs)
+    picture, record = out / f"{task.name}.png", out / f"{task.name}.json"
+    draw(picture, task, settings, runs)
+    write_whole(record, _lines(result))
+    if as_json:
+        click.echo(json.dumps(result, indent=1))
+        return
+    console = Console(highlight=False)
+    Console(width=max(console.width, 80)).print(_table(task, settings, result))
+    if result["finished"]:
+        count = f"{len(seeds)} seeds" if len(seeds) > 1 else "1 seed"
+        console.print(
+            f"mean of {count} after {settings.epochs} epochs: test "
+            f"{task.shown(result['mean_test'])}"
+        )
+    else:
+        console.print("not finished; the same command goes on")
+    console.print(f"picture: {picture}\nrecord:  {record}", soft_wrap=True)
+
+
 def _options(task: Task) -> list[Callable[[Any], Any]]:
     """Of every task, and its own in between."""
     more = [
@@ -261,10 +297,6 @@ def command(task: Task) -> TaskCommand:
         as_json: bool,
         **options: Any,
     ) -> None:
-        # Drawing needs matplotlib, which takes longer to import than everything else together.
-        from antevolt.sim.tasks.run_figure import draw
-
-        began = time.monotonic()
         more = [name for name in task.more if options.pop(name)]
         if len(set(seeds)) != len(seeds):
             raise BadInput(f"seeds {seeds} has one twice")
@@ -272,27 +304,8 @@ def command(task: Task) -> TaskCommand:
         make_folder(out)
         if steps is not None:
             _compared(task, settings, seeds[0], steps, out, as_json)
-            return
-        until = math.inf if deadline is None else began + deadline
-        runs = _run_all(task, settings, seeds, out, jobs, until, more)
-        result = summary(task, settings, runs)
-        picture, record = out / f"{task.name}.png", out / f"{task.name}.json"
-        draw(picture, task, settings, runs)
-        write_whole(record, _lines(result))
-        if as_json:
-            click.echo(json.dumps(result, indent=1))
-            return
-        console = Console(highlight=False)
-        Console(width=max(console.width, 80)).print(_table(task, settings, result))
-        if result["finished"]:
-            count = f"{len(seeds)} seeds" if len(seeds) > 1 else "1 seed"
-            console.print(
-                f"mean of {count} after {settings.epochs} epochs: test "
-                f"{task.shown(result['mean_test'])}"
-            )
         else:
-            console.print("not finished; the same command goes on")
-        console.print(f"picture: {picture}\nrecord:  {record}", soft_wrap=True)
+            _learned(task, settings, seeds, out, jobs, deadline, more, as_json)
 
     run.__doc__ = f"""{task.help}
 

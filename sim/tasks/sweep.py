@@ -5,9 +5,10 @@ The store is a journal, a text file to which lines are added: it can be resumed,
 processes may work on it. The figure is one of an epoch; the test set of a task is left alone.
 """
 
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from antevolt.hdl.spec.errors import BadFile, BadInput
+from antevolt.hdl.spec.errors import BadFile, BadInput, BadNetwork, DoesNotFit
 from antevolt.sim.tasks.float_core import open_core
 from antevolt.sim.tasks.run import learn
 from antevolt.sim.tasks.space import Dimension
@@ -29,6 +30,7 @@ __all__ = ["Sweep", "abandoned", "cost", "done", "opened", "result", "run", "wor
 
 PROBE = 2.0  # seconds of steps that the cost is estimated from
 WARM = 3  # epochs before a trial may be given up
+REFUSED = "refused"  # attribute of a trial: why its settings were
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,15 @@ class Sweep:
     @property
     def journal(self) -> Path:
         return self.folder / "sweep.journal"
+
+    def settings(self, values: Mapping[str, Any]) -> Settings:
+        """Of a run with these values. Raises BadInput, also where it would have no such figure."""
+        task, settings_of = self.find()
+        settings = settings_of(values)
+        why = task.absent(settings).get(self.figure)
+        if why is not None:
+            raise BadInput(f"{task.name} would have no figure {self.figure!r}: {why}")
+        return settings
 
 
 def opened(sweep: Sweep, higher: bool, about: Record) -> "Study":
@@ -95,14 +106,20 @@ def done(study: "Study") -> "list[FrozenTrial]":
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
 
 
-def abandoned(study: "Study") -> int:
-    """Trials of a call that was killed are marked as failed; how many there were."""
+def abandoned(sweep: Sweep, study: "Study") -> None:
+    """Mark trials of a call that was killed as failed, and remove what it left of their runs."""
     from optuna.trial import TrialState
 
     left = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     for trial in left:
         study.tell(trial.number, state=TrialState.FAIL)
-    return len(left)
+        for folder in sweep.folder.glob(f"{_prefix(trial.number)}*"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prefix(number: int) -> str:
+    """Of the folder that a trial's run is in while it lasts."""
+    return f"trial-{number}-"
 
 
 def cost(task: Task, settings: Settings) -> tuple[int, float]:
@@ -132,24 +149,32 @@ def work(sweep: Sweep, study: "Study", worker: int) -> None:
     study.sampler = samplers[sweep.sampler](
         seed=int(np.random.SeedSequence(own).generate_state(1)[0])
     )
-    task, settings_of = sweep.find()
     ends = (TrialState.COMPLETE, TrialState.PRUNED)
     if len(done(study)) < sweep.trials:
         study.optimize(
-            lambda trial: _figure(sweep, task, settings_of, trial),
+            lambda trial: _figure_or_refusal(sweep, trial),
             callbacks=[MaxTrialsCallback(sweep.trials, states=ends)],
-            catch=(BadInput,),
         )
 
 
-def _figure(
-    sweep: Sweep, task: Task, settings_of: Callable[[Mapping[str, Any]], Settings], trial: "Trial"
-) -> float:
+def _figure_or_refusal(sweep: Sweep, trial: "Trial") -> float:
+    """Settings that are refused end their trial, not the sweep."""
+    import optuna
+
+    try:
+        return _figure(sweep, trial)
+    except (BadInput, BadNetwork, DoesNotFit) as error:
+        trial.set_user_attr(REFUSED, str(error))
+        # Given up, not failed: it counts, or a sweep might never end, and the sampler learns of it.
+        raise optuna.TrialPruned from error
+
+
+def _figure(sweep: Sweep, trial: "Trial") -> float:
     """The mean over the seeds of the last figure of a run."""
     import optuna
 
-    values = {name: one.draw(trial, name) for name, one in sweep.space.items()}
-    settings = settings_of(values)
+    settings = sweep.settings({name: one.draw(trial, name) for name, one in sweep.space.items()})
+    task, _ = sweep.find()
     total = 0.0
     for number, seed in enumerate(sweep.seeds):
 
@@ -161,7 +186,7 @@ def _figure(
             if trial.should_prune():
                 raise optuna.TrialPruned
 
-        with TemporaryDirectory(dir=sweep.folder) as folder:
+        with TemporaryDirectory(prefix=_prefix(trial.number), dir=sweep.folder) as folder:
             run = learn(task, settings, seed, Path(folder), measured=False, heard=heard)
         found = [e[sweep.figure] for e in run["epochs"] if e[sweep.figure] is not None]
         total += found[-1]
@@ -173,17 +198,16 @@ def run(sweep: Sweep, study: "Study", jobs: int, dask: str | None) -> None:
     """All trials that are missing, on `jobs` processes of this machine or on a Dask cluster."""
     import joblib
 
-    around: AbstractContextManager[Any] = nullcontext()
-    if dask is not None:
-        try:
-            from dask.distributed import Client
-        except ImportError as error:
-            raise BadInput(
-                "--dask needs the package distributed: pip install distributed"
-            ) from error
-        client = Client(dask)
-        around = joblib.parallel_config(backend="dask", client=client)
-    with around:
+    with ExitStack() as around:
+        if dask is not None:
+            try:
+                from dask.distributed import Client
+            except ImportError as error:
+                raise BadInput(
+                    "--dask needs the package distributed: pip install distributed"
+                ) from error
+            client = around.enter_context(Client(dask))
+            around.enter_context(joblib.parallel_config(backend="dask", client=client))
         joblib.Parallel(n_jobs=jobs)(joblib.delayed(work)(sweep, study, n) for n in range(jobs))
 
 
@@ -191,11 +215,13 @@ def result(study: "Study", about: Record, names: Sequence[str]) -> Record:
     """All trials, for a file and a picture."""
     trials = []
     for trial in study.get_trials(deepcopy=False):
+        refused = trial.user_attrs.get(REFUSED)
         trials.append(
             {
                 "number": trial.number,
-                "state": trial.state.name.lower(),
-                "value": trial.value,
+                "state": "refused" if refused else trial.state.name.lower(),
+                "refused": refused,
+                "value": None if refused else trial.value,
                 "values": {name: trial.params.get(name) for name in names},
                 "epochs": {str(k): v for k, v in sorted(trial.intermediate_values.items())},
                 "seconds": trial.duration.total_seconds() if trial.duration else None,

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ __all__ = ["command", "subject"]
 
 BEST = 10  # rows of the table
 LOOK = 0.5  # seconds from one look at the journal to the next
+PACKAGES = ("joblib", "matplotlib", "optuna")
 
 
 def subject(name: str) -> TaskCommand:
@@ -71,11 +73,15 @@ def _span(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _agreed(task: Task, sweep: Sweep, left: int, jobs: int, yes: bool) -> None:
-    """Say what it will cost, and ask."""
-    _, find_settings = sweep.find()
-    middle = {name: one.middle for name, one in sweep.space.items()}
-    settings = find_settings(middle)
+def _check_packages() -> None:
+    """Before anything is written. Raises BadInput."""
+    for name in PACKAGES:
+        if find_spec(name) is None:
+            raise BadInput(f"{name} is not installed; pip install 'antevolt[sweep,sim]'")
+
+
+def _agreed(task: Task, settings: Settings, sweep: Sweep, left: int, jobs: int, yes: bool) -> None:
+    """Say what it will cost with such settings, and ask."""
     steps, seconds = cost(task, settings)
     runs = left * len(sweep.seeds)
     click.echo(
@@ -133,6 +139,38 @@ def _table(task: Task, found: Record) -> Table:
     return table
 
 
+def _searched(
+    task: Task, sweep: Sweep, about: Record, jobs: int, dask: str | None, yes: bool
+) -> Record:
+    """All trials, with those of earlier calls."""
+    middle = sweep.settings({name: one.middle for name, one in sweep.space.items()})
+    make_folder(sweep.folder)
+    study = opened(sweep, task.higher, about)
+    abandoned(sweep, study)
+    began = time.monotonic()
+    left = sweep.trials - len(done(study))
+    if left > 0:
+        _agreed(task, middle, sweep, left, jobs, yes)
+        _watched(sweep, study, jobs, dask)
+    found = result(study, about, list(sweep.space))
+    found |= {"version": version(), "commit": commit(), "seconds": time.monotonic() - began}
+    return found
+
+
+def _shown(task: Task, found: Record, picture: Path, record: Path) -> None:
+    """The best trials, and what else a user should know."""
+    console = Console(highlight=False)
+    Console(width=max(console.width, 80)).print(_table(task, found))
+    refused = [t["refused"] for t in found["trials"] if t["refused"]]
+    if refused:
+        console.print(
+            f"{len(refused)} trials had settings that are refused, the last: {refused[-1]}",
+            markup=False,
+            soft_wrap=True,
+        )
+    console.print(f"picture: {picture}\nrecord:  {record}", soft_wrap=True)
+
+
 @click.command(context_settings={"ignore_unknown_options": False})
 @click.argument("name", metavar="TASK")
 @click.option(
@@ -185,22 +223,17 @@ def command(
     a figure of the last epoch, of samples that are not the test set. The same command again, with
     more trials if need be, goes on.
     """
-    try:
-        from antevolt.sim.tasks.sweep_figure import draw
-    except ImportError as error:
-        raise BadInput(f"{error}; pip install 'antevolt[sweep,sim]'") from error
+    _check_packages()
+    from antevolt.sim.tasks.sweep_figure import draw
 
     task_command = subject(name)
     task = task_command.task
     known = {opt.lstrip("-") for p in task_command.params for opt in p.opts}
-    space = parse(over, known.__contains__)
-    _, seeds = task_command.parsed(options)
-    make_folder(out)
     sweep = Sweep(
         find=partial(find, name, options),
-        space=space,
+        space=parse(over, known.__contains__),
         figure=_figure_of(task, figure),
-        seeds=seeds,
+        seeds=task_command.parsed(options)[1],
         trials=trials,
         folder=out,
         sampler=sampler,
@@ -210,27 +243,15 @@ def command(
     about: Record = {
         "task": name,
         "options": list(options),
-        "space": {key: str(one) for key, one in space.items()},
+        "space": {key: str(one) for key, one in sweep.space.items()},
         "figure": sweep.figure,
-        "seeds": list(seeds),
+        "seeds": list(sweep.seeds),
     }
-    try:
-        study = opened(sweep, task.higher, about)
-    except ImportError as error:
-        raise BadInput(f"{error}; pip install 'antevolt[sweep,sim]'") from error
-    abandoned(study)
-    began = time.monotonic()
-    left = trials - len(done(study))
-    if left > 0:
-        _agreed(task, sweep, left, jobs, yes)
-        _watched(sweep, study, jobs, dask)
-    found = result(study, about, list(space))
-    found |= {"version": version(), "commit": commit(), "seconds": time.monotonic() - began}
-    write_record(out / "sweep.json", found)
-    draw(out / "sweep.png", task, space, found)
+    found = _searched(task, sweep, about, jobs, dask, yes)
+    picture, record = out / "sweep.png", out / "sweep.json"
+    write_record(record, found)
+    draw(picture, task, sweep.space, found)
     if as_json:
         click.echo(json.dumps(found, indent=1))
-        return
-    console = Console(highlight=False)
-    Console(width=max(console.width, 80)).print(_table(task, found))
-    console.print(f"picture: {out / 'sweep.png'}\nrecord:  {out / 'sweep.json'}", soft_wrap=True)
+    else:
+        _shown(task, found, picture, record)

@@ -99,6 +99,7 @@ class Task:
     rate      learning rate of an epoch, or None: the network's
     measure   what `test` is, in words;  shown  writes it;  series  figures of an epoch to be
               shown and drawn;  logarithmic  axis of the picture;  lines  to compare with, in it
+    absent    of `series`: figures that runs with these settings do not have, each with the reason
     profile   a figure of some epochs, one for each projection, that gets a panel of its own
     """
 
@@ -121,6 +122,7 @@ class Task:
     logarithmic: bool = False
     profile: str = ""
     lines: Callable[[Any], Mapping[str, float]] = nothing
+    absent: Callable[[Any], Mapping[str, str]] = nothing
     help: str = ""
 
     @property

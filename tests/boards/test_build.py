@@ -4,6 +4,7 @@
 import json
 import stat
 from dataclasses import replace
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from antevolt.boards.build import Build, Prepared, build, identify
 from antevolt.boards.catalogue import BOARDS
 from antevolt.boards.page import page
 from antevolt.boards.place import Clocked, Placed, component, finished, read
-from antevolt.hdl.spec.errors import BadInput, BuildFailed, DeadlineExceeded, DoesNotFit
+from antevolt.hdl.spec.errors import BadFile, BadInput, BuildFailed, DeadlineExceeded, DoesNotFit
 from antevolt.host.cli import antevolt, main
 
 BOARD = BOARDS["ulx3s-12f"]
@@ -132,6 +133,41 @@ def test_the_command_writes_bitstream_report_and_page(
     assert "from `top.core.gate.held` to `top.core.answer`" in text
     assert f"{MHZ + 5:.1f} MHz" in text
     assert "has not run on a board" in text
+
+
+def test_no_older_bitstream_stays_beside_a_report_that_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Tools({1: MHZ - 0.1}).use(monkeypatch, tmp_path / "cache")
+    for name in ("ulx3s-12f.bit", "ulx3s-12f.fs", "another.bit"):
+        (tmp_path / name).write_bytes(b"older")
+    done = CliRunner().invoke(antevolt, ["build", BOARD.name, "--out", str(tmp_path)])
+    assert done.exit_code == 1
+    left = {p.name for p in tmp_path.iterdir()}
+    assert left == {"another.bit", "cache", "report.json", "report.md"}
+
+
+@pytest.mark.parametrize("name", ["cells.json", "build-1.json"])
+def test_a_file_whose_writing_was_stopped_is_not_found(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Tools({1: MHZ + 5}).use(monkeypatch, tmp_path)
+
+    def stopped(file: Path, content: Any, *, usual: Any) -> None:
+        if name not in file.name:
+            usual(file, content)
+            return
+        usual(file, content[:9])
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        for method in ("write_text", "write_bytes"):
+            usual = getattr(Path, method)
+            patch.setattr(Path, method, partialmethod(stopped, usual=usual))
+        with pytest.raises((OSError, BadFile), match="no space left"):
+            build(BOARD, (1,))
+    found, _ = build(BOARD, (1,))
+    assert found.meets
 
 
 def test_a_netlist_that_is_too_large_is_not_placed(

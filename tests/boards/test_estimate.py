@@ -50,6 +50,17 @@ def test_what_does_not_fit_is_named_with_the_largest_that_does() -> None:
         assert estimate(network, BOARD).fits is fits, size
 
 
+def test_the_largest_has_an_error_filter_too() -> None:
+    size = 200
+    kappa = tuple(1 + n / size for n in range(size))
+    hidden = Population(size, "tanh", tau_m=4.0, kappa=kappa, tau_v=(2.0,) * size)
+    (largest,) = (
+        estimate(HUGE.with_(populations=(hidden, HUGE.populations[1])), BOARD).largest or ()
+    )
+    fewer = replace(hidden, size=largest, tau_m=4.0, tau_r=1.0, kappa=1.0, tau_v=2.0)
+    assert estimate(HUGE.with_(populations=(fewer, HUGE.populations[1])), BOARD).fits
+
+
 def test_a_core_that_is_too_large_for_its_part() -> None:
     board = replace(BOARD, machine=replace(BOARD.machine, rows=16, streams=8))
     found = estimate(SMALL, board)

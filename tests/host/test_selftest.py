@@ -3,11 +3,13 @@
 
 import json
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError
 from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from packaging.requirements import Requirement
 
 from antevolt.hdl.spec.errors import DeadlineExceeded
 from antevolt.hdl.spec.machine import Machine
@@ -17,6 +19,7 @@ from antevolt.host.cli import antevolt
 from antevolt.host.device import open as open_device
 from antevolt.host.model import ModelBackend
 from antevolt.host.selftest import selftest
+from repository import PROJECT
 
 MACHINE = Machine(w_depth=64, r_depth=64, state_depth=64, q_depth=64, streams=2, moments=1)
 
@@ -124,8 +127,41 @@ def test_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
     assert findings["numpy"]["good"]
     assert all(entry["fix"] for entry in findings.values() if not entry["good"])
     monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
-    monkeypatch.setattr(doctor, "NEEDED", ("numpy", "no-such-package"))
+    named = {"no-such-package": "", "nor-this": "build"}
+    monkeypatch.setattr(doctor, "requirements", lambda: named)
     done = CliRunner().invoke(antevolt, ["doctor"])
     assert done.exit_code == 1
-    assert "pip install no-such-package" in done.stdout
+    assert "pip install 'no-such-package'" in done.stdout
+    assert "pip install 'antevolt[build]'" in done.stdout
     assert "openFPGALoader" in done.stdout
+
+
+def test_doctor_knows_what_pyproject_names() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    expected: dict[str, str] = {}
+    for extra, texts in {"": PROJECT["project"]["dependencies"], **extras}.items():
+        if extra not in ("test", "all"):
+            for text in texts:
+                expected.setdefault(Requirement(text).name, extra)
+    assert doctor.requirements() == expected
+
+
+def test_doctor_finds_packages_that_have_no_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    needed = {name for name, extra in doctor.requirements().items() if not extra}
+    monkeypatch.setattr(doctor.metadata, "version", unknown)
+    findings = [one for one in doctor.examine() if one.name in needed]
+    assert {one.name for one in findings} == needed
+    assert all(one.good and not one.fix for one in findings)
+
+
+def test_doctor_where_antevolt_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(name: str) -> list[str]:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(doctor.metadata, "requires", unknown)
+    done = CliRunner().invoke(antevolt, ["doctor"])
+    assert done.exit_code == 0
+    assert "pip install --editable ." in done.stdout

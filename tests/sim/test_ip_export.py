@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from antevolt.hdl.spec.errors import BadInput, DoesNotFit
+from antevolt.hdl.spec.errors import BadFile, BadInput, DoesNotFit
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register, size
 from antevolt.hdl.spec.network import Network, Population
@@ -81,7 +81,7 @@ def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be(exported: Path) -> None:
-    with pytest.raises(BadInput, match="cannot write to"):
+    with pytest.raises(BadFile, match="cannot make the folder"):
         export(MACHINE, "generic", exported / "README.md")
 
 

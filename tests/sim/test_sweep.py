@@ -2,15 +2,23 @@
 """`antevolt sweep`: what is varied, that trials differ, that it goes on where it was left."""
 
 import json
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import joblib
 import pytest
 from click.testing import CliRunner, Result
 
 from antevolt.hdl.spec.errors import BadInput
+from antevolt.sim.tasks.mackey_glass import MACKEY_GLASS, Settings
 from antevolt.sim.tasks.space import Choice, Range, parse
+from antevolt.sim.tasks.sweep import Sweep, abandoned, done, opened, result, run, work
 from antevolt.sim.tasks.sweep_command import command
+from antevolt.sim.tasks.task import Task
 
 SHORT = ("--", "--epochs=1")
 
@@ -75,7 +83,6 @@ def test_two_processes_draw_different_values(tmp_path: Path) -> None:
 
 def test_a_trial_is_the_run_it_says(tmp_path: Path) -> None:
     """Its figure is that of `antevolt task` with the same settings; `test` is left alone."""
-    from antevolt.sim.tasks.mackey_glass import MACKEY_GLASS, Settings
     from antevolt.sim.tasks.run import learn
 
     assert sweep(tmp_path, "--over=eta=0.01,0.02", "--trials=1").exit_code == 0
@@ -104,12 +111,85 @@ def test_another_sweep_in_the_folder_is_refused(tmp_path: Path) -> None:
         (["lagline", "--over=etta=1..2"], "no option --etta"),
         (["lagline", "--over=periods=1..9", "--figure=test"], "no figure"),
         (["lagline", "--over=periods=1..9", "--", "--jobs=2"], "no setting"),
+        (["japanese-vowels", "--over=eta=1e-3..1e-2"], "no figure 'valid': no utterances are held"),
     ],
 )
 def test_bad_input_is_named(arguments: list[str], words: str, tmp_path: Path) -> None:
     done = CliRunner().invoke(command, [f"--out={tmp_path}", *arguments])
     assert isinstance(done.exception, BadInput)
     assert words in str(done.exception)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_draw_that_is_refused_is_one_of_the_trials(tmp_path: Path) -> None:
+    """By the network, by the core, by the option; the sweep goes on, and says so."""
+    options = ("--over=eta=1e6,0.01", "--over=taps=64,24", "--over=hidden=0,32")
+    done = sweep(tmp_path, *options, "--trials=8", "--sampler=random")
+    assert done.exit_code == 0, done.output
+    trials = record(tmp_path)["trials"]
+    assert len(trials) == 8
+    why = " ".join(t["refused"] for t in trials if t["state"] == "refused")
+    for words in ("eta is 125000", "does not fit", "'--hidden': 0 is not in the range"):
+        assert words in why
+    assert {t["state"] for t in trials} == {"complete", "refused"}
+    assert all((t["value"] is None) == (t["state"] == "refused") for t in trials)
+    assert f"{sum(t['state'] == 'refused' for t in trials)} trials had settings" in done.output
+
+
+def sweep_of(
+    settings_of: Callable[[Mapping[str, Any]], Settings], folder: Path, trials: int = 3
+) -> Sweep:
+    def find() -> tuple[Task, Callable[[Mapping[str, Any]], Settings]]:
+        return MACKEY_GLASS, settings_of
+
+    return Sweep(find, {"eta": Range(0, 1)}, "NRMSE", (0,), trials, folder)
+
+
+def test_a_sweep_ends_also_where_everything_is_refused(tmp_path: Path) -> None:
+    asked = []
+
+    def refuse(values: Mapping[str, Any]) -> Settings:
+        asked.append(values)
+        if len(asked) > 9:
+            raise RuntimeError("it goes on and on")
+        raise BadInput("never")
+
+    one = sweep_of(refuse, tmp_path)
+    study = opened(one, False, {})
+    work(one, study, 0)
+    assert len(asked) == len(done(study)) == 3
+
+
+def test_what_a_killed_call_left_is_removed(tmp_path: Path) -> None:
+    one = sweep_of(lambda values: Settings(), tmp_path)
+    study = opened(one, False, {})
+    assert [study.ask().number for _ in range(2)] == [0, 1]
+    (tmp_path / "trial-1-abc").mkdir()
+    (tmp_path / "trial-1-abc" / "seed-0.json").touch()
+    (tmp_path / "trial-10-abc").mkdir()  # of another one
+    abandoned(one, study)
+    assert [t["state"] for t in result(study, {}, [])["trials"]] == ["fail", "fail"]
+    assert [p.name for p in tmp_path.iterdir() if p.is_dir()] == ["trial-10-abc"]
+
+
+def test_the_client_of_a_cluster_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+
+    class Client(AbstractContextManager[Any]):
+        def __init__(self, address: str):
+            told.append(address)
+
+        def __exit__(self, *_: object) -> None:
+            told.append("closed")
+
+    distributed = ModuleType("distributed")
+    distributed.Client = Client  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "dask", ModuleType("dask"))
+    monkeypatch.setitem(sys.modules, "dask.distributed", distributed)
+    monkeypatch.setattr(joblib, "parallel_config", lambda **_: nullcontext())
+    one = sweep_of(lambda values: Settings(), tmp_path, trials=0)
+    run(one, opened(one, False, {}), 1, "tcp://somewhere:1")
+    assert told == ["tcp://somewhere:1", "closed"]
 
 
 def test_asks_before_it_begins(tmp_path: Path) -> None:
