@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from antevolt.hdl.spec.errors import BadInput
+from antevolt.host.extras import install
 from antevolt.host.files import make_folder, write_record
 from antevolt.host.version import version
 from antevolt.sim.tasks.run import commit
@@ -188,7 +189,7 @@ def command(
     try:
         from antevolt.sim.tasks.sweep_figure import draw
     except ImportError as error:
-        raise BadInput(f"{error}; pip install 'antevolt[sweep,sim]'") from error
+        raise BadInput(f"{error}; {install('sweep', 'sim')} brings it") from error
 
     task_command = subject(name)
     task = task_command.task
@@ -217,7 +218,7 @@ def command(
     try:
         study = opened(sweep, task.higher, about)
     except ImportError as error:
-        raise BadInput(f"{error}; pip install 'antevolt[sweep,sim]'") from error
+        raise BadInput(f"{error}; {install('sweep', 'sim')} brings it") from error
     abandoned(study)
     began = time.monotonic()
     left = trials - len(done(study))
