@@ -313,11 +313,11 @@ def _rank(measured: tuple[Measured, ...]) -> int:
 
 
 def _name(machine: Machine) -> str:
-    """What differs from the smallest core."""
+    """What differs from the plain core."""
     plain, own = asdict(PLAIN), asdict(machine)
     changed = [
         f"{name} {value['word'] if name == 'formats' else value}"
         for name, value in own.items()
         if value != plain[name]
     ]
-    return ", ".join(changed) or "the smallest core"
+    return ", ".join(changed) or "the plain core"

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Timer
 
 from antevolt.hdl.spec.errors import BuildFailed, DeadlineExceeded
+from antevolt.host.extras import install
 
 __all__ = ["HOURS", "run", "versions"]
 
@@ -28,7 +29,7 @@ def run(
     *arguments: str,
     hear: Hear | None = None,
     limit: float = HOURS,
-    remedy: str = "pip install 'antevolt[build]' brings it",
+    remedy: str = f"{install('build')} brings it",
 ) -> str:
     """What `tool` printed, run in `folder`; `hear` gets every line as it comes.
 

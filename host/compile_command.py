@@ -12,40 +12,39 @@ from rich.console import Console
 from rich.table import Table
 
 from antevolt.hdl.spec.errors import DoesNotFit
-from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
-from antevolt.hdl.spec.network import Network, read
+from antevolt.hdl.spec.network import read
 from antevolt.hdl.spec.program import Operation
 from antevolt.host.compile import Image, compile
+from antevolt.host.operands import operands
 from antevolt.host.state import Memory
 from antevolt.host.verify_command import machine_of, machine_options
 
-__all__ = ["command", "describe"]
+__all__ = ["command"]
 
 
-def describe(network: Network, machine: Machine) -> dict[str, Any]:
-    """Timetable and memory of a network on a core, or what does not fit and by how much."""
-    found: dict[str, Any] = {"core": machine.name, "network": network.fingerprint}
-    try:
-        image = compile(network, machine)
-    except DoesNotFit as error:
-        return {
-            **found,
-            "fits": False,
-            "resource": error.resource,
-            "need": error.need,
-            "limit": error.limit,
-            "message": str(error),
-        }
+def _refused(error: DoesNotFit) -> dict[str, Any]:
+    """What does not fit, and by how much."""
     return {
-        **found,
+        "fits": False,
+        "resource": error.resource,
+        "need": error.need,
+        "limit": error.limit,
+        "message": str(error),
+    }
+
+
+def _described(image: Image) -> dict[str, Any]:
+    """Timetable and memory of a network on a core."""
+    issues = zip(image.operations, image.timetable.issues, strict=True)
+    return {
         "fits": True,
-        "weights": network.weight_count,
+        "weights": image.network.weight_count,
         "cycles_learning": image.timetable.cycles_learning,
         "cycles_plain": image.timetable.cycles_plain,
         "eta": image.eta,
         "memory": _memory(image),
-        "operations": [_operation(op) for op in image.operations],
+        "operations": [_operation(op, issued) for op, issued in issues],
     }
 
 
@@ -65,26 +64,25 @@ def _memory(image: Image) -> dict[str, tuple[int, int]]:
     }
 
 
-def _operation(op: Operation) -> dict[str, Any]:
+def _operation(op: Operation, issued: int) -> dict[str, Any]:
     used = {name: value for name, value in asdict(op).items() if value}
-    return {**used, "kind": op.kind.name}
+    return {**used, "kind": op.kind.name, "issued": issued}
 
 
-def _print(found: dict[str, Any]) -> None:
-    console = Console()
-    table = Table("operation", "delay", "operands", title=f"core {found['core']}")
-    for number, op in enumerate(found["operations"]):
-        kind, delay = op.pop("kind"), op.pop("delay")
-        operands = " ".join(f"{name}={value}" for name, value in op.items())
-        table.add_row(f"{number} {kind}", str(delay), operands)
+def _print(image: Image) -> None:
+    console, timetable = Console(), image.timetable
+    table = Table("issued at cycle", "operation", "operands", title=f"core {image.machine.name}")
+    for op, issued in zip(image.operations, timetable.issues, strict=True):
+        said = " ".join(f"{name}={value}" for name, value in operands(op).items())
+        table.add_row(str(issued), op.kind.name, said)
     console.print(table)
     memory = Table("memory", "used", "there")
-    for name, (used, there) in found["memory"].items():
+    for name, (used, there) in _memory(image).items():
         memory.add_row(name, str(used), str(there))
     console.print(memory)
     console.print(
-        f"fits; {found['weights']} weights; cycles per step: {found['cycles_learning']} learning, "
-        f"{found['cycles_plain']} not applying"
+        f"fits; {image.network.weight_count} weights; cycles per step: "
+        f"{timetable.cycles_learning} learning, {timetable.cycles_plain} not applying"
     )
 
 
@@ -97,14 +95,19 @@ def _print(found: dict[str, Any]) -> None:
 def command(network: Path, as_json: bool, **core: int) -> None:
     """Print the timetable and the memory use of a network on a core.
 
+    Issues are counted without the cycles in which INPUT, TARGET and OUTPUT move their words; the
+    cycles per step have them.
+
     Exit status: 0 it fits, 1 it does not, 2 bad input.
     """
-    found = describe(read(network)[0], machine_of(**core))
-    if as_json:
-        click.echo(json.dumps(found))
-    elif found["fits"]:
-        _print(found)
-    else:
-        click.echo(found["message"])
-    if not found["fits"]:
+    described, machine = read(network)[0], machine_of(**core)
+    about = {"core": machine.name, "network": described.fingerprint}
+    try:
+        image = compile(described, machine)
+    except DoesNotFit as error:
+        click.echo(json.dumps(about | _refused(error)) if as_json else str(error))
         sys.exit(1)
+    if as_json:
+        click.echo(json.dumps(about | _described(image)))
+    else:
+        _print(image)

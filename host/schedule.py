@@ -7,6 +7,7 @@ hops late in everything, so the hops cancel (`hdl.spec.timing`).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.moments import NEEDS, Rule
@@ -62,6 +63,12 @@ class Timetable:
                 total += MIN_DELAY if op.kind in LEARNING and not applies else op.delay
         blocks = [op.n for op in self.operations if op.kind == Kind.TARGET and op.blocking]
         return total + targets * max(blocks, default=0)
+
+    @property
+    def issues(self) -> tuple[int, ...]:
+        """The cycle of each operation's issue, without those in which one that is blocking moves
+        words."""
+        return tuple(accumulate((op.delay for op in self.operations[:-1]), initial=0))
 
     @property
     def cycles_learning(self) -> int:

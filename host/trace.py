@@ -7,7 +7,6 @@ can be looked at here; without `--step`, the first difference is looked for.
 
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from itertools import count
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from antevolt.host.device import Device
 from antevolt.host.effects import Written, written
 from antevolt.host.files import make_folder
 from antevolt.host.model import ModelBackend
+from antevolt.host.operands import operands
 from antevolt.host.samples import Batch
 from antevolt.host.verify_command import core_options, machine_of, run_cases
 from antevolt.host.words import signed, word_bits
@@ -85,9 +85,8 @@ def _listed(device: Device, batch: Batch, step: int) -> Iterator[str]:
     numbers = count()
 
     def observe(op: Operation, core: GoldenCore) -> None:
-        used = {k: v for k, v in asdict(op).items() if v and k != "kind"}
-        operands = " ".join(f"{k}={v}" for k, v in used.items())
-        lines.append(f"  {next(numbers)} {op.kind.name} {operands}")
+        said = "".join(f" {name}={value}" for name, value in operands(op).items())
+        lines.append(f"  {next(numbers)} {op.kind.name}{said}")
         for effect in written(op, machine):
             units = size(machine, effect.region)[0]
             for unit in range(effect.first, units, effect.every):

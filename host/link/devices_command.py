@@ -2,6 +2,7 @@
 """`antevolt devices`: ask every serial port whether a board of antevolt is behind it."""
 
 import json
+import re
 import sys
 
 import click
@@ -11,6 +12,11 @@ from rich.table import Table
 from antevolt.host.link.serial_port import Found, devices
 
 __all__ = ["command"]
+
+UNTOLD = re.compile(r"\[Errno.*\] |(?:; | \()`antevolt devices`[^;)]*\)?")
+"""What helps nobody here: the system's numbers of errors, and the advice to run this command."""
+NO_NAME = ("", "n/a")
+"""What the system says of a port of which it knows nothing."""
 
 
 @click.command("devices")
@@ -26,12 +32,22 @@ def command(ports: tuple[str, ...], as_json: bool) -> None:
         found = devices(list(ports) or None)
     if as_json:
         click.echo(json.dumps([_entry(each) for each in found]))
-    elif found:
-        Console(soft_wrap=True).print(_table(found))
     else:
-        click.echo("no serial port; plug a board in")
+        _print(found)
     if not any(each.hello for each in found):
         sys.exit(1)
+
+
+def _print(found: list[Found]) -> None:
+    """A table of the boards, and below it what is wrong with the other ports."""
+    if any(each.hello for each in found):
+        Console(soft_wrap=True).print(_table(found))
+    for each in found:
+        if each.hello is None:
+            about = "" if each.about in NO_NAME else f" ({each.about})"
+            click.echo(f"{UNTOLD.sub('', each.problem)}{about}")
+    if not found:
+        click.echo("no serial port; plug a board in")
 
 
 def _entry(found: Found) -> dict[str, object]:
@@ -54,7 +70,6 @@ def _table(found: list[Found]) -> Table:
     table = Table("open", "build", "core", "fastest baud", "program", "port")
     for each in found:
         if each.hello is None:
-            table.add_row("-", each.problem, "", "", "", f"{each.port} {each.about}")
             continue
         link, machine = each.hello.description.link, each.hello.description.machine
         build = f"{link.build:016x}" if link.build else "not said"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antevolt.hdl.spec.errors import BadInput
+from antevolt.host.extras import install
 from antevolt.host.report.series import Bands, Lines
 
 if TYPE_CHECKING:
@@ -117,9 +118,7 @@ def _svg(name: str, draw: Callable[["Axes"], None]) -> str:
         from matplotlib.backends.backend_svg import FigureCanvasSVG
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise BadInput(
-            "a report needs matplotlib: pip install matplotlib, or antevolt[sim]"
-        ) from error
+        raise BadInput(f"a report needs matplotlib; {install('sim')} brings it") from error
 
     inked = ("text.color", "axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor")
     own: Any = dict.fromkeys(inked, INK)

@@ -159,7 +159,7 @@ def _beside(rows: Iterable[tuple[str, str, Usage]]) -> str:
 
 
 def mechanisms() -> str:
-    """What each mechanism adds on ECP5, from two syntheses: of the smallest core, or of the
+    """What each mechanism adds on ECP5, from two syntheses: of the plain core, or of the
     component that it is in (without its memories)."""
     found = {r.machine: r.usage for r in records("ecp5") if not r.link}
     base = found[PLAIN]
@@ -176,7 +176,7 @@ def mechanisms() -> str:
         "words of 16 bits instead of 18": replace(PLAIN, formats=Formats(word=16)),
     }
     lines = ["| | LUTs | flip-flops | multipliers | block RAMs |", "|---|---|---|---|---|"]
-    lines.append(f"| **the smallest core** | {' | '.join(f'{n:,}' for n in base.values()[:4])} |")
+    lines.append(f"| **the plain core** | {' | '.join(f'{n:,}' for n in base.values()[:4])} |")
     for name, machine in changes.items():
         if machine in found:
             more = found[machine] - base

@@ -22,7 +22,7 @@ def headline() -> str:
         ("And what synthesis makes?", _netlists(), "[netlists](docs/verify.md#after-synthesis)"),
         ("Would the comparison notice?", _mutants(), "[mutants](docs/mutants.md)"),
         ("Does it learn?", _learns(), "[results](docs/results.md)"),
-        ("What does fixed point cost?", _cost(), "[results](docs/results.md)"),
+        ("What does fixed point cost?", _cost(), "[pairs](docs/results.md#against-floating-point)"),
         ("Does it fit a board?", _placed(), "[fit](docs/fit.md)"),
         ("Can the link be trusted?", _link(), "[link](docs/link.md)"),
     )
@@ -87,10 +87,12 @@ def _kind(weights: int, settings: results.Record) -> str:
 
 def _cost() -> str:
     core, exact = pairs.found()
-    gap = pairs.difference(pairs.figures(core, "fresh"), pairs.figures(exact, "fresh"))
+    one, other = pairs.figures(core, "fresh"), pairs.figures(exact, "fresh")
+    gap, had = pairs.difference(one, other), pairs.settings(core)
     return (
-        f"{gap.mean:+.2f} points against float64 ({len(core['runs'])} pairs, 95 %: "
-        f"{gap.mean - gap.half:+.2f} .. {gap.mean + gap.half:+.2f})"
+        f"MNIST-1D, core minus float64, {had['epochs']} epochs with r_max = {had['r_max']:g} and "
+        f"beta = {had['beta']:g}, at {fmean(one):.1f} %: {gap.mean:+.2f} points ({len(one)} pairs, "
+        f"95 %: {gap.mean - gap.half:+.2f} .. {gap.mean + gap.half:+.2f})"
     )
 
 

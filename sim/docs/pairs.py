@@ -12,8 +12,9 @@ from scipy.special import stdtrit
 from antevolt.hdl.spec.errors import BadFile
 from antevolt.sim.docs.results import Record, records
 from antevolt.sim.tasks.mnist1d import Settings
+from antevolt.sim.tasks.setting import of_before
 
-__all__ = ["Difference", "difference", "figures", "found", "pairs", "runs"]
+__all__ = ["Difference", "difference", "figures", "found", "pairs", "runs", "settings"]
 
 RECORDS = "pairs-mnist1d-*.json"
 SETS = {"valid": "2000, looked at on the way", "test": "1000 of the package",
@@ -38,16 +39,21 @@ def difference(one: Sequence[float], other: Sequence[float]) -> Difference:
 
 def found() -> tuple[Record, Record]:
     """The records of the core and of the float model; raises BadFile where they are no pair."""
-    settings, taken = [], {}
+    compared, taken = [], {}
     for name, record in records(RECORDS):
         if not record["finished"]:
             raise BadFile(f"{name} is not finished")
-        own: dict[str, Any] = {**Settings().to_dict(), **record["settings"]}
+        own = settings(record)
         taken["float" if own.pop("device") == "float" else "core"] = record
-        settings.append((own, record["seeds"]))
-    if set(taken) != {"core", "float"} or len(settings) != 2 or settings[0] != settings[1]:
+        compared.append((own, record["seeds"]))
+    if set(taken) != {"core", "float"} or len(compared) != 2 or compared[0] != compared[1]:
         raise BadFile(f"{RECORDS} are not two records that differ in the device alone")
     return taken["core"], taken["float"]
+
+
+def settings(record: Record) -> dict[str, Any]:
+    """Of its runs, those included that are younger than it."""
+    return {**of_before(Settings), **record["settings"]}
 
 
 def figures(record: Record, name: str) -> list[float]:

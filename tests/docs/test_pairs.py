@@ -33,8 +33,9 @@ def test_interval() -> None:
 
 def test_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(results, "FOLDER", tmp_path)
-    core, exact = record("model", [0.9, 0.91]), record("float", [0.91, 0.91])
-    del core["settings"]["length"]  # of before there was this setting
+    core, exact = record("model", [0.9, 0.91]), record("float", [0.91, 0.91], r_max=1.0)
+    for name in ("length", "r_max"):  # of before there were these settings
+        del core["settings"][name]
     for name, content in (("core", core), ("float", exact)):
         (tmp_path / f"pairs-mnist1d-{name}.json").write_text(json.dumps(content))
     line = pairs.pairs().splitlines()[-1]

@@ -2,6 +2,7 @@
 """The command line: one clean message for an error, lazy commands, useful exit codes."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from antevolt.hdl.spec.network import Network, Population, write
 from antevolt.host import cli
+from antevolt.sim.docs import timing
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -121,6 +123,7 @@ def test_verify_refuses_what_there_is_not(
     assert message in err
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize(
     "words", [("selftest",), ("run", "net.json", "--data", "data.npz", "--out", "run")]
 )
@@ -132,6 +135,21 @@ def test_a_board_has_its_own_core(
     code, _, err = run(capsys, *words, "--device", port, "--rows", "1", "--w-depth", "64")
     assert code == 2
     assert "leave out --rows, --w-depth" in err
+=======
+def test_compile_prints_what_the_manual_shows(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The cycles of the issues, and of each operation only the operands that it has."""
+    path = tmp_path / "network.json"
+    write(path, timing.NETWORK)
+    core = ("--rows", "3", "--streams", "2", "--multipliers", "2")
+    code, out, _ = run(capsys, "compile", "--network", str(path), *core)
+    issues = re.findall(r"^│ (\d+) +│ (\w+) ", out, re.MULTILINE)
+    assert code == 0
+    assert issues == re.findall(r"^\| (\d+) \| (\w+) ", timing.steps(), re.MULTILINE)
+    assert re.search(r"│ ERROR +│ cost=1 n=2 weights=6 neurons=6 +│", out)
+    assert re.search(r"│ END +│ +│", out)
+>>>>>>> fix-g
 
 
 def test_compile_says_what_does_not_fit(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

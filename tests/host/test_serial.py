@@ -17,9 +17,9 @@ from antevolt.hdl.spec.errors import BadInput, LinkLost, NoPort, PortTaken
 from antevolt.hdl.spec.machine import Machine
 from antevolt.host.backend import check_name
 from antevolt.host.device import open as open_device
-from antevolt.host.link import serial_port
+from antevolt.host.link import devices_command, serial_port
 from antevolt.host.link.devices_command import command
-from antevolt.host.link.serial_port import SerialPort, devices
+from antevolt.host.link.serial_port import Found, SerialPort, devices
 from antevolt.host.link.transport import RateRefused
 from antevolt.sim.rtl.echo_top import MACHINE, line
 from antevolt.sim.rtl.pty import PtyBoard
@@ -99,9 +99,22 @@ def test_another_core_is_refused() -> None:
 def test_no_port() -> None:
     with pytest.raises(NoPort, match="antevolt devices"):
         open_device("serial:/dev/there-is-none")
-    assert CliRunner().invoke(command, ["/dev/there-is-none"]).exit_code == 1
     with pytest.raises(NoPort, match="a rate in baud"):
         open_device("serial:/dev/there-is-none@fast")
+
+
+def test_ports_without_a_board_are_named_in_a_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = "no board answers on COM3; is it switched on? (`antevolt devices` asks all ports)"
+    (missing,) = devices(["/dev/there-is-none"])
+    found = [missing, Found("COM3", "n/a", None, silent), Found("COM4", "FTDI", None, "taken")]
+    monkeypatch.setattr(devices_command, "devices", lambda ports: found)
+    done = CliRunner().invoke(command)
+    assert done.exit_code == 1
+    assert done.stdout.splitlines() == [
+        "cannot open /dev/there-is-none: No such file or directory: '/dev/there-is-none'",
+        "no board answers on COM3; is it switched on?",
+        "taken (FTDI)",
+    ]
 
 
 def test_a_port_that_says_nothing() -> None:

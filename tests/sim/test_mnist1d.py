@@ -81,7 +81,7 @@ def test_cosines_of_the_gradients() -> None:
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "mnist1d.data", None)
     mnist1d_data._generate.cache_clear()
-    with pytest.raises(BadInput, match=r"pip install 'antevolt\[tasks\]'"):
+    with pytest.raises(BadInput, match=r"pip install -e '\.\[tasks\]' in the clone"):
         train_split()
 
 
