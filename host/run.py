@@ -23,6 +23,7 @@ from antevolt.host.device import CHUNK, Device
 from antevolt.host.files import make_folder, write_record
 from antevolt.host.gauges import Gauges, Reading
 from antevolt.host.rows import Rows
+from antevolt.host.run_check import checked_about
 from antevolt.host.run_data import Data
 from antevolt.host.run_folder import CHECKPOINT, KIND, LOG, OUTPUTS, RUN, START, TAPS, circumstances
 from antevolt.host.score import Score
@@ -166,10 +167,7 @@ class Run:
         }
 
     def _check(self, about: dict[str, Any]) -> None:
-        try:
-            kept = json.loads((self.folder / RUN).read_text())
-        except (OSError, ValueError) as error:
-            raise BadFile(f"{self.folder} holds no run to resume: {error}") from error
-        wrong = [name for name, value in about.items() if kept.get(name) != value]
+        kept = checked_about(self.folder / RUN, KIND)
+        wrong = [name for name, value in about.items() if kept[name] != value]
         if wrong:
             raise BadFile(f"{self.folder} holds a run that differs in {', '.join(wrong)}")

@@ -16,11 +16,13 @@ from click.testing import CliRunner
 from safetensors.numpy import load_file
 
 from antevolt.hdl.spec.errors import BadFile, BadInput
+from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import write
+from antevolt.host import checkpoint
 from antevolt.host.cli import antevolt
 from antevolt.host.device import open as open_device
 from antevolt.host.run_data import read_data
-from antevolt.host.run_folder import CHECKPOINT, LOG, OUTPUTS, TAPS, read_run
+from antevolt.host.run_folder import CHECKPOINT, LOG, OUTPUTS, RUN, START, TAPS, read_run
 from small import NETWORK
 
 STEPS, KILLS = 20_000, 20
@@ -156,6 +158,33 @@ def test_a_folder_that_is_no_run(files: Path, harm: str) -> None:
         read_run(folder)
 
 
+def test_a_description_that_is_none(files: Path) -> None:
+    """Neither a report nor a run goes on from it."""
+    assert CliRunner().invoke(antevolt, arguments(files, "out")).exit_code == 0
+    whole = json.loads((files / "out" / RUN).read_text())
+    others = ("[]", "3", '"x"', "{}", "[" * 100_000, json.dumps(whole | {"core": None}))
+    for text in others:
+        (files / "out" / RUN).write_text(text)
+        with pytest.raises(BadFile):
+            read_run(files / "out")
+        resumed = CliRunner().invoke(antevolt, arguments(files, "out", "--resume"))
+        assert isinstance(resumed.exception, BadFile), text[:20]
+
+
+@pytest.mark.parametrize("name", [START, CHECKPOINT])
+def test_a_state_that_lacks_something(files: Path, name: str) -> None:
+    assert CliRunner().invoke(antevolt, arguments(files, "out")).exit_code == 0
+    path = files / "out" / name
+    state, formats = checkpoint.read(path, NETWORK, None), Machine().formats
+    names = ("projection.0.weight", "projection.1.bias", "register.step", "register.seed", "output")
+    for lost in names:
+        parts = {key: value for key, value in state.items() if key != lost}
+        for held in (parts, parts | {lost: np.zeros((1, 2))}):
+            checkpoint.write(path, NETWORK, formats, held)
+            with pytest.raises(BadFile, match=lost.removeprefix("projection.")):
+                read_run(files / "out")
+
+
 def test_a_run_is_not_overwritten(files: Path) -> None:
     run = CliRunner()
     assert run.invoke(antevolt, arguments(files, "out")).exit_code == 0
@@ -169,7 +198,7 @@ def test_a_run_is_not_overwritten(files: Path) -> None:
     other = run.invoke(antevolt, arguments(files, "out", "--resume"))
     assert "differs in data" in str(other.exception)
     nothing = run.invoke(antevolt, arguments(files, "elsewhere", "--resume"))
-    assert "no run to resume" in str(nothing.exception)
+    assert "holds no run" in str(nothing.exception)
     assert results(files / "out") == before
 
 
