@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files that are whole at any time, whenever the writer or the machine stops, and their folders."""
 
+import fcntl
 import json
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 from antevolt.hdl.spec.errors import BadFile
 
-__all__ = ["make_folder", "synced", "write_record", "write_whole"]
+__all__ = ["held", "make_folder", "synced", "write_record", "write_whole"]
 
 
 def make_folder(path: Path) -> Path:
@@ -19,6 +20,23 @@ def make_folder(path: Path) -> Path:
     except OSError as error:
         raise BadFile(f"cannot make the folder {path}: {error}") from error
     return path
+
+
+def held(path: Path) -> BinaryIO:
+    """The file, made if it is missing, for this process alone until it is closed, or has ended.
+
+    Raises BadFile where another one holds it.
+    """
+    try:
+        file = path.open("ab")
+    except OSError as error:
+        raise BadFile(f"cannot write {path}: {error}") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise BadFile(f"another process writes {path}; wait for its end: {error}") from error
+    return file
 
 
 def synced(file: IO[Any]) -> None:

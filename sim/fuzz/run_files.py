@@ -36,8 +36,8 @@ class RunTarget:
         self._folder = base / "run"
         with open_device("model:numpy") as device:
             data = read_data(base / "data.npz")
-            run = Run(self._folder, device, base / "net.json", data, True, False, ["u"], 5)
-            list(run.steps(10))
+            with Run(self._folder, device, base / "net.json", data, True, False, ["u"], 5) as run:
+                list(run.steps(10))
         self._files = {name: (self._folder / name).read_bytes() for name in set(FILES)}
         self._pool, self._spoiled = list(self._files.values()), RUN
 

@@ -21,6 +21,7 @@ from antevolt.hdl.spec.network import write
 from antevolt.host import checkpoint
 from antevolt.host.cli import antevolt
 from antevolt.host.device import open as open_device
+from antevolt.host.run import Run
 from antevolt.host.run_data import read_data
 from antevolt.host.run_folder import CHECKPOINT, LOG, OUTPUTS, RUN, START, TAPS, read_run
 from small import NETWORK
@@ -156,6 +157,38 @@ def test_a_folder_that_is_no_run(files: Path, harm: str) -> None:
         (folder / "start.safetensors").unlink()
     with pytest.raises(BadFile):
         read_run(folder)
+
+
+def test_a_run_that_is_under_way(files: Path) -> None:
+    """Nobody else goes on with it, nor begins another one in its folder, until it is left."""
+    folder, net, data = files / "out", files / "net.json", read_data(files / "data.npz")
+    with open_device() as device, open_device() as other:
+        with Run(folder, device, net, data, True, False) as run:
+            steps = run.steps(100)
+            next(steps)
+            for resume in (False, True):
+                with pytest.raises(BadFile, match="another process writes"):
+                    Run(folder, other, net, data, True, resume)
+            next(steps)
+        with Run(folder, other, net, data, True, True) as run:
+            assert run.position == 200
+            next(run.steps(100))
+        with pytest.raises(BadFile, match="resume it"):
+            Run(folder, device, net, data, True, False)
+    assert (folder / OUTPUTS).stat().st_size == 300 * 8
+
+
+def test_what_is_left_of_a_run_is_no_checkpoint(files: Path) -> None:
+    """Where the description is gone, a new run begins at its own start, killed at once or not."""
+    folder, net, data = files / "out", files / "net.json", read_data(files / "data.npz")
+    with open_device() as device:
+        with Run(folder, device, net, data, True, False) as run:
+            next(run.steps(100))
+        (folder / RUN).unlink()
+        with Run(folder, device, net, data, True, False) as run:
+            assert run.position == 0
+        with Run(folder, device, net, data, True, True) as run:
+            assert run.position == 0
 
 
 def test_a_description_that_is_none(files: Path) -> None:
