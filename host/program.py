@@ -263,7 +263,7 @@ class _Program:
             interval = 0
             for k in incoming:
                 words, source = layout.pairs[k], layout.source_rates(k)
-                interval = forward_interval(self.machine, words, groups)
+                interval = forward_interval(self.machine, words)
                 yield Operation(
                     Kind.FORWARD,
                     context=t,
