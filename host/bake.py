@@ -8,17 +8,15 @@ from typing import Any
 
 from antevolt.hdl.spec.contents import Contents
 from antevolt.hdl.spec.errors import BadFile, BadInput
-from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.network import Network
 from antevolt.host import checkpoint
-from antevolt.host.backend import Access
 from antevolt.host.compile import Image, compile
+from antevolt.host.loading import load
 from antevolt.host.outputs import OutputSetting
 from antevolt.host.state import Memory
 
-__all__ = ["Baked", "bake", "write"]
+__all__ = ["Baked", "bake"]
 
 
 @dataclass(frozen=True)
@@ -63,8 +61,7 @@ def bake(
     setting = OutputSetting(outputs).check(machine)
     checked = None if parameters is None else network.check_parameters(parameters)
     image, contents = compile(network, machine), Contents(machine)
-    banks, lost = image.layout.pack_weights(checked or network.random_parameters(network.seed))
-    write(contents, image, banks, setting)
+    lost = load(contents, image, checked or network.random_parameters(network.seed), setting)
     if state is not None:
         memory = Memory(network, machine, image.layout)
         found = checkpoint.read(state, network, machine.formats)
@@ -73,12 +70,3 @@ def bake(
         except BadInput as error:
             raise BadFile(f"{state} does not fit this core: {error}") from error
     return Baked(image, contents, lost)
-
-
-def write(core: Access, image: Image, banks: Raw, setting: OutputSetting) -> None:
-    """A clean start: a compiled network, its weights [rows, pairs], what the core puts out."""
-    for region, unit, index, words in image.words:
-        core.write(region, unit, index, words)
-    for row, words in enumerate(banks):
-        core.write(Region.WEIGHTS, row, 0, words)
-    setting.write(core)

@@ -11,7 +11,6 @@ import zlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -63,6 +62,64 @@ def _network(
     )
 
 
+NETWORKS = (
+    _network(1, 5, 3),
+    _network(5, 7, 6, 4, schedule="parallel"),
+    _network(3, 10, 8, 7, 2, apply_every=8, eta=2.0**-8),
+    _network(2, 6, 5, 4, 5, 3, schedule="parallel", apply_every=5, eta=2.0**-8),
+)
+DEEP = (
+    _network(4, 5, 4, 5, 3, 4, 5, 2),
+    _network(4, 5, 4, 5, 3, 4, 5, 2, schedule="parallel", apply_every=3, eta=2.0**-8),
+)
+
+
+def _optimized(number: int, optimizer: str, eta: float = 2.0**-10) -> Network:
+    return NETWORKS[number].with_(optimizer=optimizer, eta=eta)
+
+
+def _tuned() -> Network:
+    """Time constants of a hidden population learn."""
+    hidden, output = NETWORKS[0].populations
+    return NETWORKS[0].with_(populations=(replace(hidden, eta_tau_m=0.25, eta_tau_r=0.125), output))
+
+
+def _short(word: int) -> Machine:
+    formats = Formats(word)
+    return Machine(rows=3, streams=2, formats=formats, phi_log2=formats.phi_log2)
+
+
+CASES = {
+    Machine(rows=2, streams=4, contexts=2): (*NETWORKS[:2], *DEEP),
+    Machine(rows=3, streams=1, formats=Formats(word=16)): NETWORKS[:3],
+    _short(12): (NETWORKS[1],),
+    _short(8): (NETWORKS[0].with_(eta=2.0**-4),),
+    Machine(rows=4, streams=1, filters=2, multipliers=5): (*NETWORKS[:2], DEEP[0]),
+    Machine(rows=4, streams=2, filters=1, multipliers=2): NETWORKS[1:3],
+    Machine(rows=3, streams=2, moments=1): (
+        _optimized(1, "momentum", 2.0**-7),
+        _optimized(2, "sign"),
+    ),
+    Machine(rows=3, streams=2, moments=2): (_optimized(0, "adam"), _optimized(3, "adam")),
+    Machine(rows=3, streams=2, contexts=2, carry=True): (
+        _optimized(1, "momentum_sum"),
+        _optimized(2, "sign_sum"),
+    ),
+    Machine(rows=3, streams=2, contexts=2, multipliers=3, carry=True, paired=True): (
+        NETWORKS[0],
+        _optimized(1, "sign_sum"),
+    ),
+    Machine(rows=4, multipliers=3, tile_rows=2, paired=True, apply_rows=2): (NETWORKS[2], DEEP[0]),
+    Machine(rows=6, multipliers=5, tile_rows=3, apply_rows=3, carry=True): (
+        NETWORKS[2],
+        _optimized(1, "sign_sum"),
+        DEEP[1],
+    ),
+    Machine(rows=2, streams=2, time_constants=True): (_tuned(),),
+}
+"""Cores beside those of `SHAPES`, and the networks that run on each."""
+
+
 def stress_network() -> Network:
     """A network in which, at full scale, every kind of saturation comes up.
 
@@ -83,61 +140,21 @@ def stress_network() -> Network:
 
 def campaign(seed: int = 0, steps: int = 1000, device: str = "rtl") -> list[Case]:
     """The cases; `steps` is the length on the largest core, a fifth of the average."""
-    nets = (
-        _network(1, 5, 3),
-        _network(5, 7, 6, 4, schedule="parallel"),
-        _network(3, 10, 8, 7, 2, apply_every=8, eta=2.0**-8),
-        _network(2, 6, 5, 4, 5, 3, schedule="parallel", apply_every=5, eta=2.0**-8),
-    )
-    cases = []
-    for rows, streams in SHAPES:
-        machine = Machine(rows=rows, streams=streams)
-        cases += [Case(net, machine, steps, seed + k, device=device) for k, net in enumerate(nets)]
-    contexts = Machine(rows=2, streams=4, contexts=2)
-    deep = (
-        _network(4, 5, 4, 5, 3, 4, 5, 2),
-        _network(4, 5, 4, 5, 3, 4, 5, 2, schedule="parallel", apply_every=3, eta=2.0**-8),
-    )
-    cases += [Case(net, contexts, steps, seed, device=device) for net in (*nets[:2], *deep)]
-    short = Machine(rows=3, streams=1, formats=Formats(word=16))
-    cases += [Case(net, short, steps, seed, device=device) for net in nets[:3]]
-    for word, chosen in ((12, nets[1]), (8, nets[0].with_(eta=2.0**-4))):
-        formats = Formats(word)
-        shorter = Machine(rows=3, streams=2, formats=formats, phi_log2=formats.phi_log2)
-        cases.append(Case(chosen, shorter, steps, seed, device=device))
-    wide = Machine(rows=4, streams=1, filters=2, multipliers=5)
-    cases += [Case(net, wide, steps, seed, device=device) for net in (*nets[:2], deep[0])]
-    two = Machine(rows=4, streams=2, filters=1, multipliers=2)
-    cases += [Case(net, two, steps, seed, device=device) for net in nets[1:3]]
-    for moments, rule, net in ((1, "momentum", 1), (1, "sign", 2), (2, "adam", 0), (2, "adam", 3)):
-        optimized: Any = {"optimizer": rule, "eta": 2.0**-7 if rule == "momentum" else 2.0**-10}
-        keeps = Machine(rows=3, streams=2, moments=moments)
-        cases.append(Case(nets[net].with_(**optimized), keeps, steps, seed, device=device))
-    for rule, net, eta in (("momentum_sum", 1, 2.0**-10), ("sign_sum", 2, 2.0**-10)):
-        optimized = {"optimizer": rule, "eta": eta}
-        carries = Machine(rows=3, streams=2, contexts=2, carry=True)
-        cases.append(Case(nets[net].with_(**optimized), carries, steps, seed, device=device))
-    signs = nets[1].with_(optimizer="sign_sum", eta=2.0**-10)
-    halves = Machine(rows=3, streams=2, contexts=2, multipliers=3, carry=True, paired=True)
-    cases += [Case(net, halves, steps, seed, device=device) for net in (nets[0], signs)]
-    whole = Machine(rows=4, multipliers=3, tile_rows=2, paired=True, apply_rows=2)
-    cases += [Case(net, whole, steps, seed, device=device) for net in (nets[2], deep[0])]
-    each = Machine(rows=6, multipliers=5, tile_rows=3, apply_rows=3, carry=True)
-    cases += [Case(net, each, steps, seed, device=device) for net in (nets[2], signs, deep[1])]
-    tuned = nets[0].with_(
-        populations=(
-            replace(nets[0].populations[0], eta_tau_m=0.25, eta_tau_r=0.125),
-            nets[0].populations[1],
-        )
-    )
-    learns = Machine(rows=2, streams=2, time_constants=True)
-    cases.append(Case(tuned, learns, steps, seed, device=device))
+    cases = [
+        Case(net, Machine(rows=rows, streams=streams), steps, seed + k, device=device)
+        for rows, streams in SHAPES
+        for k, net in enumerate(NETWORKS)
+    ]
+    cases += [
+        Case(net, machine, steps, seed, device=device)
+        for machine, networks in CASES.items()
+        for net in networks
+    ]
+    wide = Machine(rows=3, streams=8)
+    cases.append(Case(stress_network(), wide, steps, seed, "stress", device=device))
     graphs = Machine(rows=3, streams=2, contexts=2, moments=2)
     random = random_cases(RANDOM, graphs, steps, seed, device)
-    stress = Case(
-        stress_network(), Machine(rows=3, streams=8), steps, seed, "stress", device=device
-    )
-    return [_long(case) for case in (*map(_random_outputs, (*cases, stress)), *random)]
+    return [_long(case) for case in (*map(_random_outputs, cases), *random)]
 
 
 def _long(case: Case) -> Case:

@@ -24,6 +24,7 @@ from antevolt.host.quantize import (
     learning_rate,
     learns_times,
     shifts,
+    taus_of,
     time_constant,
 )
 from antevolt.host.schedule import Timetable, schedule
@@ -151,8 +152,7 @@ def _coefficients(layout: Layout) -> Iterator[Words]:
         output = l == len(network.populations)
         scale = ("beta g", network.beta * g, of_beta) if output else ("g", g, general)
         words = np.zeros((population.size, 2, 4), dtype=np.int64)
-        taus = list(zip(_each(population.tau_m), _each(population.tau_r), strict=True))
-        for i, (tau_m, tau_r) in enumerate(taus):
+        for i, (tau_m, tau_r) in enumerate(taus_of(population)):
             kappa, tau_v = population.error_filter[i]
             dt, where = network.dt, f"of population {l}, neuron {i}"
             values = [
@@ -186,11 +186,9 @@ def _times(layout: Layout) -> Iterator[Words]:
         if not learns_times(population):
             continue
         words = np.zeros((population.size, 4), dtype=np.int64)
-        for which, taus in enumerate((population.tau_m, population.tau_r)):
-            words[:, which] = [
-                time_constant(tau / dt, f"of population {l}, neuron {i}")
-                for i, tau in enumerate(_each(taus))
-            ]
+        for i, taus in enumerate(taus_of(population)):
+            where = f"of population {l}, neuron {i}"
+            words[i, :2] = [time_constant(tau / dt, where) for tau in taus]
         yield Region.TIMES, 0, 4 * layout.coefficients[l - 1], words.reshape(-1)
 
 
@@ -211,10 +209,6 @@ def _shared(layout: Layout) -> Iterator[tuple[int, tuple[tuple[Named, ...], ...]
     }
     for name, number in layout.shared.items():
         yield number, values[name]
-
-
-def _each(tau: float | tuple[float, ...]) -> tuple[float, ...]:
-    return tau if isinstance(tau, tuple) else (tau,)
 
 
 def _tables(layout: Layout) -> Iterator[Words]:

@@ -21,9 +21,9 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
 from antevolt.hdl.spec.network import Network
 from antevolt.host.backend import Backend, open_backend
-from antevolt.host.bake import write
 from antevolt.host.compile import compile
 from antevolt.host.keeping import Keeping
+from antevolt.host.loading import load
 from antevolt.host.outputs import Output, OutputSetting
 from antevolt.host.running import Running
 from antevolt.host.samples import Sample
@@ -107,9 +107,8 @@ class Device(Streaming, Tuning, Keeping):
         checked = None if parameters is None else network.check_parameters(parameters)
         image = compile(network, self.machine)  # what does not fit is refused before it is drawn
         checked = checked or network.random_parameters(network.seed)
-        banks, saturated = image.layout.pack_weights(checked)
         with self._closing():
-            write(backend, image, banks, setting)
+            saturated = load(backend, image, checked, setting)
             mark = getattr(backend, "set_fingerprint", None)  # a board can say what it runs
             if mark is not None:
                 mark(image.fingerprint)

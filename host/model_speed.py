@@ -11,9 +11,9 @@ import numpy as np
 
 from antevolt.hdl.spec.flags import Flag
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.compile import compile
+from antevolt.host.loading import load
 from antevolt.host.random_samples import random_batch
 from antevolt.host.samples import Batch, Sizes
 from antevolt.sim.golden.compiled import CompiledCore
@@ -36,12 +36,7 @@ def network() -> Network:
 def seconds(core: GoldenCore) -> float:
     """Of one learning step of `network` on this core."""
     net, machine = network(), core.machine
-    image = compile(net, machine)
-    for words in image.words:
-        core.write(*words)
-    banks, _ = image.layout.pack_weights(net.random_parameters(1))
-    for row, bank in enumerate(banks):
-        core.write(Region.WEIGHTS, row, 0, bank)
+    load(core, compile(net, machine), net.random_parameters(1))
     sizes = Sizes(machine.total_streams, net.inputs, net.outputs, machine.formats)
     _timed(core, random_batch(sizes, 2, 0))  # the program is made ready
     once = _timed(core, random_batch(sizes, 3, 0)) / 3

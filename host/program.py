@@ -11,7 +11,7 @@ from antevolt.hdl.spec.program import Bias, Cost, Kind, Operation
 from antevolt.hdl.spec.timing import Timing
 from antevolt.host.layout import EXP, Layout, Rates, Trace
 from antevolt.host.optimizer import Optimizer, rate_operand
-from antevolt.host.quantize import Eta, learns_times, tau_rate
+from antevolt.host.quantize import Eta, learns_times, tau_rate, taus_of
 from antevolt.host.schedule import back_interval, forward_interval
 
 __all__ = ["orders"]
@@ -263,7 +263,7 @@ class _Program:
             interval = 0
             for k in incoming:
                 words, source = layout.pairs[k], layout.source_rates(k)
-                interval = forward_interval(self.machine, words, groups)
+                interval = forward_interval(self.machine, words)
                 yield Operation(
                     Kind.FORWARD,
                     context=t,
@@ -394,7 +394,7 @@ class _Program:
                 0, layout.groups[k], 0, population.size, layout.source_rates(k), False, False
             )
             return
-        pairs = zip(_each(population.tau_m), _each(population.tau_r), strict=True)
+        pairs = taus_of(population)
         taus = [pair if pair[0] != pair[1] else None for pair in pairs]  # None: not traced
         starts = [i for i in range(len(taus)) if i == 0 or taus[i] != taus[i - 1]]
         for first, end in zip(starts, [*starts[1:], len(taus)], strict=True):
@@ -467,7 +467,3 @@ def _one(rates: Rates) -> Bias:
     if not rates.one:
         return Bias.NONE
     return Bias.HIGH if rates.n % 2 else Bias.LOW
-
-
-def _each(tau: float | tuple[float, ...]) -> tuple[float, ...]:
-    return tau if isinstance(tau, tuple) else (tau,)

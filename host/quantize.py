@@ -2,6 +2,7 @@
 """From real numbers to the integers of a core: coefficients, learning rates and momenta."""
 
 import math
+from typing import cast
 
 from antevolt.hdl.spec.errors import BadNetwork
 from antevolt.hdl.spec.formats import Formats
@@ -19,6 +20,7 @@ __all__ = [
     "rate_gain",
     "shifts",
     "tau_rate",
+    "taus_of",
     "time_constant",
 ]
 
@@ -89,6 +91,12 @@ def learning_rate(eta: float, formats: Formats, rule: Rule = Rule.SGD) -> tuple[
 def learns_times(population: Population) -> bool:
     """Its time constants learn."""
     return bool(population.eta_tau_m or population.eta_tau_r)
+
+
+def taus_of(population: Population) -> tuple[tuple[float, float], ...]:
+    """(tau_m, tau_r) of each neuron."""
+    both = (population.tau_m, population.tau_r)  # one number for all has become one for each
+    return tuple(zip(*cast("tuple[tuple[float, ...], ...]", both), strict=True))
 
 
 def time_constant(steps: float, where: str) -> int:

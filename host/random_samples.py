@@ -77,40 +77,14 @@ def random_network(
     softmax, parallel = rng.random() < 0.35, rng.random() < 0.4
     projections = _graph(rng, depth)
     looped = {l for p in projections if p.recurrent for l in range(p.target, p.source + 1)}
-    populations = []
-    for k in range(1, depth + 1):
-        size = int(rng.integers(2, largest + 1))  # one unit alone lets little through
-        phi = "linear" if k == depth else str(rng.choice(PHI_ON_CHIP))
-        if phi == "relu" and k > 1:  # in a row they die, and what is dead proves nothing
-            phi = "softplus"
-        groups = rng.integers(0, 3, size)  # few different constants, as traces want them
-        tau_m = np.where(groups == 0, 1.0, rng.uniform(1.0, 12.0, 3)[groups])
-        tau_r = np.where(groups == 1, tau_m, rng.uniform(1.0, 6.0, 3)[groups])
-        if rng.random() < 0.5:
-            tau_m = np.where(rng.random(size) < 0.3, 1.0, rng.uniform(1.0, 12.0, size))
-            tau_r = np.where(rng.random(size) < 0.5, tau_m, rng.uniform(1.0, 6.0, size))
-        rule = str(rng.choice(["gle", "gle", "instantaneous", "trace"]))
-        if k in looped and rule == "gle":  # errors that run ahead in a loop run away
-            rule = "instantaneous"
-        errors = {}
-        if rule == "gle" and apart.random() < 0.25:  # an error filter apart from the membrane
-            errors = {"kappa": float(apart.uniform(0, 2)), "tau_v": float(apart.uniform(1, 4))}
-        populations.append(
-            Population(
-                size,
-                phi,
-                tuple(tau_m.tolist()),
-                tuple(tau_r.tolist()),
-                float(rng.choice([0.0, 0.1])),
-                rule,  # type: ignore[arg-type]
-                float(rng.choice([1.0, 1.0, 0.75])),
-                **errors,
-            )
-        )
+    populations = tuple(
+        _population(rng, apart, largest, k == 1, k == depth, k in looped)
+        for k in range(1, depth + 1)
+    )
     apply_every = int(rng.choice([1, 1, 3, 8]))
     network = Network(
         inputs=int(rng.integers(1, largest + 1)),
-        populations=tuple(populations),
+        populations=populations,
         projections=projections,
         beta=1.0,
         cost="cross_entropy" if softmax else "squared_error",
@@ -145,6 +119,49 @@ def _optimized(network: Network, rng: np.random.Generator, moments: int, carry: 
         eta = 2.0 ** -int(rng.integers(9, 13))
     name: Any = rule.name.lower()
     return network.with_(optimizer=name, momentum=1 - 2.0**-k, momentum2=1 - 2.0**-k2, eta=eta)
+
+
+def _population(
+    rng: np.random.Generator,
+    apart: np.random.Generator,
+    largest: int,
+    first: bool,
+    last: bool,
+    looped: bool,
+) -> Population:
+    """With a size, function, constants and rule; error filters of their own come from `apart`."""
+    size = int(rng.integers(2, largest + 1))  # one unit alone lets little through
+    phi = "linear" if last else str(rng.choice(PHI_ON_CHIP))
+    if phi == "relu" and not first:  # in a row they die, and what is dead proves nothing
+        phi = "softplus"
+    tau_m, tau_r = _taus(rng, size)
+    rule = str(rng.choice(["gle", "gle", "instantaneous", "trace"]))
+    if looped and rule == "gle":  # errors that run ahead in a loop run away
+        rule = "instantaneous"
+    errors = {}
+    if rule == "gle" and apart.random() < 0.25:  # an error filter apart from the membrane
+        errors = {"kappa": float(apart.uniform(0, 2)), "tau_v": float(apart.uniform(1, 4))}
+    return Population(
+        size,
+        phi,
+        tau_m,
+        tau_r,
+        float(rng.choice([0.0, 0.1])),
+        rule,  # type: ignore[arg-type]
+        float(rng.choice([1.0, 1.0, 0.75])),
+        **errors,
+    )
+
+
+def _taus(rng: np.random.Generator, size: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """tau_m and tau_r of each neuron: few different ones, as traces want them, or any."""
+    groups = rng.integers(0, 3, size)
+    tau_m = np.where(groups == 0, 1.0, rng.uniform(1.0, 12.0, 3)[groups])
+    tau_r = np.where(groups == 1, tau_m, rng.uniform(1.0, 6.0, 3)[groups])
+    if rng.random() < 0.5:
+        tau_m = np.where(rng.random(size) < 0.3, 1.0, rng.uniform(1.0, 12.0, size))
+        tau_r = np.where(rng.random(size) < 0.5, tau_m, rng.uniform(1.0, 6.0, size))
+    return tuple(tau_m.tolist()), tuple(tau_r.tolist())
 
 
 def _graph(rng: np.random.Generator, depth: int) -> tuple[Projection, ...]:

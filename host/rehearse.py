@@ -6,6 +6,7 @@ import numpy as np
 from antevolt.hdl.spec.memory_map import Region, size
 from antevolt.host.comparison import SATURATED, Case, words_computed
 from antevolt.host.compile import compile
+from antevolt.host.loading import load
 from antevolt.host.random_samples import LONG_ENOUGH
 from antevolt.host.state import Memory
 from antevolt.sim.golden.compiled import make_core
@@ -26,10 +27,7 @@ def rehearse(case: Case, first: int = 120) -> bool:
     `compile` raises.
     """
     image, core = compile(case.network, case.machine), make_core(case.machine)
-    for words in image.words:
-        core.write(*words)
-    for row, bank in enumerate(image.layout.pack_weights(case.weights())[0]):
-        core.write(Region.WEIGHTS, row, 0, bank)
+    load(core, image, case.weights())
     memory = Memory(case.network, case.machine, image.layout)
     rows, pairs = size(case.machine, Region.WEIGHTS)
 

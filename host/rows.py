@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antevolt.hdl.spec.errors import BadFile
+from antevolt.host.files import synced
 
-__all__ = ["DTYPE", "Rows", "synced"]
+__all__ = ["DTYPE", "Rows"]
 
 DTYPE = "<f8"
 
@@ -45,9 +46,3 @@ class Rows:
         if not count:
             return np.zeros((0, self.width))
         return np.memmap(self.path, DTYPE, "r", shape=(count, self.width))
-
-
-def synced(file: Any) -> None:
-    """What was written to an open file is on the disk."""
-    file.flush()
-    os.fsync(file.fileno())

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,10 @@ from antevolt.hdl.spec.errors import BadFile, BadInput
 from antevolt.hdl.spec.network import Network, read
 from antevolt.host import run_log
 from antevolt.host.device import CHUNK, Device
-from antevolt.host.files import make_folder, write_record
+from antevolt.host.files import held, make_folder, write_record
 from antevolt.host.gauges import Gauges, Reading
 from antevolt.host.rows import Rows
+from antevolt.host.run_check import checked_about
 from antevolt.host.run_data import Data
 from antevolt.host.run_folder import CHECKPOINT, KIND, LOG, OUTPUTS, RUN, START, TAPS, circumstances
 from antevolt.host.score import Score
@@ -54,12 +55,13 @@ class Progress:
 
 
 class Run:
-    """A run in `folder`, new or (`resume`) from its last checkpoint.
+    """A run in `folder`, new or (`resume`) from its last checkpoint; nobody else's until `close`,
+    or the end of its `with`.
 
     tapped, tap_every  what is recorded beside the outputs, and how often (`taps.py`)
 
-    Raises BadFile for a folder that holds a run when none is to be resumed, that holds none, or
-    that holds one of another network, other data, another core or other taps.
+    Raises BadFile for a folder that holds a run when none is to be resumed, that holds none, that
+    holds one of another network, other data, another core or other taps, or one that is under way.
     """
 
     def __init__(
@@ -78,27 +80,32 @@ class Run:
         about = self._about(described) | {"taps": sorted(tapped), "tap_every": tap_every}
         if resume:
             self._check(about)
-        elif (folder / RUN).exists():
-            raise BadFile(f"{folder} holds a run; resume it, or choose another folder")
         device.load(described, parameters)
         self.taps = Taps.chosen(about["taps"], tap_every, device)
-        self.position = 0
-        if resume and (folder / CHECKPOINT).exists():
-            device.restore(folder / CHECKPOINT)
-            self.position = int(device.state_dict()["register.step"][0])
-        if not resume:
-            make_folder(folder)
-            device.save(folder / START)
-            about |= {"tapped": list(self.taps.shapes)}
-            about |= circumstances(device, network, data.steps)
-            write_record(folder / RUN, about)
         sizes = device.sizes
         self._outputs = Rows(folder / OUTPUTS, sizes.streams * sizes.outputs)
         self._tapped = Rows(folder / TAPS, self.taps.width)
-        self._outputs.cut(self.position)
-        if self.taps.width:
-            self._tapped.cut(self.position // tap_every)
-        run_log.cut(folder / LOG, self.position)
+        if not resume:
+            make_folder(folder)
+        self._held = held(folder / OUTPUTS)
+        try:
+            if not resume:
+                about |= {"tapped": list(self.taps.shapes)}
+                self._begin(about | circumstances(device, network, data.steps))
+            self.position = self._restore()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Somebody else may go on with it."""
+        self._held.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def steps(self, every: int, watch: Watch | None = None) -> Iterator[Progress]:
         """Run to the end; a checkpoint and a progress after each `every` steps."""
@@ -156,6 +163,25 @@ class Run:
         own = outputs[start - self.position : end - self.position]
         score.add(own, part["targets"], {n: part[n] for n in self.data.flags})
 
+    def _begin(self, about: dict[str, Any]) -> None:
+        if (self.folder / RUN).exists():
+            raise BadFile(f"{self.folder} holds a run; resume it, or choose another folder")
+        (self.folder / CHECKPOINT).unlink(missing_ok=True)  # of a run that is none any more
+        self.device.save(self.folder / START)
+        write_record(self.folder / RUN, about)
+
+    def _restore(self) -> int:
+        """The last checkpoint, if there is one; its step, to which all else is cut."""
+        position = 0
+        if (self.folder / CHECKPOINT).exists():
+            self.device.restore(self.folder / CHECKPOINT)
+            position = int(self.device.state_dict()["register.step"][0])
+        self._outputs.cut(position)
+        if self.taps.width:
+            self._tapped.cut(position // self.taps.every)
+        run_log.cut(self.folder / LOG, position)
+        return position
+
     def _about(self, network: Network) -> dict[str, Any]:
         return {
             "kind": KIND,
@@ -166,10 +192,7 @@ class Run:
         }
 
     def _check(self, about: dict[str, Any]) -> None:
-        try:
-            kept = json.loads((self.folder / RUN).read_text())
-        except (OSError, ValueError) as error:
-            raise BadFile(f"{self.folder} holds no run to resume: {error}") from error
-        wrong = [name for name, value in about.items() if kept.get(name) != value]
+        kept = checked_about(self.folder / RUN, KIND)
+        wrong = [name for name, value in about.items() if kept[name] != value]
         if wrong:
             raise BadFile(f"{self.folder} holds a run that differs in {', '.join(wrong)}")

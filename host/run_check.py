@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the JSON files of a run's folder must say before anybody draws it."""
+"""What the files of a run's folder must hold before anybody draws it."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from antevolt.hdl.spec.errors import BadFile
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["checked_about", "checked_lines"]
+from antevolt.hdl.spec.errors import BadFile, BadNetwork
+from antevolt.hdl.spec.network import Network
+from antevolt.host import checkpoint
+from antevolt.host.checkpoint import State
+
+__all__ = ["checked_about", "checked_lines", "checked_state"]
 
 KINDS: dict[str, type] = {
     **dict.fromkeys(("network", "data", "began", "network_file", "device"), str),
@@ -20,6 +26,8 @@ KINDS: dict[str, type] = {
 """What stands in run.json, by type."""
 LINK = ("out", "into", "baud", "fullest", "window", "resent", "bad")
 HUGE, LONGEST = 1e300, 1 << 60
+WEIGHTS = (".weight", ".bias", ".backward")
+REGISTERS = ("register.step", "register.seed")
 
 
 def checked_about(path: Path, kind: str) -> dict[str, Any]:
@@ -50,6 +58,24 @@ def checked_lines(
     return lines
 
 
+def checked_state(path: Path, network: Network) -> State:
+    """A state of this network, of a start or a checkpoint; raises BadFile like `checkpoint.read`,
+    and where a weight, a register or the outputs are missing or have another shape."""
+    state = checkpoint.read(path, network, None)
+    own = {name: name.removeprefix("projection.") for name in state if name.endswith(WEIGHTS)}
+    try:
+        network.check_parameters({short: state[name] for name, short in own.items()})
+    except BadNetwork as error:
+        raise BadFile(f"{path} is no state of a run: {error}") from error
+    wrong = [name for name in REGISTERS if not _counts(state.get(name))]
+    output = state.get("output")
+    if output is None or output.ndim != 2 or not len(output) or output.shape[1] != network.outputs:
+        wrong.append("output")
+    if wrong:
+        raise BadFile(f"{path} lacks, or has wrong: {', '.join(wrong)}")
+    return state
+
+
 def _whole(line: dict[str, Any], populations: int) -> bool:
     energy, link = line.get("energy"), line.get("link")
     numbers = [line.get("steps_per_second"), line.get("cost")]
@@ -67,6 +93,13 @@ def _whole(line: dict[str, Any], populations: int) -> bool:
             return False
         numbers += [link.get(name) for name in LINK]
     return all(_number(number) for number in numbers)
+
+
+def _counts(value: NDArray[np.generic] | None) -> bool:
+    """It holds one number that is none below 0."""
+    if value is None or value.shape != (1,) or value.dtype.kind not in "iu":
+        return False
+    return int(value[0]) >= 0
 
 
 def _number(value: Any) -> bool:

@@ -72,8 +72,10 @@ def command(
     machine = machine_for(device, **core)
     samples = read_data(data)
     console = Console()
-    with open_device(device, machine=machine, deadline=600.0) as opened:
-        run = Run(out, opened, network, samples, learn, resume, taps, tap_every)
+    with (
+        open_device(device, machine=machine, deadline=600.0) as opened,
+        Run(out, opened, network, samples, learn, resume, taps, tap_every) as run,
+    ):
         if as_json:
             for progress in run.steps(every):
                 click.echo(json.dumps(progress.to_dict()))

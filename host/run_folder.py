@@ -26,7 +26,7 @@ from antevolt.host import checkpoint, run_log
 from antevolt.host.checkpoint import State
 from antevolt.host.device import Device
 from antevolt.host.rows import Rows
-from antevolt.host.run_check import checked_about, checked_lines
+from antevolt.host.run_check import checked_about, checked_lines, checked_state
 from antevolt.host.taps import ENERGY, Taps
 from antevolt.host.version import version
 
@@ -94,15 +94,15 @@ def read_run(folder: Path) -> Recorded:
     """Raises BadFile for a folder that holds no run, or one of which something is missing."""
     about = checked_about(folder / RUN, KIND)
     network = checkpoint.read_network(folder / START)
-    start = checkpoint.read(folder / START, network, None)
+    start = checked_state(folder / START, network)
     last = folder / CHECKPOINT
-    end = checkpoint.read(last, network, None) if last.exists() else start
+    end = checked_state(last, network) if last.exists() else start
+    position = int(end["register.step"][0])  # what came after it comes again
+    streams, outputs = start["output"].shape
     try:
-        position = int(end["register.step"][0])  # what came after it comes again
-        streams, outputs = start["output"].shape
         shapes = {name: start[name].shape for name in about["tapped"] if name != ENERGY}
-    except (LookupError, ValueError, TypeError) as error:
-        raise BadFile(f"{folder} holds no run: its start lacks {error}") from error
+    except KeyError as error:
+        raise BadFile(f"{folder} holds no run: its start lacks {error}, a tap") from error
     if ENERGY in about["tapped"]:
         shapes[ENERGY] = (len(network.populations) + 1, streams)
     lines = [line for line in run_log.read(folder / LOG) if line["step"] <= position]

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from antevolt.hdl.spec.errors import BadFile
-from antevolt.host.files import write_whole
-from antevolt.host.rows import synced
+from antevolt.host.files import synced, write_whole
 
 __all__ = ["append", "cut", "read"]
 

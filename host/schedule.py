@@ -90,7 +90,7 @@ def _late(timing: Timing, words: int) -> int:
     return max(0, MIN_DELAY - (words + WALKER + timing.slot_to_command - 1 - COMMAND))
 
 
-def forward_interval(machine: Machine, words: int, groups: int) -> int:
+def forward_interval(machine: Machine, words: int) -> int:
     """Cycles from group to group of a FORWARD and its MEMBRANE."""
     spacing, rows = machine.interval, machine.rows
     drained = (rows - 1) * spacing + 2 + _late(Timing(machine), words)

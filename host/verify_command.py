@@ -11,14 +11,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import Progress, TaskID
 
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.formats import Formats
@@ -26,6 +19,7 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import read
 from antevolt.host.campaign import campaign, found, key, random_cases, result, write
 from antevolt.host.comparison import Case, Report
+from antevolt.host.progress_bar import progress_bar
 from antevolt.host.verify import verify
 
 __all__ = ["command", "core_options", "machine_for", "machine_of", "machine_options", "run_cases"]
@@ -94,15 +88,7 @@ def run_cases(cases: list[Case], quiet: bool, out: Path | None = None) -> list[R
     known = found(out, cases) if out is not None else {}
     if known:
         console.print(f"{len(known)} of {len(cases)} cases are in {out} already", highlight=False)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
+    with progress_bar(console, transient=True) as bar:
         for k, case in enumerate(cases, 1):
             if key(case) in known:
                 continue

@@ -30,5 +30,5 @@ def command(run: Path, out: Path | None, data: Path | None) -> None:
         raise BadFile(f"{data} is not the data of {run}")
     target = run / "report.html" if out is None else out
     text = page(recorded, run.resolve().name, samples)
-    write_whole(target, text)
+    write_whole(target, text.encode(errors="replace"))  # names of files may be no text
     click.echo(str(target))

@@ -14,6 +14,7 @@ from antevolt.hdl.spec.memory_map import DATA_BITS, INDEX_BITS, KINDS, UNIT_BITS
 from antevolt.hdl.spec.memory_map import size as region_size
 from antevolt.hdl.spec.network import Parameters
 from antevolt.host.compile import Image
+from antevolt.host.loading import load
 from antevolt.host.words import signed, word_bits
 from antevolt.sim.bench.streams import Cycles, Sink, Source
 from antevolt.sim.golden.core import GoldenCore
@@ -34,10 +35,7 @@ COMPARED = (
 def load_model(image: Image, parameters: Parameters) -> GoldenCore:
     """The model with a network loaded."""
     core = GoldenCore(image.machine)
-    for words in image.words:
-        core.write(*words)
-    for row, words_of_row in enumerate(image.layout.pack_weights(parameters)[0]):
-        core.write(Region.WEIGHTS, row, 0, words_of_row)
+    load(core, image, parameters)
     return core
 
 

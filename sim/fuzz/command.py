@@ -11,11 +11,11 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from antevolt.hdl.spec.errors import BadFile
 from antevolt.host.campaign import commit
 from antevolt.host.files import write_whole
+from antevolt.host.progress_bar import progress_bar
 from antevolt.host.version import version
 from antevolt.sim.fuzz.arguments import ArgumentsTarget
 from antevolt.sim.fuzz.campaign import Result, Target, campaign
@@ -66,15 +66,9 @@ def command(
     Each input may be taken or refused with an error of antevolt's own. Exit status: 1 when one led
     to anything else, to a long wait or to much memory; else 0.
     """
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
     console, made = Console(stderr=True), commit()
     found: dict[str, Any] = {}
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with progress_bar(console) as bar:
         for name in targets or TARGETS:
             task = bar.add_task(name, total=inputs)
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reader of a run's folder, which `antevolt report` draws."""
+"""The readers of a run's folder: what `antevolt report` draws, and what a run goes on from."""
 
-from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -21,28 +20,28 @@ __all__ = ["RunTarget"]
 
 FILES = (RUN, RUN, RUN, LOG, LOG, START, CHECKPOINT, OUTPUTS, TAPS)
 """The more often, the more there is to be read in it."""
+RESUMED = 4  # one in so many: a run goes on from it
 CURVES = (("loss",), ("accuracy",), ("energy",), ("cost",), ("saturated",), ("link", "out"))
 
 
 class RunTarget:
-    """A folder of which one file was changed, to `read_run`."""
+    """A folder of which one file was changed, to `read_run`, or to a run that is resumed."""
 
     name, block, refusals = "run", 100, ()
 
     def __init__(self) -> None:
-        base = folder_of(self)
-        write(base / "net.json", Network(1, (Population(2), Population(1, "linear"))))
-        np.savez(base / "data.npz", x=np.zeros(30), y=np.ones(30))
-        self._folder = base / "run"
-        with open_device("model:numpy") as device:
-            data = read_data(base / "data.npz")
-            run = Run(self._folder, device, base / "net.json", data, True, False, ["u"], 5)
+        self._base = folder_of(self)
+        write(self._base / "net.json", Network(1, (Population(2), Population(1, "linear"))))
+        np.savez(self._base / "data.npz", x=np.zeros(30), y=np.ones(30))
+        self._folder, self._data = self._base / "run", read_data(self._base / "data.npz")
+        self._device = open_device("model:numpy")
+        with self._run(resume=False) as run:
             list(run.steps(10))
         self._files = {name: (self._folder / name).read_bytes() for name in set(FILES)}
-        self._pool, self._spoiled = list(self._files.values()), RUN
+        self._pool, self._count = list(self._files.values()), 0
 
     def begin(self) -> None:
-        pass
+        self._count = 0
 
     def draw(self, draw: Random) -> tuple[str, bytes]:
         name = draw.choice(FILES)
@@ -57,9 +56,12 @@ class RunTarget:
 
     def feed(self, item: tuple[str, bytes]) -> None:
         name, data = item
-        self._put(self._folder / self._spoiled, self._files[self._spoiled])
-        self._put(self._folder / name, data)
-        self._spoiled = name
+        for own, content in {**self._files, name: data}.items():
+            (self._folder / own).write_bytes(content)
+        self._count += 1
+        if self._count % RESUMED == 0:
+            self._run(resume=True).close()
+            return
         found = read_run(self._folder)
         if any(len(values) != len(found.tap_steps) for values in found.taps.values()):
             raise Wrong("taps of different lengths")
@@ -67,5 +69,6 @@ class RunTarget:
         for path in CURVES:
             of_log(found.log, *path)
 
-    def _put(self, path: Path, data: bytes) -> None:
-        path.write_bytes(data)
+    def _run(self, resume: bool) -> Run:
+        network = self._base / "net.json"
+        return Run(self._folder, self._device, network, self._data, True, resume, ["u"], 5)

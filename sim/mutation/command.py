@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from antevolt.host.files import write_record
+from antevolt.host.progress_bar import progress_bar
 from antevolt.sim.mutation.campaign import model_campaign, netlist_campaign, result
 
 __all__ = ["command"]
@@ -37,10 +37,7 @@ def command(
     least 90 % were noticed, 1 when not.
     """
     console = Console(stderr=True)
-    columns = (TextColumn("mutants"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
+    with progress_bar(console, transient=True) as bar:
         task = bar.add_task("mutants", total=None)
 
         def advance(done: int, of: int) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from antevolt.hdl.spec.errors import BadFile
 from antevolt.host.campaign import commit
 from antevolt.host.files import write_record
+from antevolt.host.progress_bar import progress_bar
 from antevolt.host.version import version
 from antevolt.sim.rtl.fault_campaign import Result, campaign, one_session
 from antevolt.sim.rtl.lines import LINES
@@ -53,17 +53,11 @@ def command(
 
     Exit status: 0 when nothing wrong got through and nothing hung, else 1.
     """
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
     result = Result(seed, mean, line)
     if resume and out is not None and out.exists():
         result = _before(out, result)
     console, made = Console(stderr=True), commit()
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with progress_bar(console) as bar:
         task = bar.add_task("faults", total=faults)
 
         def progress(result: Result) -> None:

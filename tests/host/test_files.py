@@ -2,6 +2,7 @@
 """Files that are whole at any time, and folders that cannot be."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,23 @@ def test_a_record_makes_its_folder(tmp_path: Path) -> None:
     assert json.loads(path.read_text()) == {"n": 2}
     assert path.read_text().endswith("}\n")
     assert [p.name for p in path.parent.iterdir()] == ["record.json"]
+
+
+def test_it_is_on_the_disk_before_it_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First the new words, while the old ones are still in their place; then the name."""
+    path, found = tmp_path / "file", []
+
+    def fsync(number: int) -> None:
+        status = os.fstat(number)
+        folder = os.path.samestat(status, tmp_path.stat())
+        found.append(("folder" if folder else status.st_size, path.read_text()))
+
+    write_whole(path, "before")
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_whole(path, "and after")
+    assert found == [(9, "before"), ("folder", "and after")]
 
 
 def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:

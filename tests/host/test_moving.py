@@ -129,8 +129,8 @@ def test_a_run_goes_on_elsewhere(tmp_path: Path) -> None:
     def part(name: str, resume: bool) -> None:
         """Up to the next checkpoint; then it is left."""
         with open_device(name, machine=None if "tcp" in name else SMALL, deadline=300.0) as device:
-            run = Run(moved, device, network, data, True, resume, ("u", "energy"), 10)
-            next(run.steps(30))
+            with Run(moved, device, network, data, True, resume, ("u", "energy"), 10) as run:
+                next(run.steps(30))
 
     part("model", False)
     with lent() as name:

@@ -149,6 +149,15 @@ def test_a_run_that_has_just_begun(folder: Path, tmp_path: Path) -> None:
     assert report(tmp_path / "none").exception is not None
 
 
+def test_words_that_cannot_be_written(folder: Path, tmp_path: Path) -> None:
+    """The name of a file or of a port need not be text."""
+    about = json.loads((folder / "run.json").read_text())
+    (tmp_path / "run.json").write_text(json.dumps(about | {"device": "serial:\udcff"}))
+    (tmp_path / "start.safetensors").write_bytes((folder / "start.safetensors").read_bytes())
+    assert report(tmp_path).exit_code == 0
+    assert "serial:?" in (tmp_path / "report.html").read_text()
+
+
 def test_a_line_is_shown(folder: Path, tmp_path: Path) -> None:
     """Of a board's run, whose log has the line's use."""
     for path in folder.iterdir():

@@ -4,9 +4,12 @@
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -16,14 +19,18 @@ from click.testing import CliRunner
 from safetensors.numpy import load_file
 
 from antevolt.hdl.spec.errors import BadFile, BadInput
+from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import write
+from antevolt.host import checkpoint
 from antevolt.host.cli import antevolt
 from antevolt.host.device import open as open_device
-from antevolt.host.run_data import read_data
-from antevolt.host.run_folder import CHECKPOINT, LOG, OUTPUTS, TAPS, read_run
+from antevolt.host.run import Run
+from antevolt.host.run_data import Data, read_data
+from antevolt.host.run_folder import CHECKPOINT, LOG, OUTPUTS, RUN, START, TAPS, read_run
 from small import NETWORK
 
-STEPS, KILLS = 20_000, 20
+STEPS, KILLS = 6000, 5
+SHORT, EVERY = 150, 50
 PROGRAM = "from antevolt.host.cli import main; main()"
 
 
@@ -57,9 +64,65 @@ def saturated(folder: Path) -> dict[str, int]:
     return {kind: sum(line["saturated"][kind] for line in lines) for kind in lines[0]["saturated"]}
 
 
+class Stopped(BaseException):
+    """In place of a kill."""
+
+
+def stopped(at: int, torn: bool, run: Callable[[], None]) -> bool:
+    """Whether a run came to its write of this number, from 1, and was stopped there: as the words
+    go to the disk; `torn`: the last of them do not reach it."""
+    left = at
+
+    def fsync(number: int) -> None:
+        nonlocal left
+        left -= 1
+        if left:
+            return
+        status = os.fstat(number)
+        if torn and stat.S_ISREG(status.st_mode):
+            os.ftruncate(number, max(0, status.st_size - 5))
+        raise Stopped
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        try:
+            run()
+        except Stopped:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_stopped_at_any_write_and_resumed(files: Path, torn: bool) -> None:
+    """At each write of a run in turn; then again when it is resumed, at one or another."""
+    data = read_data(files / "data.npz")
+    flags = {name: values[:SHORT] for name, values in data.flags.items()}
+    short = Data(data.x[:SHORT], data.y[:SHORT], flags, data.digest)
+
+    def run(folder: Path) -> None:
+        resume = (folder / RUN).exists()
+        with Run(folder, device, files / "net.json", short, True, resume, ["u"], 20) as own:
+            list(own.steps(EVERY))
+
+    with open_device() as device:
+        run(files / "whole")
+        at, cut = 0, True
+        while cut:
+            at += 1
+            again = partial(run, files / f"{at}")
+            cut = stopped(at, torn, again)
+            stopped(1 + at % 9, torn, again)
+            assert not stopped(0, torn, again)
+            assert results(files / f"{at}") == results(files / "whole")
+            log = read_run(files / f"{at}").log
+            assert [line["step"] for line in log] == list(range(EVERY, SHORT + 1, EVERY))
+            assert saturated(files / f"{at}") == saturated(files / "whole")
+    assert at > 5 * SHORT // EVERY
+
+
 def test_killed_and_resumed(files: Path) -> None:
-    """At random moments, between writes and in the middle of them."""
-    whole = CliRunner().invoke(antevolt, arguments(files, "whole", "--every", "100"))
+    """At random moments, in processes of their own."""
+    whole = CliRunner().invoke(antevolt, arguments(files, "whole", "--every", "1000"))
     assert whole.exit_code == 0, whole.output
     draw, killed, resume = Random(2), 0, ()
     while True:
@@ -73,7 +136,7 @@ def test_killed_and_resumed(files: Path) -> None:
                 if started.exists() and started.stat().st_mtime_ns != before:
                     break  # it has gone on
                 time.sleep(0.005)
-            time.sleep(draw.random() * 0.03)
+            time.sleep(draw.random() * 0.02)
             if job.poll() is None:
                 os.kill(job.pid, signal.SIGKILL)
                 killed += 1
@@ -156,6 +219,65 @@ def test_a_folder_that_is_no_run(files: Path, harm: str) -> None:
         read_run(folder)
 
 
+def test_a_run_that_is_under_way(files: Path) -> None:
+    """Nobody else goes on with it, nor begins another one in its folder, until it is left."""
+    folder, net, data = files / "out", files / "net.json", read_data(files / "data.npz")
+    with open_device() as device, open_device() as other:
+        with Run(folder, device, net, data, True, False) as run:
+            steps = run.steps(100)
+            next(steps)
+            for resume in (False, True):
+                with pytest.raises(BadFile, match="another process writes"):
+                    Run(folder, other, net, data, True, resume)
+            next(steps)
+        with Run(folder, other, net, data, True, True) as run:
+            assert run.position == 200
+            next(run.steps(100))
+        with pytest.raises(BadFile, match="resume it"):
+            Run(folder, device, net, data, True, False)
+    assert (folder / OUTPUTS).stat().st_size == 300 * 8
+
+
+def test_what_is_left_of_a_run_is_no_checkpoint(files: Path) -> None:
+    """Where the description is gone, a new run begins at its own start, killed at once or not."""
+    folder, net, data = files / "out", files / "net.json", read_data(files / "data.npz")
+    with open_device() as device:
+        with Run(folder, device, net, data, True, False) as run:
+            next(run.steps(100))
+        (folder / RUN).unlink()
+        with Run(folder, device, net, data, True, False) as run:
+            assert run.position == 0
+        with Run(folder, device, net, data, True, True) as run:
+            assert run.position == 0
+
+
+def test_a_description_that_is_none(files: Path) -> None:
+    """Neither a report nor a run goes on from it."""
+    assert CliRunner().invoke(antevolt, arguments(files, "out")).exit_code == 0
+    whole = json.loads((files / "out" / RUN).read_text())
+    others = ("[]", "3", '"x"', "{}", "[" * 100_000, json.dumps(whole | {"core": None}))
+    for text in others:
+        (files / "out" / RUN).write_text(text)
+        with pytest.raises(BadFile):
+            read_run(files / "out")
+        resumed = CliRunner().invoke(antevolt, arguments(files, "out", "--resume"))
+        assert isinstance(resumed.exception, BadFile), text[:20]
+
+
+@pytest.mark.parametrize("name", [START, CHECKPOINT])
+def test_a_state_that_lacks_something(files: Path, name: str) -> None:
+    assert CliRunner().invoke(antevolt, arguments(files, "out")).exit_code == 0
+    path = files / "out" / name
+    state, formats = checkpoint.read(path, NETWORK, None), Machine().formats
+    names = ("projection.0.weight", "projection.1.bias", "register.step", "register.seed", "output")
+    for lost in names:
+        parts = {key: value for key, value in state.items() if key != lost}
+        for held in (parts, parts | {lost: np.zeros((1, 2))}):
+            checkpoint.write(path, NETWORK, formats, held)
+            with pytest.raises(BadFile, match=lost.removeprefix("projection.")):
+                read_run(files / "out")
+
+
 def test_a_run_is_not_overwritten(files: Path) -> None:
     run = CliRunner()
     assert run.invoke(antevolt, arguments(files, "out")).exit_code == 0
@@ -169,7 +291,7 @@ def test_a_run_is_not_overwritten(files: Path) -> None:
     other = run.invoke(antevolt, arguments(files, "out", "--resume"))
     assert "differs in data" in str(other.exception)
     nothing = run.invoke(antevolt, arguments(files, "elsewhere", "--resume"))
-    assert "no run to resume" in str(nothing.exception)
+    assert "holds no run" in str(nothing.exception)
     assert results(files / "out") == before
 
 

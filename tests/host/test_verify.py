@@ -6,15 +6,17 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from antevolt.hdl.spec.errors import AntevoltError
+from antevolt.hdl.spec.errors import AntevoltError, DeadlineExceeded
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import write
-from antevolt.host import cli
+from antevolt.host import both_sides, cli
 from antevolt.host.both_sides import Progress
 from antevolt.host.campaign import campaign, stress_network
 from antevolt.host.comparison import Case, Report
@@ -117,6 +119,53 @@ def test_stress_brings_up_every_saturation() -> None:
 def test_a_failing_side_is_an_error() -> None:
     with pytest.raises(AntevoltError, match="side of the comparison failed: .*steps were done"):
         verify(replace(CASE, deadline=1e-4))
+
+
+class Side:
+    """A process that does `each` steps in each hour of a clock that the wait itself moves."""
+
+    def __init__(self, folder: Path, each: int) -> None:
+        self.folder, self.each, self.hours = folder, each, 0
+        folder.mkdir()
+
+    def poll(self) -> int | None:
+        (self.folder / "progress").write_text(str(self.each * self.hours))
+        return None if self.hours < 100 else 0
+
+
+@pytest.mark.parametrize("each", [0, 10])
+def test_a_comparison_may_take_long_while_it_gets_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, each: int
+) -> None:
+    """One side stands still all the while, as one that is done does."""
+    sides = [Side(tmp_path / "model", 0), Side(tmp_path / "device", each)]
+
+    def sleep(_: float) -> None:
+        for side in sides:
+            side.hours += 1
+
+    clock = SimpleNamespace(monotonic=lambda: 3600.0 * sides[0].hours, sleep=sleep)
+    monkeypatch.setattr(both_sides, "time", clock)
+    seen: list[int] = []
+    with nullcontext() if each else pytest.raises(DeadlineExceeded, match="did not get on"):
+        both_sides._wait(sides, [side.folder for side in sides], CASE, seen.append)
+    assert len(seen) == (100 if each else 1)
+
+
+def test_a_side_that_cannot_start_ends_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    start = both_sides._start
+
+    def once(folder: Path) -> "subprocess.Popen[bytes]":
+        if started:
+            raise KeyboardInterrupt
+        started.append(start(folder))
+        return started[0]
+
+    monkeypatch.setattr(both_sides, "_start", once)
+    with pytest.raises(KeyboardInterrupt):
+        verify(CASE)
+    assert started[0].returncode is not None
 
 
 def test_the_campaign_is_long_and_wide() -> None:

@@ -142,7 +142,7 @@ class Bench:
     def forward(self, play, start, context, low, high):
         """Queue a FORWARD; its end, and where the sums are to be seen."""
         m, pairs = self.machine, COLUMNS // 2
-        interval, places = forward_interval(m, pairs, GROUPS), {}
+        interval, places = forward_interval(m, pairs), {}
         # the columns' command follows the last slot, and their first shift that command
         drained = self.timing.slot_to_command + FETCH + BASE - self.timing.drive
         for g in range(GROUPS):

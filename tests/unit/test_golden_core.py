@@ -16,6 +16,7 @@ from antevolt.hdl.spec.network import Network, Population
 from antevolt.hdl.spec.program import CHUNKS, STRIDE, Kind
 from antevolt.host.compile import compile
 from antevolt.host.effects import written
+from antevolt.host.loading import load
 from antevolt.sim.golden.core import GoldenCore
 from antevolt.sim.golden.reference import FloatNetwork
 
@@ -54,11 +55,7 @@ class Loaded:
     def __init__(self, net, m, gain=1.0):
         self.image, self.machine = compile(net, m), m
         self.core = GoldenCore(m)
-        for words in self.image.words:
-            self.core.write(*words)
-        banks, _ = self.image.layout.pack_weights(net.random_parameters(1, gain))
-        for row in range(m.rows):
-            self.core.write(Region.WEIGHTS, row, 0, banks[row])
+        load(self.core, self.image, net.random_parameters(1, gain))
 
     def weights(self):
         banks = [

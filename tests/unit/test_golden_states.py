@@ -7,9 +7,9 @@ import pytest
 from antevolt.hdl.spec.flags import Flag
 from antevolt.hdl.spec.formats import Formats
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.compile import compile
+from antevolt.host.loading import load
 from antevolt.sim.golden.core import GoldenCore
 
 SHAPES = [((1, 1, 1), (3, 1, 1), (4, 1, 1)), ((1, 8, 1), (3, 8, 1), (2, 4, 2))]
@@ -28,11 +28,7 @@ def network(**changes):
 def trajectory(net, machine, flags, x, y):
     """After every step: u, v, e, r' and q [streams, neurons], r with the inputs', and outputs."""
     image, core = compile(net, machine), GoldenCore(machine)
-    for words in image.words:
-        core.write(*words)
-    banks, _ = image.layout.pack_weights(net.random_parameters(1, gain=4.0))
-    for row in range(machine.rows):
-        core.write(Region.WEIGHTS, row, 0, banks[row])
+    load(core, image, net.random_parameters(1, gain=4.0))
     layout, memories = image.layout, core.memories
     for step in range(STEPS):
         out = core.step(flags[step], x[step], y[step])
