@@ -78,7 +78,7 @@ def _check_packages() -> None:
     """Before anything is written. Raises BadInput."""
     for name in PACKAGES:
         if find_spec(name) is None:
-            raise BadInput(f"{name} is not installed; pip install 'antevolt[sweep,sim]'")
+            raise BadInput(f"{name} is not installed; {install('sweep', 'sim')} brings it")
 
 
 def _agreed(task: Task, settings: Settings, sweep: Sweep, left: int, jobs: int, yes: bool) -> None:
@@ -224,15 +224,8 @@ def command(
     a figure of the last epoch, of samples that are not the test set. The same command again, with
     more trials if need be, goes on.
     """
-<<<<<<< HEAD
     _check_packages()
     from antevolt.sim.tasks.sweep_figure import draw
-=======
-    try:
-        from antevolt.sim.tasks.sweep_figure import draw
-    except ImportError as error:
-        raise BadInput(f"{error}; {install('sweep', 'sim')} brings it") from error
->>>>>>> fix-g
 
     task_command = subject(name)
     task = task_command.task
@@ -255,27 +248,10 @@ def command(
         "figure": sweep.figure,
         "seeds": list(sweep.seeds),
     }
-<<<<<<< HEAD
     found = _searched(task, sweep, about, jobs, dask, yes)
     picture, record = out / "sweep.png", out / "sweep.json"
     write_record(record, found)
     draw(picture, task, sweep.space, found)
-=======
-    try:
-        study = opened(sweep, task.higher, about)
-    except ImportError as error:
-        raise BadInput(f"{error}; {install('sweep', 'sim')} brings it") from error
-    abandoned(study)
-    began = time.monotonic()
-    left = trials - len(done(study))
-    if left > 0:
-        _agreed(task, sweep, left, jobs, yes)
-        _watched(sweep, study, jobs, dask)
-    found = result(study, about, list(space))
-    found |= {"version": version(), "commit": commit(), "seconds": time.monotonic() - began}
-    write_record(out / "sweep.json", found)
-    draw(out / "sweep.png", task, space, found)
->>>>>>> fix-g
     if as_json:
         click.echo(json.dumps(found, indent=1))
     else:

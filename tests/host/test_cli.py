@@ -123,7 +123,6 @@ def test_verify_refuses_what_there_is_not(
     assert message in err
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize(
     "words", [("selftest",), ("run", "net.json", "--data", "data.npz", "--out", "run")]
 )
@@ -135,7 +134,8 @@ def test_a_board_has_its_own_core(
     code, _, err = run(capsys, *words, "--device", port, "--rows", "1", "--w-depth", "64")
     assert code == 2
     assert "leave out --rows, --w-depth" in err
-=======
+
+
 def test_compile_prints_what_the_manual_shows(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -149,7 +149,6 @@ def test_compile_prints_what_the_manual_shows(
     assert issues == re.findall(r"^\| (\d+) \| (\w+) ", timing.steps(), re.MULTILINE)
     assert re.search(r"│ ERROR +│ cost=1 n=2 weights=6 neurons=6 +│", out)
     assert re.search(r"│ END +│ +│", out)
->>>>>>> fix-g
 
 
 def test_compile_says_what_does_not_fit(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
