@@ -81,8 +81,10 @@ def _learns() -> str:
 
 def _kind(weights: int, settings: results.Record) -> str:
     """What sets a run of MNIST-1D apart from the recipe."""
-    online = ", one stream, online" if settings["streams"] == 1 else ""
-    return f"rule {settings['rule']}, {weights:,} weights, {settings['word']} bits{online}"
+    more = ", one stream, online" if settings["streams"] == 1 else ""
+    if settings.get("board"):
+        more += f", the core of the {BOARDS[settings['board']].title}"
+    return f"rule {settings['rule']}, {weights:,} weights, {settings['word']} bits{more}"
 
 
 def _cost() -> str:

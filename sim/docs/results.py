@@ -55,7 +55,8 @@ def mnist1d() -> str:
         valid = [100 * run["epochs"][-1]["valid"] for run in runs]
         fresh = [100 * run["fresh"] for run in runs if run.get("fresh") is not None]
         lines.append(
-            f"| `{settings['rule']}`, `{settings['optimizer']}` | {settings.get('kappa') or ''} "
+            f"| `{settings['rule']}`, `{settings['optimizer']}`{_on(settings)} "
+            f"| {settings.get('kappa') or ''} "
             f"| {settings['beta']:g} | {settings.get('r_max', 1):g} "
             f"| {_shape(settings['hidden'])} | {record['weights']:,} "
             f"| {settings['word']}{', dithered' if settings.get('dither') else ''} "
@@ -68,6 +69,11 @@ def mnist1d() -> str:
             f"| [{name}](results/{name}) |"
         )
     return "\n".join(lines)
+
+
+def _on(settings: Record) -> str:
+    """The board whose core it was."""
+    return f", core of `{settings['board']}`" if settings.get("board") else ""
 
 
 def _shape(hidden: Sequence[int]) -> str:

@@ -21,7 +21,7 @@ __all__ = ["task_boards"]
 LEARNED = (
     ("mnist1d-trace-sign-18", MNIST1D),
     ("mnist1d-gle", MNIST1D),
-    ("mnist1d-trace-sign-12", MNIST1D),
+    ("mnist1d-board", MNIST1D),
     ("japanese-vowels", JAPANESE_VOWELS),
     ("delayed-xor-loop", DELAYED_XOR),
     ("mackey-glass-1", MACKEY_GLASS),
