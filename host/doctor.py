@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 from serial.tools import list_ports
 
+from antevolt.host.extras import install
 from antevolt.sim.cache import folder_of
 
 __all__ = ["Finding", "command", "examine", "requirements"]
@@ -80,8 +81,7 @@ def _packages() -> Iterator[Finding]:
         yield Finding("antevolt", False, "not installed: nobody knows what it needs", False, fix)
         return
     for name, extra in packages.items():
-        wanted = f"antevolt[{extra}]" if extra else name
-        yield _package(name, not extra, f"pip install '{wanted}'")
+        yield _package(name, not extra, install(extra) if extra else f"pip install {name}")
 
 
 def _package(name: str, needed: bool, fix: str) -> Finding:

@@ -13,8 +13,8 @@ from antevolt.host.link.serial_port import Found, devices
 
 __all__ = ["command"]
 
-UNTOLD = re.compile(r"\[Errno.*\] |(?:; | \()`antevolt devices`[^;)]*\)?")
-"""What helps nobody here: the system's numbers of errors, and the advice to run this command."""
+UNTOLD = re.compile(r"(?:; | \()`antevolt devices`[^;)]*\)?")
+"""What helps nobody here: the advice to run this command."""
 NO_NAME = ("", "n/a")
 """What the system says of a port of which it knows nothing."""
 

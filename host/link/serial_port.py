@@ -2,6 +2,7 @@
 """`open("serial:PORT")`: a board on a serial port, and the ports that there are."""
 
 import errno
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -150,4 +151,5 @@ def _typed(port: str, error: Exception) -> AntevoltError:
         )
     if number in (errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK) or "exclusively lock" in text:
         return PortTaken(f"another program uses {port}; close it")
-    return NoPort(f"cannot open {port}: {text}; `antevolt devices` lists the ports there are")
+    why = os.strerror(number) if number else text
+    return NoPort(f"cannot open {port}: {why}; `antevolt devices` lists the ports there are")

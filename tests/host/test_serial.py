@@ -111,7 +111,7 @@ def test_ports_without_a_board_are_named_in_a_line_each(monkeypatch: pytest.Monk
     done = CliRunner().invoke(command)
     assert done.exit_code == 1
     assert done.stdout.splitlines() == [
-        "cannot open /dev/there-is-none: No such file or directory: '/dev/there-is-none'",
+        "cannot open /dev/there-is-none: No such file or directory",
         "no board answers on COM3; is it switched on?",
         "taken (FTDI)",
     ]

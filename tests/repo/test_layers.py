@@ -37,7 +37,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "antevolt.sim": (),
     CACHE: (SPEC,),
     GOLDEN: (SPEC, CACHE, GOLDEN),
-    TASKS: (SPEC, HOST, GOLDEN, TASKS, "antevolt.open"),
+    TASKS: (SPEC, HOST, GOLDEN, BOARDS, TASKS, "antevolt.open"),
     RTL: (HDL, HOST, CACHE, RTL, AMARANTH),
     BENCH: (HDL, HOST, CACHE, GOLDEN, RTL, BENCH, BOARDS, AMARANTH),
     MUTATION: (HDL, HOST, GOLDEN, RTL, MUTATION, AMARANTH),
