@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a network would do on a board, before any synthesis."""
 
+from bisect import bisect_left
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -17,13 +18,29 @@ from antevolt.hdl.spec.program import Kind
 from antevolt.host.compile import Image, compile
 from antevolt.host.constants import OF_POPULATION
 
-__all__ = ["Estimate", "Speed", "estimate", "fitting", "short_of"]
+__all__ = ["Estimate", "Link", "Speed", "estimate", "fitting", "short_of"]
 
 BIT_TIMES = 10  # of a byte on the line: start, eight bits, stop
 FRAMING = 2  # bytes that COBS and the delimiter add to a frame
 PLACED, FULL = ("luts", "ffs", "slots"), 0.9
 """What a placer has to find places for one by one, and the share of them beyond which it tends to
 find none."""
+DEMONSTRATED = "needs are with the demonstration in it; another program takes other cells"
+"""Of a board without a host."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """Steps per second that a serial line can carry, by direction.
+
+    to_board    inputs and a new target in each step
+    held        likewise, without a target that is new
+    from_board  all outputs
+    """
+
+    to_board: float
+    held: float
+    from_board: float
 
 
 @dataclass(frozen=True)
@@ -34,9 +51,10 @@ class Speed:
         compiler's, which the core keeps exactly
     cycles        of a step, on average: one in `apply_every` applies
     steps         per second, each of all streams, with inputs always there
-    synapses      learned per second: weights x streams x steps
+    synapses      learned per second: weights of projections that learn x streams x steps
     latency       microseconds from a step's start to its first output word
-    link_steps    steps per second that the serial line can carry, all outputs sent; None: no line
+    link_steps    steps per second that the busier direction of the serial line can carry; None, as
+        the other two: there is no line
     link_load     share of the line that `steps` would need; above 1 the line is the limit
     """
 
@@ -48,6 +66,7 @@ class Speed:
     latency: float
     link_steps: float | None
     link_load: float | None
+    link: Link | None
 
 
 @dataclass(frozen=True)
@@ -58,7 +77,9 @@ class Estimate:
     foretold    the clock that place and route should find, in MHz, by the builds of other boards
         (`pace`); None where those are too few
     short       the first resource that is short, and by how much
-    largest     hidden neurons per layer, of a network of this shape, that still fit
+    largest     hidden neurons per layer, of a network of this shape, that still fit; None: the
+        network fits, or no such network does
+    remark      what the needs are of, where that is not any network; else empty
     """
 
     board: str
@@ -72,6 +93,7 @@ class Estimate:
     short: str
     largest: tuple[int, ...] | None
     speed: Speed | None
+    remark: str
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -100,6 +122,7 @@ def _found(
     return Estimate(
         board.name, board.machine.name, board.pll.hz / 1e6, expected(board), needs,
         board.part.holds, core_fits, core_fits and found is not None, short, largest, found,
+        DEMONSTRATED if board.hostless else "",
     )  # fmt: skip
 
 
@@ -122,12 +145,19 @@ def speed(image: Image, board: Board) -> Speed:
     cycles = table.cycles_plain + (table.cycles_learning - table.cycles_plain) / every
     steps = hz / cycles
     streams = image.machine.total_streams
-    link = board.baud / (BIT_TIMES * _bytes(image)) if board.linked else None
+    link = _link(image, board.baud) if board.linked else None
+    carried = min(link.to_board, link.from_board) if link else None
     return Speed(
         table.cycles_learning, table.cycles_plain, round(cycles, 2), steps,
-        network.weight_count * streams * steps, 1e6 * _first_output(image) / hz, link,
-        steps / link if link else None,
+        _learned(network) * streams * steps, 1e6 * _first_output(image) / hz,
+        carried, steps / carried if carried else None, link,
     )  # fmt: skip
+
+
+def _learned(network: Network) -> int:
+    """Weights and biases that learn."""
+    n = network.sizes
+    return sum((n[p.source] + p.bias) * n[p.target] for p in network.projections if p.learn)
 
 
 def _first_output(image: Image) -> int:
@@ -141,38 +171,45 @@ def _first_output(image: Image) -> int:
     return before.cycles_plain
 
 
-def _bytes(image: Image) -> float:
-    """Bytes of a step on the busier of the two directions: inputs and targets, or outputs."""
+def _link(image: Image, baud: int) -> Link:
     network, machine = image.network, image.machine
-    word, streams, outputs = machine.formats.word, machine.total_streams, network.sizes[-1]
-    there = streams * (network.sizes[0] + outputs) * word
-    back = streams * outputs * (word + 1)
+    word, inputs, outputs = machine.formats.word, network.inputs, network.outputs
     frame = 1 + (HEADER_BYTES + CRC_BYTES + FRAMING) / PAYLOAD_BYTES
-    return max(there, back) / 8 * frame
+    per_bit = BIT_TIMES / 8 * frame * machine.total_streams
+    bits = (inputs + outputs) * word, inputs * word, outputs * (word + 1)
+    return Link(*(baud / (per_bit * each) for each in bits))
 
 
 def fitting(network: Network, machine: Machine) -> tuple[int, ...] | None:
-    """The hidden sizes of the largest network of this shape that fits, by one common factor."""
+    """The hidden sizes of a network of this shape that fits, where one whose largest population has
+    a neuron more does not; the others follow by the same factor. None: there is none."""
+    hidden, output = network.populations[:-1], network.populations[-1]
+    most = max((p.size for p in hidden), default=0)
 
-    def scaled(factor: float) -> Network:
-        hidden = [_scaled(p, factor) for p in network.populations[:-1]]
-        return network.with_(populations=(*hidden, network.populations[-1]))
+    def scaled(size: int) -> Network:
+        smaller = (_resized(p, max(1, p.size * size // most)) for p in hidden)
+        return network.with_(populations=(*smaller, output))
 
-    low, high, best = 0.0, 1.0, None
-    for _ in range(12):
-        middle = (low + high) / 2
-        smaller = scaled(middle)
+    def too_large(size: int) -> bool:
         try:
-            compile(smaller, machine)
+            compile(scaled(size), machine)
         except DoesNotFit:
-            high = middle
-        else:
-            low, best = middle, smaller
-    return best.sizes[1:-1] if best is not None else None
+            return True
+        return False
+
+    if not most or too_large(1):
+        return None
+    best = bisect_left(range(1, most + 1), True, key=too_large)
+    return scaled(best).sizes[1:-1]
 
 
-def _scaled(population: Population, factor: float) -> Population:
-    """One neuron at least, and all have the constants of the first."""
+def _resized(population: Population, size: int) -> Population:
+    """Neurons out of its own, evenly and in their order: equal ones still stand together."""
+    kept = [(2 * n + 1) * population.size // (2 * size) for n in range(size)]
     constants = {name: getattr(population, name) for name in OF_POPULATION}
-    firsts = {name: each[0] for name, each in constants.items() if isinstance(each, tuple)}
-    return replace(population, size=max(1, int(population.size * factor)), **firsts)
+    each: dict[str, Any] = {
+        name: tuple(values[n] for n in kept)
+        for name, values in constants.items()
+        if isinstance(values, tuple)
+    }
+    return replace(population, size=size, **each)

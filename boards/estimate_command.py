@@ -3,6 +3,7 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -10,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from antevolt.boards.board import Board
+from antevolt.boards.build import RESOURCES
 from antevolt.boards.catalogue import BOARDS, board
-from antevolt.boards.estimate import Estimate, Speed, estimate
+from antevolt.boards.estimate import Estimate, Link, Speed, estimate
 from antevolt.boards.results import clock, stored
 from antevolt.hdl.spec.network import Network, read
 
@@ -23,38 +25,71 @@ def _print(network: Network, target: Board, found: Estimate) -> None:
     resources = Table("resource", "needs", "has", "share", title=f"{found.core} on {found.board}")
     for name, need in found.needs.to_dict().items():
         has = found.holds.to_dict()[name]
-        share = f"{need / has:.0%}" if has else "-"
-        resources.add_row(name, str(need), str(has), share)
+        if need or has:  # not every family has all of them
+            share = f"{need / has:.0%}" if has else "-"
+            resources.add_row(RESOURCES[name], str(need), str(has), share)
     console.print(resources)
-    if found.short:
-        console.print(found.short, highlight=False)
+    for text in (found.remark, found.short):
+        if text:
+            console.print(text, highlight=False)
     if found.largest:
         console.print(f"the largest of this shape that fits: hidden {found.largest}")
     if found.speed is None:
+        if not found.largest and len(network.populations) > 1:
+            console.print("no hidden size fits, not even one neuron in each population")
         return
     sizes = "-".join(map(str, network.sizes))
-    s, console_table = found.speed, Table("speed", "", title=f"network {sizes}")
+    title = f"network {sizes}, new targets in each step"
+    s, console_table = found.speed, Table("speed", "", title=title)
     for name, text in {
         "cycles per step": f"{s.cycles:g} ({s.cycles_plain} plain, {s.cycles_learning} applying)",
-        "steps per second": f"{s.steps:,.0f} at {found.megahertz:g} MHz",
-        "learned synapses per second": f"{s.synapses:,.0f}",
+        "steps per second": f"{s.steps:,.0f} at {found.megahertz:g} MHz{_carried(s, s.steps)}",
+        "learned synapses per second": f"{s.synapses:,.0f}{_carried(s, s.synapses)}",
         "latency to the first output": f"{s.latency:.2f} us",
         **_line(target, s),
     }.items():
         console_table.add_row(name, text)
     console.print(console_table)
-    if s.link_load is not None and s.link_load > 1:
-        console.print(
-            "the serial line is the limit: send fewer outputs (output mode last, sum, every k-th)"
-        )
+    for text in _advice(target, s):
+        console.print(text, highlight=False)
     console.print(_how(target, found.foretold), highlight=False)
 
 
+def _carried(s: Speed, rate: float) -> str:
+    """What the serial line leaves of a rate of the core."""
+    return "" if s.link_load is None else f", {rate / max(1, s.link_load):,.0f} with the line"
+
+
+def _ways(link: Link) -> list[tuple[str, float]]:
+    """Steps per second by direction, the busier one first."""
+    ways = [("to the board", link.to_board), ("from the board", link.from_board)]
+    return sorted(ways, key=lambda way: way[1])
+
+
 def _line(target: Board, s: Speed) -> dict[str, str]:
-    if s.link_steps is None:
+    if s.link is None:
         return {"link": "none: a teacher is built in (docs/standalone.md)"}
-    load = f"{s.link_steps:,.0f} steps per second, load {s.link_load:.0%}"
-    return {f"link, {target.baud} baud": load}
+    return {
+        f"link {way}, {target.baud} baud": f"{steps:,.0f} steps per second, load "
+        f"{s.steps / steps:.0%}"
+        for way, steps in _ways(s.link)
+    }
+
+
+def _advice(target: Board, s: Speed) -> Iterator[str]:
+    """What helps in each direction that is slower than the core."""
+    if s.link is None:
+        return
+    sums = "sum, argmax, " if target.machine.sums else ""
+    helps = {
+        "to the board": "a new target in each step is assumed; targets that stay the same are sent "
+        f"once (docs/link.md): without new ones it carries {s.link.held:,.0f} steps per second",
+        "from the board": "all outputs of each step are assumed; put out less with set_outputs: "
+        f"every k-th step, last, {sums}none (docs/outputs.md)",
+    }
+    slow = [way for way, steps in _ways(s.link) if steps < s.steps]
+    for which, way in zip(("is the limit", "would be, too"), slow, strict=False):
+        yield f"the line {way} {which}: {helps[way]}"
 
 
 def _how(target: Board, foretold: float | None) -> str:
@@ -66,8 +101,9 @@ def _how(target: Board, foretold: float | None) -> str:
         return text
     asked = target.pll.hz / 1e6
     state = "met" if result.reaches(asked) else "missed"
+    inside = ", with the demonstration in it" if target.hostless else ""
     return (
-        f"place and route found {clock(target, result)} (build {result.id}), the preset's "
+        f"place and route found {clock(target, result)} (build {result.id}{inside}), the preset's "
         f"{asked:g} MHz are {state}; never run on a bench"
     )
 

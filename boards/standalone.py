@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from amaranth.hdl import Elaboratable, Module
+from amaranth.lib import wiring
 
 from antevolt.boards.board import Board
 from antevolt.boards.shell import clocked
@@ -20,7 +21,7 @@ from antevolt.host.bake import Baked
 
 __all__ = ["Standalone", "standalone", "teacher_of"]
 
-Teacher = Callable[[Machine, Network], Any]
+Teacher = Callable[[Machine, Network], wiring.Component]
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,9 @@ def teacher_of(name: str) -> Teacher:
         raise BadInput(f"the teacher {name}: {error}; it is looked for in {here} too") from error
     finally:
         sys.path.remove(here)
-    if not callable(found):
+    if found is None:
         raise BadInput(f"the teacher {name}: {module} has no class {kind}")
+    if not isinstance(found, type) or not issubclass(found, wiring.Component):
+        raise BadInput(f"the teacher {name} is no class of Amaranth's wiring.Component")
     make: Teacher = found
     return make

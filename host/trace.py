@@ -19,6 +19,7 @@ from antevolt.hdl.spec.memory_map import Region, size
 from antevolt.hdl.spec.network import read
 from antevolt.hdl.spec.program import Operation
 from antevolt.host.comparison import Case
+from antevolt.host.compile import compile
 from antevolt.host.device import Device
 from antevolt.host.effects import Written, written
 from antevolt.host.files import make_folder
@@ -41,6 +42,7 @@ def trace(case: Case, step: int, around: int, folder: Path) -> list[Path]:
 
     if not 0 <= step < case.steps:
         raise BadInput(f"step is {step}; the run has the steps 0..{case.steps - 1}")
+    compile(case.network, case.machine)  # what does not fit is refused before a simulator is built
     make_folder(folder)
     batch, parameters = case.batch(), case.weights()
     start, end = max(0, step - around), min(case.steps, step + around + 1)

@@ -15,6 +15,7 @@ from rich.console import Console
 from antevolt.hdl.spec.errors import BadFile
 from antevolt.host.campaign import commit
 from antevolt.host.files import write_whole
+from antevolt.host.finite import POSITIVE
 from antevolt.host.progress_bar import progress_bar
 from antevolt.host.version import version
 from antevolt.sim.fuzz.arguments import ArgumentsTarget
@@ -45,7 +46,8 @@ TARGETS: dict[str, Callable[[], Target]] = {
 @click.command("fuzz")
 @click.argument("targets", nargs=-1, type=click.Choice(list(TARGETS)))
 @click.option("--inputs", default=1000, show_default=True, type=click.IntRange(1))
-@click.option("--seconds", default=1e9, help="Stop after so many seconds, of each target.")
+@click.option("--seconds", default=1e9, type=POSITIVE,
+              help="Stop after so many seconds, of each target.")  # fmt: skip
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--out", type=click.Path(path_type=Path), help="A JSON file; other targets stay.")
 @click.option("--resume", is_flag=True, help="Go on from what that file holds of this commit.")

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from antevolt.hdl.spec.errors import AntevoltError
+from antevolt.hdl.spec.errors import AntevoltError, BadInput
 from antevolt.host.campaign import commit
 from antevolt.host.version import version
 from antevolt.sim.mutation import patch
@@ -45,7 +45,10 @@ def netlist_campaign(
     """Mutants of the netlist of `MACHINE` against the model; `only`: these numbers.
 
     out  beside it verdicts are kept as they come, and taken over by the next call (`kept.Kept`)
+
+    Raises BadInput for a number beyond `count`.
     """
+    _check(only, count)
     library, mutants = mutated(MACHINE, count, seed)
     chosen = [m for m in mutants if only is None or m.number in only]
     with _folder() as folder:
@@ -63,8 +66,9 @@ def model_campaign(
 ) -> list[Verdict]:
     """Mutants of the model against the netlists of `MACHINE` and, of short words, `SHORT`.
 
-    `only`: these numbers, from 1; `out` as above.
+    `only`: these numbers, from 1; `out` as above. Raises BadInput for others.
     """
+    _check(only, len(patch.MUTANTS))
     chosen = {
         n: f"{m.file}: {m.means}: `{_short(m.text)}` became `{_short(m.becomes)}`"
         for n, m in enumerate(patch.MUTANTS, 1)
@@ -100,6 +104,12 @@ def result(kind: str, verdicts: list[Verdict], **settings: Any) -> dict[str, Any
         "survivors": [v.mutant for v in verdicts if not v.killed],
         "verdicts": [asdict(v) for v in verdicts],
     }
+
+
+def _check(only: Sequence[int] | None, count: int) -> None:
+    """Raises BadInput for numbers that no mutant has."""
+    if beyond := [n for n in only or () if not 1 <= n <= count]:
+        raise BadInput(f"there is no mutant {', '.join(map(str, beyond))}; they are 1..{count}")
 
 
 def _short(text: str) -> str:

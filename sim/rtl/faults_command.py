@@ -13,6 +13,7 @@ from rich.console import Console
 from antevolt.hdl.spec.errors import BadFile
 from antevolt.host.campaign import commit
 from antevolt.host.files import write_record
+from antevolt.host.finite import POSITIVE, Finite
 from antevolt.host.progress_bar import progress_bar
 from antevolt.host.version import version
 from antevolt.sim.rtl.fault_campaign import Result, campaign, one_session
@@ -23,9 +24,10 @@ __all__ = ["command"]
 
 @click.command("faults")
 @click.option("--faults", default=1000, show_default=True, type=click.IntRange(1))
-@click.option("--seconds", default=1e9, help="Stop after so many seconds.")
+@click.option("--seconds", default=1e9, type=POSITIVE, help="Stop after so many seconds.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
-@click.option("--mean", default=160.0, show_default=True, help="Bytes from one fault to the next.")
+@click.option("--mean", default=160.0, show_default=True, type=Finite(min=1),
+              help="Bytes from one fault to the next.")  # fmt: skip
 @click.option(
     "--line",
     type=click.Choice(list(LINES)),

@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 
 from antevolt.hdl.spec.link import LinkParameters
+from antevolt.host.finite import POSITIVE
 from antevolt.host.verify_command import machine_of, machine_options
 from antevolt.sim.rtl.line import SimulatedLine, build_top
 from antevolt.sim.rtl.pty import PtyBoard
@@ -19,7 +20,7 @@ SLOW = LinkParameters(1_843_200, 115_200, 460_800, selective=True)
 
 @click.command("simulate")
 @click.option("--pty", is_flag=True, help="Put the board behind a pseudo-terminal.")
-@click.option("--seconds", type=float, help="End after so many seconds; default: at Ctrl-C.")
+@click.option("--seconds", type=POSITIVE, help="End after so many seconds; default: at Ctrl-C.")
 @machine_options
 def command(pty: bool, seconds: float | None, **core: int) -> None:
     """Simulate a whole board, its serial line included, for other programs to open.

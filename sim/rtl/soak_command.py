@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from antevolt.host.campaign import commit
 from antevolt.host.files import write_record
+from antevolt.host.finite import POSITIVE
 from antevolt.host.version import version
 from antevolt.sim.rtl.lines import LINES
 from antevolt.sim.rtl.soak import Result, soak
@@ -21,7 +22,7 @@ __all__ = ["command"]
 
 @click.command("soak")
 @click.option("--bytes", "total", default=1_000_000, show_default=True, type=click.IntRange(1000))
-@click.option("--seconds", default=1e9, help="Stop after so many seconds.")
+@click.option("--seconds", default=1e9, type=POSITIVE, help="Stop after so many seconds.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--line", type=click.Choice(list(LINES)), default="large", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Write the result to this JSON file.")

@@ -10,9 +10,10 @@ from click.testing import CliRunner, Result
 
 from antevolt.boards.catalogue import BOARDS
 from antevolt.boards.estimate import estimate
-from antevolt.hdl.spec.network import Network, Population, write
+from antevolt.hdl.spec.network import Network, Population, Projection, write
 from antevolt.host.cli import antevolt
 from antevolt.host.compile import compile
+from antevolt.sim.tasks import mnist1d
 
 BOARD = BOARDS["ulx3s-12f"]
 SMALL = Network(3, (Population(8, "tanh", tau_m=4.0), Population(2, "linear")), apply_every=4)
@@ -61,6 +62,51 @@ def test_the_largest_has_an_error_filter_too() -> None:
     assert estimate(HUGE.with_(populations=(fewer, HUGE.populations[1])), BOARD).fits
 
 
+def test_the_largest_has_the_mixture_of_time_constants() -> None:
+    """As many traces as the network itself; equal neurons stand together."""
+
+    def net(size: int) -> Network:
+        settings = mnist1d.Settings.of(optimizer="sign_sum", hidden=(size,) * 6)
+        return mnist1d.network(settings, 0)
+
+    board = BOARDS["ulx3s-85f"]
+    assert estimate(net(53), board).largest == (30,) * 6
+    assert estimate(net(30), board).fits
+    assert estimate(net(31), board).largest == (30,) * 6
+
+
+def test_the_largest_is_the_same_from_anywhere() -> None:
+    def net(size: int) -> Network:
+        return Network(4, (Population(size, "tanh", tau_m=4.0), Population(3, "linear")))
+
+    assert estimate(net(65536), BOARD).largest == estimate(net(1000), BOARD).largest == (204,)
+    assert estimate(net(204), BOARD).fits
+    assert not estimate(net(205), BOARD).fits
+
+
+@pytest.mark.parametrize("network", [HUGE.with_(inputs=60_000), Network(
+    4, (*[Population(10, "tanh")] * 300, Population(3, "linear")))])  # fmt: skip
+def test_where_no_size_fits_it_says_so(network: Network, tmp_path: Path) -> None:
+    write(tmp_path / "net.json", network)
+    assert estimate(network, BOARD).largest is None
+    shown = run("estimate", str(tmp_path / "net.json"), "--board", "ulx3s-12f")
+    assert "no hidden size fits" in shown.stdout
+
+
+def test_what_is_frozen_learns_nothing() -> None:
+    frozen, half = (
+        SMALL.with_(projections=(Projection(0, 1, learn=False), Projection(1, 2, learn=learn)))
+        for learn in (False, True)
+    )
+    speed = estimate(frozen, BOARD).speed
+    assert speed is not None
+    assert speed.synapses == 0
+    speed = estimate(half, BOARD).speed
+    assert speed is not None
+    streams = BOARD.machine.total_streams
+    assert speed.synapses == pytest.approx(9 * 2 * streams * speed.steps)
+
+
 def test_a_core_that_is_too_large_for_its_part() -> None:
     board = replace(BOARD, machine=replace(BOARD.machine, rows=16, streams=8))
     found = estimate(SMALL, board)
@@ -78,6 +124,34 @@ def test_the_line_is_the_limit_where_it_is() -> None:
     assert slow.link_load > 1
 
 
+OUTPUTS = Network(1, (Population(4, "tanh"), Population(30, "linear")))
+
+
+@pytest.mark.parametrize(
+    ("network", "name", "first", "modes"),
+    [
+        (SMALL, "ulx3s-12f", "to the board", "every k-th step, last, sum, argmax, none"),
+        (OUTPUTS, "ulx3s-12f", "from the board", "every k-th step, last, sum, argmax, none"),
+        (OUTPUTS, "ulx3s-12f-latency", "from the board", "every k-th step, last, none"),
+    ],
+)
+def test_the_busier_direction_is_named(
+    network: Network, name: str, first: str, modes: str, tmp_path: Path
+) -> None:
+    speed = estimate(network, BOARDS[name]).speed
+    assert speed is not None
+    assert speed.link is not None
+    assert speed.link_steps == min(speed.link.to_board, speed.link.from_board)
+    assert speed.link.held > speed.link.to_board
+    write(tmp_path / "net.json", network)
+    shown = " ".join(run("estimate", str(tmp_path / "net.json"), "--board", name).stdout.split())
+    assert f"the line {first} is the limit" in shown
+    assert f"with set_outputs: {modes} (docs" in shown
+    assert f"{speed.steps:,.0f} at 150 MHz, {speed.link_steps:,.0f} with the line" in shown
+    assert "a new target in each step is assumed" in shown
+    assert f"without new ones it carries {speed.link.held:,.0f} steps per second" in shown
+
+
 def test_the_command(tmp_path: Path) -> None:
     file = tmp_path / "small.json"
     write(file, SMALL)
@@ -86,6 +160,8 @@ def test_the_command(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["speed"]["cycles_plain"] > 0
     shown = run("estimate", str(file), "--board", "ulx3s-12f")
     assert "learned synapses per second" in shown.stdout
+    rows = [line.split("│")[1].strip() for line in shown.stdout.splitlines() if "│" in line]
+    assert rows[:5] == ["LUTs", "flip-flops", "multipliers", "RAMs", "cycles per step"]
     write(file, HUGE)
     assert run("estimate", str(file), "--board", "ulx3s-12f").exit_code == 1
 

@@ -80,8 +80,13 @@ def test_the_estimate_has_no_link(board: Board, tmp_path: Path) -> None:
     said = CliRunner().invoke(antevolt, arguments)
     assert said.exit_code == 0
     assert "none: a teacher is built in" in said.output
+    plain = " ".join(said.output.split())
+    assert "needs are with the demonstration in it; another program takes other cells" in plain
+    assert ", with the demonstration in it)" in plain
     told = json.loads(CliRunner().invoke(antevolt, [*arguments, "--json"]).output)
     assert told["speed"]["link_steps"] is None
+    assert "demonstration" in told["remark"]
+    assert not estimate(NETWORK, BOARDS["ulx3s-12f"]).remark
 
 
 def test_the_list_tells_them() -> None:

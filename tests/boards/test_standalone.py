@@ -130,6 +130,8 @@ def test_what_is_refused() -> None:
         ("lagged", "it is named MODULE:CLASS"),
         ("no_such_module:Lagged", "No module named 'no_such_module'"),
         ("antevolt.hdl.lagged:Missing", "antevolt.hdl.lagged has no class Missing"),
+        ("antevolt.hdl.lagged:samples", "is no class of Amaranth's wiring.Component"),
+        ("antevolt.hdl.spec.network:Network", "is no class of Amaranth's wiring.Component"),
     ):
         assert said in refusal(lambda teacher=teacher: board(teacher=teacher))  # type: ignore[misc]
     wide = NETWORK.with_(inputs=3)

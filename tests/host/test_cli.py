@@ -124,6 +124,26 @@ def test_verify_refuses_what_there_is_not(
 
 
 @pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("faults", "--faults", "5", "--mean", "-1"), "-1.0 is not in the range"),
+        (("faults", "--seconds", "1", "--mean", "0"), "0.0 is not in the range"),
+        (("faults", "--faults", "5", "--mean", "nan"), "'nan' is no finite number"),
+        (("faults", "--faults", "5", "--seconds", "-1"), "-1.0 is not in the range"),
+        (("soak", "--seconds", "-1"), "-1.0 is not in the range"),
+        (("simulate", "--seconds", "-1"), "-1.0 is not in the range"),
+        (("fuzz", "decoder", "--seconds", "-1"), "-1.0 is not in the range"),
+    ],
+)
+def test_a_number_out_of_range_is_wrong_usage(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], message: str
+) -> None:
+    code, _, err = run(capsys, *words)
+    assert code == 2
+    assert message in err
+
+
+@pytest.mark.parametrize(
     "words", [("selftest",), ("run", "net.json", "--data", "data.npz", "--out", "run")]
 )
 @pytest.mark.parametrize("port", ["serial:/dev/none", "tcp:unix:none"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from antevolt.hdl.spec.errors import BadInput
+from antevolt.hdl.spec.errors import BadInput, DoesNotFit
 from antevolt.hdl.spec.network import write
 from antevolt.host import cli
 from antevolt.host.comparison import Case
@@ -30,6 +30,16 @@ def test_a_step_is_written_with_its_operations(tmp_path: Path) -> None:
 def test_a_step_beyond_the_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"step is 20; the run has the steps 0\.\.19"):
         trace(CASE, step=20, around=1, folder=tmp_path)
+
+
+def test_what_does_not_fit_is_refused_before_a_simulator_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("antevolt.sim.rtl.device.RtlBackend", None)
+    wide = Case(NETWORK.with_(inputs=5000), SMALL, steps=20, seed=5)
+    with pytest.raises(DoesNotFit):
+        trace(wide, step=7, around=1, folder=tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 def test_without_a_difference_there_is_nothing_to_show(

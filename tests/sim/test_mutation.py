@@ -67,6 +67,16 @@ def test_a_module_that_is_there_cannot_be_changed() -> None:
         patch.install(replace(patch.MUTANTS[0], module="antevolt.sim.mutation.patch"))
 
 
+def test_a_number_that_no_mutant_has_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is built."""
+    for name in ("build", "mutated"):
+        monkeypatch.setattr(f"antevolt.sim.mutation.campaign.{name}", None)
+    with pytest.raises(BadInput, match=rf"no mutant 100000; they are 1\.\.{len(patch.MUTANTS)}"):
+        model_campaign(only=[1, 100_000])
+    with pytest.raises(BadInput, match=r"no mutant 0, 4; they are 1\.\.3"):
+        netlist_campaign(3, 1, only=[0, 4])
+
+
 def test_mistakes_of_the_model_are_noticed() -> None:
     verdicts = model_campaign(only=MISTAKES)
     assert [v.number for v in verdicts] == sorted(MISTAKES)
