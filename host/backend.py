@@ -89,19 +89,22 @@ BOARDS = {
 
 def check_name(name: str) -> None:
     """Raises BadInput for the name of a device that does not exist."""
-    if name not in BACKENDS and _board(name) is None:
+    if not isinstance(name, str) or name not in BACKENDS and _board(name) is None:
         known = [*BACKENDS, "rtl:top", "serial:PORT", "tcp:HOST:PORT"]
         raise BadInput(f"there is no device {name!r}; there are {', '.join(map(repr, known))}")
 
 
 def open_backend(name: str, machine: Machine | None, deadline: float) -> Backend:
-    """The backend called `name`; raises BadInput for a name that does not exist.
+    """The backend called `name`; raises BadInput for a name that does not exist, and for a machine
+    or a deadline that is none.
 
     machine  None: the standard one, or whatever a board is
     """
     check_name(name)
     if not (isinstance(deadline, int | float) and deadline > 0):
         raise BadInput(f"deadline is {deadline!r}; it is a number of seconds above 0")
+    if machine is not None and not isinstance(machine, Machine):
+        raise BadInput(f"machine is {machine!r}; it is a Machine, such as Machine(rows=3)")
     kind = _board(name)
     if kind is not None:
         module, function = BOARDS[kind]

@@ -66,13 +66,13 @@ def _open(path: Path) -> tuple[State, dict[str, str]]:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, TypeError) as error:  # TypeError: numbers unknown to numpy
         raise BadFile(f"{path} is not a whole safetensors file: {error}") from error
     if metadata.get("kind") != KIND or not {"network", "fingerprint", "word"} <= set(metadata):
         raise BadFile(f"{path} is not a state of a device (its kind is {metadata.get('kind')!r})")
     try:
         fingerprint = Network.from_json(metadata["network"]).fingerprint
-    except BadNetwork as error:
+    except (BadFile, BadNetwork) as error:
         raise BadFile(f"{path} holds a network that cannot be: {error}") from error
     if fingerprint != metadata["fingerprint"]:
         raise BadFile(f"{path} contradicts itself: its network does not have its fingerprint")

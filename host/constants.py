@@ -64,12 +64,17 @@ def words(old: Image, new: Image) -> Iterator[tuple[Region, int, Raw]]:
 
 
 def _network(network: Network, population: int | None, constants: Mapping[str, Any]) -> Network:
-    known, whose = (
-        (OF_NETWORK, "a network") if population is None else (OF_POPULATION, "a population")
+    known, whose, others, call = (
+        (OF_NETWORK, "a network", OF_POPULATION, "of a population: set(population, {}=...)")
+        if population is None
+        else (OF_POPULATION, "a population", OF_NETWORK, "of the network: set({}=...)")
     )
-    if not constants or set(constants) - set(known):
-        wrong = ", ".join(sorted(set(constants) - set(known))) or "nothing"
-        raise BadInput(f"{wrong} cannot be changed; of {whose} there are {', '.join(known)}")
+    wrong = sorted(set(constants) - set(known))
+    if elsewhere := [name for name in wrong if name in others]:
+        raise BadInput(f"{elsewhere[0]} is {call.format(elsewhere[0])}")
+    if wrong or not constants:
+        named = ", ".join(wrong) or "nothing"
+        raise BadInput(f"{named} cannot be changed; of {whose} there are {', '.join(known)}")
     if population is None:
         return network.with_(**constants)
     count = len(network.populations)

@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from antevolt.hdl.spec import description
+from antevolt.hdl.spec import checks, description
+from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region, Register
 from antevolt.hdl.spec.network import Network
@@ -62,9 +63,9 @@ def open(
               port, what the board says
     deadline  seconds that any one call may wait
 
-    Raises BadInput for a name that does not exist, BuildFailed when the simulator cannot be built,
-    WrongCore where the core's registers describe another one than `machine`, LinkError for a port
-    or board that cannot be reached.
+    Raises BadInput for a name that does not exist and what is no Machine, BuildFailed when the
+    simulator cannot be built, WrongCore where the core's registers describe another one than
+    `machine`, LinkError for a port or board that cannot be reached.
     """
     backend = open_backend(name, machine, deadline)
     try:
@@ -100,9 +101,15 @@ class Device(Streaming, Tuning, Keeping):
         outputs     the output mode, see `set_outputs`
 
         Finite weights beyond the format w (+-4) saturate; the count is in the result, in `loaded`
-        and in `counters`. Refused: NaN and infinite weights, wrong names and shapes (BadNetwork),
-        networks that the core cannot hold (DoesNotFit) or run (BadNetwork).
+        and in `counters`. Refused: NaN and infinite weights, wrong names, shapes and dtypes
+        (BadNetwork), what is no network (BadInput), networks that the core cannot hold (DoesNotFit)
+        or run (BadNetwork).
         """
+        if not isinstance(network, Network):
+            raise BadInput(
+                f"network is {checks.shown(network)}; give a Network; that of a file is the first "
+                "that antevolt.hdl.spec.network.read(path) returns"
+            )
         backend, setting = self.backend, OutputSetting(outputs).check(self.machine)
         checked = None if parameters is None else network.check_parameters(parameters)
         image = compile(network, self.machine)  # what does not fit is refused before it is drawn

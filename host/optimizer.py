@@ -12,7 +12,7 @@ from antevolt.hdl.spec.errors import BadInput, BadNetwork, DoesNotFit
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import Region
-from antevolt.hdl.spec.moments import CARRYING, NEEDS, SLOWEST, Rule
+from antevolt.hdl.spec.moments import CARRYING, NEEDS, SLOWEST, Rule, knows
 from antevolt.hdl.spec.network import Network
 from antevolt.hdl.spec.program import STRIDE, Kind
 from antevolt.host.quantize import Eta, decay, learning_rate
@@ -42,20 +42,25 @@ def optimizer_of(network: Network, machine: Machine) -> Optimizer:
     could become too large, BadNetwork for other momenta."""
     rule = Rule[network.optimizer.upper()]
     if NEEDS[rule] > machine.moments:
-        other = "optimizer sign or momentum, " if rule == Rule.ADAM and machine.moments else ""
-        remedy = f"use {other}optimizer sgd or a core with moments={NEEDS[rule]}"
+        remedy = f"{_others(machine)} or a core with moments={NEEDS[rule]}"
         resource = f"moments per weight of optimizer {network.optimizer}"
         raise DoesNotFit(resource, NEEDS[rule], machine.moments, remedy)
     if rule in CARRYING and not machine.carry:
         learning = sum(p.learn for p in network.projections)
         resource = f"projections whose gradient sums are carried on ({network.optimizer})"
-        raise DoesNotFit(resource, learning, 0, "use optimizer sgd or a core with carry")
+        raise DoesNotFit(resource, learning, 0, f"{_others(machine)} or a core with carry")
     names = ("momentum", "momentum2")[: NEEDS[rule] + (rule in CARRYING)]
     found = [decay(name, getattr(network, name)) for name in names]
     first, second = [*(k for k, _ in found), 0, 0][:2]
     if rule in CARRYING:
         _check_sums(network, machine, first)
     return Optimizer(rule, (first, second), tuple(value for _, value in found))
+
+
+def _others(machine: Machine) -> str:
+    """The optimizers that the core has, as what to do."""
+    rules = [rule for rule in reversed(Rule) if knows(machine.moments, machine.carry, rule)]
+    return f"use optimizer {', '.join(rule.name.lower() for rule in rules)}"
 
 
 def _check_sums(network: Network, machine: Machine, k: int) -> None:

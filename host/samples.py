@@ -3,7 +3,8 @@
 
 An array holds T steps as `[T, S, n]`; with one stream `[T, n]` will do, and with one stream and
 one unit `[T]`. An iterator gives one sample per step: a `Sample`, a mapping with the names of its
-fields, a tuple of its fields in order, or just the inputs, each `[S, n]` (`[n]`, or a number).
+fields, a tuple of its fields in order, or just the inputs, each `[S, n]` (`[n]`, or a number). So
+does a list, or a tuple, that begins with a `Sample` or a mapping.
 
 **Refused** (BadInput, before anything of it is sent): shapes that do not fit, numbers that are not
 finite, dtypes other than boolean, integer and real, flags other than true and false, a target_valid

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
+from antevolt.hdl.spec.checks import shown
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
@@ -73,6 +74,10 @@ class Memory:
         A core without sums passes over them. `rounded`: of another core's formats, rounded to this
         one's; `streams`: also what belongs to single streams.
         """
+        if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
+            raise BadInput(
+                f"the state is {shown(state)}; expected arrays by name, as of state_dict"
+            )
         if not self.machine.sums:
             state = {k: v for k, v in state.items() if k not in ("sum", "sum" + RAW)}
         state = self._in_own_formats(state, rounded)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Samples through a device: the outputs of each step, with or without learning from them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Self
 
@@ -17,6 +17,8 @@ __all__ = ["CHUNK", "Streaming"]
 
 CHUNK = 64
 """Steps that `stream` takes from its source at a time."""
+SINGLE = (Sample, Mapping)
+"""What is one sample, and of no array."""
 
 
 class Streaming(Opened):
@@ -42,7 +44,8 @@ class Streaming(Opened):
 
         samples  an array [T, S, inputs] (see `samples.py` for what may be left out) with `targets`
                  [T, S, outputs] and flags [T, S], [T] or one; or any iterable of samples
-                 (`Sample`, mapping, tuple, inputs) that carry theirs
+                 (`Sample`, mapping, tuple, inputs) that carry theirs; a list or a tuple is an
+                 array, unless it begins with a `Sample` or a mapping
         learn    of an array, a flag like the others; of an iterable, one for all samples that do
                  not say
         chunk    steps taken from the source at a time; 1 where the next sample depends on the
@@ -82,6 +85,8 @@ class Streaming(Opened):
             raise BadInput(f"chunk is {chunk!r}; it is a number of steps, 1 or more")
         flags = Flags(valid, first, last, target_valid, learn)
         sizes = self.sizes
+        if isinstance(samples, list | tuple) and samples and isinstance(samples[0], SINGLE):
+            samples = iter(samples)
         if isinstance(samples, Iterable) and not isinstance(samples, list | tuple | np.ndarray):
             if targets is not None or flags[:4] != Flags()[:4] or not isinstance(learn, bool):
                 raise BadInput(

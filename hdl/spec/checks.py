@@ -2,17 +2,21 @@
 """Values of a description, wherever they come from: of the right type, finite, in range."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from antevolt.hdl.spec.errors import BadNetwork
 
-__all__ = ["choice", "flag", "integer", "real"]
+__all__ = ["array", "choice", "flag", "integer", "real", "several", "shown"]
 
 
 def integer(name: str, value: Any, low: int, high: int) -> None:
     """Raises BadNetwork unless it is an integer low..high; true and false are none."""
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise BadNetwork(f"{name} is {_shown(value)}; it is an integer, {low} .. {high}")
+        raise BadNetwork(f"{name} is {shown(value)}; it is an integer, {low} .. {high}")
 
 
 def real(name: str, value: Any) -> float:
@@ -22,22 +26,53 @@ def real(name: str, value: Any) -> float:
             return float(value)
     except OverflowError:
         pass
-    raise BadNetwork(f"{name} is {_shown(value)}; it must be finite, a number")
+    raise BadNetwork(f"{name} is {shown(value)}; it must be finite, a number")
 
 
 def flag(name: str, value: Any) -> None:
     """Raises BadNetwork unless it is true or false."""
     if not isinstance(value, bool):
-        raise BadNetwork(f"{name} is {_shown(value)}; it is true or false")
+        raise BadNetwork(f"{name} is {shown(value)}; it is true or false")
 
 
 def choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     """Raises BadNetwork unless it is one of these texts."""
     if not isinstance(value, str) or value not in choices:
-        raise BadNetwork(f"{name} is {_shown(value)}; there are {', '.join(choices)}")
+        raise BadNetwork(f"{name} is {shown(value)}; there are {', '.join(choices)}")
 
 
-def _shown(value: Any) -> str:
+def array(name: str, value: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """A float64 copy, row after row; raises BadNetwork unless it is an array of this shape, of
+    finite real numbers."""
+    try:
+        found = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise BadNetwork(f"{name} is not an array ({error}); expected {shape}") from error
+    if found.dtype.kind not in "biuf":
+        raise BadNetwork(f"{name} has dtype {found.dtype}; expected {shape} of real numbers")
+    if found.shape != shape:
+        raise BadNetwork(f"{name} has shape {found.shape}; this network has {shape}")
+    copy = np.array(found, dtype=np.float64, order="C")
+    if not np.isfinite(copy).all():
+        raise BadNetwork(f"{name} holds NaN or infinity")
+    return copy
+
+
+def several(name: str, value: Any, kind: type, first: int) -> tuple[Any, ...]:
+    """The values as a tuple; raises BadNetwork unless all are of this kind.
+
+    name   of one of them;  first  its number
+    """
+    if not isinstance(value, Iterable):
+        raise BadNetwork(f"{name}s is {shown(value)}; it is a tuple of {kind.__name__}")
+    found = tuple(value)
+    for k, each in enumerate(found, first):
+        if not isinstance(each, kind):
+            raise BadNetwork(f"{name} {k} is {shown(each)}; it is a {kind.__name__}")
+    return found
+
+
+def shown(value: Any) -> str:
     """Short, whatever it is: the text of a number of a million digits takes its time."""
     if isinstance(value, int) and value.bit_length() > 1000:
         return f"an integer of {value.bit_length()} bits"

@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from safetensors.numpy import save as save_tensors
 
 from antevolt.hdl.spec import checks
 from antevolt.hdl.spec.errors import BadFile, BadNetwork
+from antevolt.hdl.spec.json_objects import keyed, parsed, several
 
 __all__ = ["PHI", "Network", "Parameters", "Population", "Projection", "Rule", "read", "write"]
 
@@ -90,7 +91,7 @@ class Population:
     r_max: float = 1.0
 
     def __post_init__(self) -> None:
-        checks.integer("the size of a population", self.size, 1, LARGEST)
+        checks.integer("size", self.size, 1, LARGEST)
         checks.choice("phi", self.phi, PHI)
         for name in ("tau_m", "tau_r"):
             object.__setattr__(self, name, _numbers(name, getattr(self, name), self.size))
@@ -175,7 +176,7 @@ class Projection:
 
     def __post_init__(self) -> None:
         for name in ("source", "target"):
-            checks.integer(f"the {name} of a projection", getattr(self, name), 0, LARGEST)
+            checks.integer(name, getattr(self, name), 0, LARGEST)
         for name in ("bias", "learn"):
             checks.flag(name, getattr(self, name))
         if self.eta is not None:
@@ -185,6 +186,13 @@ class Projection:
     @property
     def recurrent(self) -> bool:
         return self.source >= self.target
+
+
+PARTS: tuple[tuple[str, type, int], ...] = (
+    ("population", Population, 1),
+    ("projection", Projection, 0),
+)
+"""What a network has several of, and the number of the first."""
 
 
 @dataclass(frozen=True)
@@ -227,7 +235,9 @@ class Network:
     momentum2: float = 1 - 2.0**-10
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "populations", tuple(self.populations))
+        for name, kind, first in PARTS:
+            parts = checks.several(name, getattr(self, f"{name}s"), kind, first)
+            object.__setattr__(self, f"{name}s", parts)
         depth = len(self.populations)
         checks.integer("inputs", self.inputs, 1, LARGEST)
         if not depth:
@@ -335,18 +345,11 @@ class Network:
     @classmethod
     def from_json(cls, text: str) -> "Network":
         """Raises BadFile for text that is not a network, BadNetwork for a network that is wrong."""
-        try:
-            values = json.loads(text)
-            populations = tuple(_build(Population, p) for p in values.pop("populations"))
-            projections = tuple(_build(Projection, p) for p in values.pop("projections", ()))
-            network: Network = _build(
-                cls, {**values, "populations": populations, "projections": projections}
-            )
-        except (ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
-            if isinstance(error, BadNetwork):
-                raise
-            raise BadFile(f"not a network description: {type(error).__name__}: {error}") from error
-        return network
+        values = keyed(parsed(text), cls)
+        for name, kind, first in PARTS:
+            if f"{name}s" in values:
+                values[f"{name}s"] = several(values[f"{name}s"], kind, name, first)
+        return cls(**values)
 
     def random_parameters(self, seed: int, gain: float = 1.0) -> Parameters:
         """All weights and biases, drawn from U(-1, 1) gain / sqrt(columns)."""
@@ -362,8 +365,11 @@ class Network:
         return drawn
 
     def check_parameters(self, parameters: Mapping[str, Any]) -> Parameters:
-        """Float64 copies of `parameters`; raises BadNetwork for a wrong name, shape or number."""
-        n, checked = self.sizes, {}
+        """Float64 copies of `parameters`; raises BadNetwork for a wrong name, shape, dtype or
+        number."""
+        if not isinstance(parameters, Mapping):
+            raise BadNetwork(f"parameters is {checks.shown(parameters)}; expected arrays by name")
+        n = self.sizes
         expected: dict[str, tuple[int, ...]] = {}
         for k, p in enumerate(self.projections):
             expected[f"{k}.weight"] = (n[p.target], n[p.source])
@@ -373,34 +379,24 @@ class Network:
                 expected[f"{k}.backward"] = expected[f"{k}.weight"]
         if set(parameters) != set(expected):
             raise BadNetwork(
-                f"parameters are {sorted(parameters)}; this network has {sorted(expected)}"
+                f"parameters are {sorted(map(str, parameters))}; this network has "
+                f"{sorted(expected)}"
             )
-        for name, shape in expected.items():
-            value = np.array(parameters[name], dtype=np.float64)
-            if value.shape != shape:
-                raise BadNetwork(f"{name} has shape {value.shape}; this network has {shape}")
-            if not np.isfinite(value).all():
-                raise BadNetwork(f"{name} holds NaN or infinity")
-            checked[name] = value
-        return checked
-
-
-def _build(cls: Any, values: dict[str, Any]) -> Any:
-    unknown = set(values) - {f.name for f in fields(cls)}
-    if unknown:
-        raise KeyError(f"{cls.__name__} has no {sorted(unknown)}")
-    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        return {
+            name: checks.array(name, parameters[name], shape) for name, shape in expected.items()
+        }
 
 
 def write(path: str | Path, network: Network, parameters: Parameters | None = None) -> None:
-    """Write `path` (JSON) and, with parameters, the same name with `.safetensors`."""
+    """Write `path` (JSON) and, with parameters, the same name with `.safetensors`.
+
+    Raises BadNetwork for parameters that are not the network's; nothing is written then.
+    """
     path = Path(path)
+    checked = None if parameters is None else network.check_parameters(parameters)
     path.write_text(network.to_json(indent=2) + "\n")
-    if parameters is not None:
-        data = save_tensors(
-            {k: np.ascontiguousarray(v) for k, v in parameters.items()},
-            metadata={"fingerprint": network.fingerprint},
-        )
+    if checked is not None:
+        data = save_tensors(checked, metadata={"fingerprint": network.fingerprint})
         path.with_suffix(".safetensors").write_bytes(data)
 
 
@@ -414,6 +410,8 @@ def read(path: str | Path) -> tuple[Network, Parameters | None]:
         network = Network.from_json(path.read_text())
     except (OSError, UnicodeDecodeError) as error:
         raise BadFile(f"cannot read {path}: {error}") from error
+    except (BadFile, BadNetwork) as error:
+        raise type(error)(f"{path}: {error}") from error
     tensors = path.with_suffix(".safetensors")
     if not tensors.exists():
         return network, None
@@ -421,5 +419,7 @@ def read(path: str | Path) -> tuple[Network, Parameters | None]:
         return network, network.check_parameters(load_tensors(tensors.read_bytes()))
     except (OSError, SafetensorError) as error:
         raise BadFile(f"{tensors} is not a whole safetensors file: {error}") from error
+    except KeyError as error:
+        raise BadFile(f"{tensors} holds numbers of type {error}, which numpy has not") from error
     except BadNetwork as error:
         raise BadFile(f"{tensors} does not belong to {path}: {error}") from error

@@ -2,7 +2,8 @@
 """The manual: its examples run, its links lead somewhere, its generated parts are up to date.
 
 Of a page, all blocks of Python run in order, in one namespace and one empty folder. A block
-`console` below a line `<!-- run -->` runs too; commands of other blocks are only parsed.
+`console` below a line `<!-- run -->` runs too; commands of other blocks are only parsed. A block
+below a line such as `<!-- mine.json -->` is written to this file.
 """
 
 import re
@@ -23,14 +24,16 @@ from antevolt.sim.docs.sections import SECTIONS
 PAGES = pages(ROOT)
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 SECONDS = 60  # for a page
-BLOCK = re.compile(r"(<!-- run -->\n)?^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(
+    r"(?:<!-- (run|\w+\.json) -->\n)?^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
 LINK = re.compile(r"\[[^]]*\]\(([^)\s]+)\)")
 ARGUMENTS = "from antevolt.host.cli import main; main()"
 
 
-def blocks(text: str) -> list[tuple[int, str, str, bool]]:
-    """(line of its first line, language, content, whether marked to run) of each block."""
-    return [(text.count("\n", 0, m.start(3)), m[2], m[3], bool(m[1])) for m in BLOCK.finditer(text)]
+def blocks(text: str) -> list[tuple[int, str, str, str]]:
+    """(line of its first line, language, content, its mark: run, a file's name) of each block."""
+    return [(text.count("\n", 0, m.start(3)), m[2], m[3], m[1] or "") for m in BLOCK.finditer(text)]
 
 
 def commands(content: str) -> list[list[str]]:
@@ -61,11 +64,13 @@ def run_console(content: str, folder: Path) -> None:
 def run_page(text: str, name: str, folder: Path) -> None:
     """Run a page's blocks in `folder`, which is the working directory; errors have its lines."""
     space: dict[str, Any] = {"__name__": "__main__"}
-    for line, language, content, marked in blocks(text):
+    for line, language, content, mark in blocks(text):
         if language == "python":
             exec(compile("\n" * line + content, name, "exec"), space)
-        elif language == "console" and marked:
+        elif mark == "run":
             run_console(content, folder)
+        elif mark:
+            (folder / mark).write_text(content)
 
 
 def targets(text: str) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.host.device import Device, Sample
-from small import everything, same, signals
+from small import NETWORK, everything, same, signals
 
 X, Y = signals(10, 2, 1), signals(10, 1, 2)
 
@@ -53,6 +53,11 @@ CALLS: dict[str, Callable[[Device], Any]] = {
     "a state with a fraction for an integer": lambda d: d.load_state_dict(
         {**d.state_dict(), "register.step": [0.5]}
     ),
+    "no state": lambda d: d.load_state_dict(None),  # type: ignore[arg-type]
+    "a state with a number for a name": lambda d: d.load_state_dict({1: [1.0]}),  # type: ignore[dict-item]
+    "a network with its parameters": lambda d: d.load((NETWORK, None)),  # type: ignore[arg-type]
+    "a file for a network": lambda d: d.load("lag.json"),  # type: ignore[arg-type]
+    "targets beside a list of samples": lambda d: d.stream([Sample(X[0])], Y[:1]),
     "an incomplete state": lambda d: d.load_state_dict({"register.step": [1]}),
 }
 

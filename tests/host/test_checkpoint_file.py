@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checkpoint files: whole or refused."""
 
+import re
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +49,21 @@ def test_other_files_are_refused(path: Path) -> None:
     save_file({"a": np.zeros(3)}, path)
     with pytest.raises(BadFile, match="not a state of a device"):
         checkpoint.read(path, NET, Formats())
+
+
+@pytest.mark.parametrize("network", ["[]", '{"inputs": 0, "populations": []}'])
+def test_a_state_without_a_network_is_refused(path: Path, network: str) -> None:
+    metadata = {"kind": checkpoint.KIND, "network": network, "fingerprint": "", "word": "18"}
+    save_file({"a": np.zeros(3)}, path, metadata)
+    with pytest.raises(BadFile, match=f"^{re.escape(str(path))} holds a network that cannot be"):
+        checkpoint.read_network(path)
+
+
+def test_numbers_that_numpy_has_not_are_refused(path: Path) -> None:
+    head = b'{"a": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}'
+    path.write_bytes(struct.pack("<Q", len(head)) + head + bytes(4))
+    with pytest.raises(BadFile, match="bfloat16"):
+        checkpoint.read_network(path)
 
 
 def test_the_state_of_another_network_is_refused(path: Path) -> None:

@@ -65,7 +65,7 @@ def test_an_error_is_one_message_and_code_2(
     path.write_text('{"inputs": 1, "popul')
     code, out, err = run(capsys, "compile", "--network", str(path))
     assert (code, out) == (2, "")
-    assert err.startswith("antevolt: not a network description")
+    assert err.startswith(f"antevolt: {path}: not JSON")
     assert "Traceback" not in err
 
 

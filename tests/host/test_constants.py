@@ -101,8 +101,9 @@ def test_there_and_back_leaves_no_trace() -> None:
     [
         (None, {}, "nothing cannot be changed"),
         (None, {"optimizer": "sgd"}, "optimizer cannot be changed; of a network there are beta"),
-        (None, {"tau_m": 2.0}, "tau_m cannot be changed; of a network"),
-        (1, {"beta": 2.0}, "beta cannot be changed; of a population"),
+        (None, {"tau_m": 2.0}, r"tau_m is of a population: set\(population, tau_m=\.\.\.\)"),
+        (1, {"beta": 2.0}, r"beta is of the network: set\(beta=\.\.\.\)"),
+        (1, {"phi": "relu"}, "phi cannot be changed; of a population there are tau_m"),
         (4, {"g": 0.5}, r"population is 4; this network has 1\.\.3"),
         (True, {"g": 0.5}, "population is True"),
         (2, {"tau_m": 3.0}, "population 2 learn; load_state_dict"),

@@ -63,11 +63,12 @@ def test_arrays_and_iterators_are_the_same(device: Device) -> None:
     first = np.arange(40) % 10 == 0
     by_array = np.array(list(device.stream(X, Y, learn=True, first=first)))
     after = everything(device)
-    device.load(NETWORK)
-    samples = (Sample(x, y, first=f) for x, y, f in zip(X, Y, first, strict=True))
-    by_iterator = np.array(list(device.stream(samples, learn=True)))
-    assert np.array_equal(by_array, by_iterator)
-    assert same(after, everything(device))
+    samples = [Sample(x, y, first=f) for x, y, f in zip(X, Y, first, strict=True)]
+    for source in (iter(samples), samples, tuple(each._asdict() for each in samples)):
+        device.load(NETWORK)
+        one_by_one = np.array(list(device.stream(source, learn=True)))
+        assert np.array_equal(by_array, one_by_one)
+        assert same(after, everything(device))
 
 
 def test_the_source_is_read_no_further_than_a_chunk_ahead(device: Device) -> None:
@@ -195,6 +196,20 @@ def test_a_refused_network_leaves_the_loaded_one(device: Device) -> None:
         device.load(NETWORK, {**NETWORK.random_parameters(0), "1.bias": [0.0, 0.0]})
     assert same(before, everything(device))
     assert device.network == NETWORK
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "says"),
+    [
+        (None, {}, "there is no device None"),
+        ([], {}, r"there is no device \[\]"),
+        ("model", {"machine": {"rows": 3}}, r"machine is {'rows': 3}; it is a Machine"),
+        ("model", {"deadline": "1"}, "deadline is '1'"),
+    ],
+)
+def test_what_cannot_be_opened(name: Any, changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        open(name, **changes)
 
 
 def test_a_stream_ends_when_another_network_is_loaded(device: Device) -> None:

@@ -64,6 +64,22 @@ def test_a_core_without_enough_moments_refuses(rule: Rule, moments: int) -> None
     assert (refused.value.need, refused.value.limit) == (NEEDS[rule], moments)
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "machine", "remedy"),
+    [
+        ("sign", Machine(), "use optimizer sgd or a core with moments=1"),
+        ("sign", Machine(carry=True), "sign_sum, momentum_sum, sgd or a core with moments=1"),
+        ("adam", Machine(moments=1), "use optimizer sign, momentum, sgd or a core with moments=2"),
+        ("sign_sum", Machine(moments=1), "sign, momentum, sgd or a core with carry"),
+    ],
+)
+def test_the_remedy_names_the_optimizers_of_the_core(
+    optimizer: str, machine: Machine, remedy: str
+) -> None:
+    with pytest.raises(DoesNotFit, match=remedy):
+        compile(network(optimizer), machine)
+
+
 def test_sgd_takes_a_cycle_more_where_a_lane_has_a_choice_and_other_rules_so_many_more() -> None:
     """By each of the two APPLYs."""
     cycles = {

@@ -80,6 +80,15 @@ def test_machines_that_cannot_be_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             Machine(**{**shared, **changed})
+    typed: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"rows": 1.5}, "rows is 1.5; it is of type int"),
+        ({"moments": True}, "moments is True; it is of type int"),
+        ({"traces": "x"}, "traces is 'x'; it is of type bool"),
+        ({"formats": 18}, "formats is 18; it is of type Formats"),
+    )
+    for changed, message in typed:
+        with pytest.raises(ValueError, match=message):
+            Machine(**changed)
     assert Machine(**shared).name == "6x1w18"
     with pytest.raises(ValueError, match="g_drop is 12 bits; that is too many for words of 12"):
         Machine(formats=replace(twelve, g_drop=12), moments=1)
