@@ -48,8 +48,14 @@ def read_data(path: Path) -> Data:
     """A file .npz with x [T, S, inputs], and if there are some y [T, S, outputs] and flags [T, S]
     or [T]; what may be left out of the shapes is said in `samples.py`. Raises BadFile."""
     try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        with path.open("rb") as raw:
+            loaded = np.load(raw, allow_pickle=False)
+            if not isinstance(loaded, np.lib.npyio.NpzFile):
+                raise BadFile(f"{path} holds one array; give an .npz with x, and y and flags if any")
+            with loaded as file:
+                arrays = {name: file[name] for name in file.files}
+    except BadFile:
+        raise
     except BROKEN as error:
         raise BadFile(f"{path} is not a whole .npz file of numbers: {error}") from error
     unknown = set(arrays) - {"x", "y", *FLAGS}

@@ -312,6 +312,19 @@ def test_bad_data(tmp_path: Path, arrays: dict[str, np.ndarray], says: str) -> N
         read_data(tmp_path / "data.npz")
 
 
+def test_data_of_one_array(files: Path) -> None:
+    """Neither a run nor a report takes a .npy file, whatever it is called."""
+    assert CliRunner().invoke(antevolt, arguments(files, "out")).exit_code == 0
+    np.save(files / "data.npy", np.zeros((3, 2)))
+    (files / "data.npy").rename(files / "data.npz")
+    report = ["report", str(files / "out"), "--data", str(files / "data.npz")]
+    for words in (arguments(files, "other"), report):
+        done = CliRunner().invoke(antevolt, words)
+        assert isinstance(done.exception, BadFile)
+        assert "holds one array; give an .npz with x" in str(done.exception)
+    assert not (files / "other").exists()
+
+
 def test_data_that_is_cut(tmp_path: Path) -> None:
     path = tmp_path / "data.npz"
     np.savez(path, x=np.zeros(1000))
