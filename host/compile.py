@@ -17,7 +17,7 @@ from antevolt.hdl.spec.time_constants import ratios
 from antevolt.host.layout import Layout
 from antevolt.host.optimizer import optimizer_of
 from antevolt.host.phi_tables import table
-from antevolt.host.placing import place
+from antevolt.host.placing import CHOSEN, place
 from antevolt.host.program import orders
 from antevolt.host.quantize import (
     coefficient,
@@ -85,7 +85,7 @@ def compile(network: Network, machine: Machine) -> Image:
             "program",
             min(map(len, programs)),
             machine.program_depth,
-            "use fewer populations or contexts, or a larger program_depth",
+            f"use fewer populations or contexts, or a larger program_depth {CHOSEN}",
         )
     timetables = (schedule(program, machine) for program in fitting)
     timetable = min(timetables, key=lambda table: table.cycles_plain)

@@ -16,9 +16,9 @@ from antevolt.hdl.spec.memory_map import Region
 from antevolt.hdl.spec.network import read
 from antevolt.hdl.spec.program import Operation
 from antevolt.host.compile import Image, compile
+from antevolt.host.core_options import machine_of, machine_options
 from antevolt.host.operands import operands
 from antevolt.host.state import Memory
-from antevolt.host.verify_command import machine_of, machine_options
 
 __all__ = ["command"]
 
@@ -92,7 +92,7 @@ def _print(image: Image) -> None:
 )
 @machine_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(network: Path, as_json: bool, **core: int) -> None:
+def command(network: Path, as_json: bool, **core: Any) -> None:
     """Print the timetable and the memory use of a network on a core.
 
     Issues are counted without the cycles in which INPUT, TARGET and OUTPUT move their words; the

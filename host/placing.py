@@ -9,7 +9,10 @@ from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Projection
 from antevolt.host.layout import EXP, Layout, Rates, Trace
 
-__all__ = ["place"]
+__all__ = ["CHOSEN", "place"]
+
+CHOSEN = "(Machine, or --core FILE)"
+"""Where parameters of a core are chosen, for messages: in Python, or on the command line."""
 
 Learner = tuple[Projection, float, float]
 """A projection that learns by traces, and the time constants of one of them."""
@@ -160,9 +163,18 @@ def _check(layout: Layout, used: _Used) -> None:
     largest = 2 * m.w_depth * rows
     held = f"this core holds {largest} weights, padding included"
     fewer = f"apply_every is at most {f.max_products // m.total_streams} with this many streams"
-    held_states = f"{m.state_depth} neurons and traces over {m.contexts} contexts fit"
-    shared = "contexts share them: fewer neurons and time constants of traces, or more state_depth"
-    pairs_fit = f"about {2 * m.r_depth // m.contexts} inputs and neurons fit"
+    held_states = (
+        f"{m.state_depth} neurons and traces over {m.contexts} contexts fit, more with a larger "
+        f"state_depth {CHOSEN}"
+    )
+    shared = (
+        "contexts share them: fewer neurons and time constants of traces, or a larger "
+        f"state_depth {CHOSEN}"
+    )
+    pairs_fit = (
+        f"about {2 * m.r_depth // m.contexts} inputs and neurons fit, more with a larger "
+        f"r_depth {CHOSEN}"
+    )
     filtered = len(layout.traces) + len(layout.delayed)
     learning = sum(bool(p.eta_tau_m or p.eta_tau_r) for p in network.populations)
     if learning and network.schedule == "parallel":
@@ -174,17 +186,20 @@ def _check(layout: Layout, used: _Used) -> None:
         ("coefficients", used.coefficients.words, m.coefficient_depth, shared),
         ("activity pairs per column", used.activity.words * m.contexts, m.r_depth, pairs_fit),
         ("columns of a projection", columns, min(2 * m.r_depth, f.max_inputs), "use fewer inputs"),
-        ("columns that have a q", with_q, m.q_depth, "use narrower populations"),
+        ("columns that have a q", with_q, m.q_depth,
+         f"use narrower populations, or a larger q_depth {CHOSEN}"),
         ("neurons of a population", targets, f.max_targets, "split the population"),
-        ("outputs per column", outputs, m.io_depth, "use fewer outputs, or a larger io_depth"),
-        ("activation tables", len(layout.tables), m.tables, "use fewer different phi or r_max"),
+        ("outputs per column", outputs, m.io_depth,
+         f"use fewer outputs, or a larger io_depth {CHOSEN}"),
+        ("activation tables", len(layout.tables), m.tables,
+         f"use fewer different phi or r_max, or a core with more tables {CHOSEN}"),
         ("products in a gradient", products, f.max_products, fewer),
         ("traces and recurrent projections", filtered, filtered if m.traces else 0,
-         "use a core with traces"),
+         f"use a core with traces {CHOSEN}"),
         ("populations whose time constants learn", learning, learning if m.time_constants else 0,
-         "use a core with time_constants, or rates eta_tau_m and eta_tau_r of 0"),
+         f"use a core with time_constants {CHOSEN}, or rates eta_tau_m and eta_tau_r of 0"),
         ("softmax outputs", shares, shares if m.softmax else 0,
-         "use a core with softmax, or squared_error"),
+         f"use a core with softmax {CHOSEN}, or squared_error"),
     )  # fmt: skip
     for resource, need, limit, remedy in checks:
         if need > limit:

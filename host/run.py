@@ -26,6 +26,7 @@ from antevolt.host.rows import Rows
 from antevolt.host.run_check import checked_about
 from antevolt.host.run_data import Data
 from antevolt.host.run_folder import CHECKPOINT, KIND, LOG, OUTPUTS, RUN, START, TAPS, circumstances
+from antevolt.host.samples import Sizes
 from antevolt.host.score import Score
 from antevolt.host.taps import Taps
 
@@ -61,7 +62,8 @@ class Run:
     tapped, tap_every  what is recorded beside the outputs, and how often (`taps.py`)
 
     Raises BadFile for a folder that holds a run when none is to be resumed, that holds none, that
-    holds one of another network, other data, another core or other taps, or one that is under way.
+    holds one of another network, other data, another core or other taps, or one that is under way;
+    BadInput, before a folder is made, for data that the network cannot be fed with.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Run:
         about = self._about(described) | {"taps": sorted(tapped), "tap_every": tap_every}
         if resume:
             self._check(about)
+        data.check(Sizes.of(described, device.machine))
         device.load(described, parameters)
         self.taps = Taps.chosen(about["taps"], tap_every, device)
         sizes = device.sizes
@@ -195,4 +198,7 @@ class Run:
         kept = checked_about(self.folder / RUN, KIND)
         wrong = [name for name, value in about.items() if kept[name] != value]
         if wrong:
-            raise BadFile(f"{self.folder} holds a run that differs in {', '.join(wrong)}")
+            raise BadFile(
+                f"{self.folder} holds a run that differs in {', '.join(wrong)}; resume it with "
+                "what it began with, or begin another one in another folder"
+            )

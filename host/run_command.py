@@ -3,15 +3,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 
+from antevolt.host.core_options import machine_for, machine_options
 from antevolt.host.device import open as open_device
 from antevolt.host.run import Run
 from antevolt.host.run_data import read_data
 from antevolt.host.run_view import PlainView, RunView
-from antevolt.host.verify_command import machine_for, machine_options
 
 __all__ = ["command"]
 
@@ -61,7 +62,7 @@ def command(
     tap_every: int,
     as_json: bool,
     plain: bool,
-    **core: int,
+    **core: Any,
 ) -> None:
     """Stream the samples of a file through NETWORK (a JSON file, with weights beside it if any) and
     keep outputs, taps and a checkpoint after each EVERY steps.

@@ -44,9 +44,7 @@ class Running:
     @property
     def sizes(self) -> Sizes:
         """Streams, inputs, outputs and formats of one step."""
-        machine = self._backend.machine
-        inputs, outputs = self.network.inputs, self.network.outputs
-        return Sizes(machine.total_streams, inputs, outputs, machine.formats)
+        return Sizes.of(self.network, self._backend.machine)
 
     def change(self, image: Image) -> None:
         """The same network with other constants."""

@@ -15,7 +15,7 @@ Numbers are rounded to the nearest multiple of the format's least bit, ties up.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,8 @@ from numpy.typing import ArrayLike, NDArray
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.flags import TARGETED, Flag
 from antevolt.hdl.spec.formats import Formats, QFormat, Raw
+from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.network import Network
 
 __all__ = ["Batch", "Flags", "Sample", "Sizes", "Steps", "collect", "real_array", "steps_of"]
 
@@ -67,6 +69,10 @@ class Sizes:
     inputs: int
     outputs: int
     formats: Formats
+
+    @classmethod
+    def of(cls, network: Network, machine: Machine) -> Self:
+        return cls(machine.total_streams, network.inputs, network.outputs, machine.formats)
 
 
 @dataclass(frozen=True)
@@ -264,8 +270,11 @@ def _flag(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Raw:
         raise BadInput(f"{name} has shape {_show(np.shape(value))}; expected {wants}")
     if array.ndim > len(shape):
         raise BadInput(f"{name} has shape {_show(array.shape)}; expected {wants}")
-    if not np.isin(array, (0, 1)).all():
-        raise BadInput(f"{name} holds something other than true and false")
+    strange = np.argwhere(~np.isin(array, (0, 1)))
+    if len(strange):
+        place = tuple(map(int, strange[0]))
+        where = f"{name}{_show(place)}" if place else name
+        raise BadInput(f"{where} is {array[place]}; it is true or false")
     return np.broadcast_to(array.astype(np.int64), shape)
 
 

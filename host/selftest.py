@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import click
 import numpy as np
@@ -14,10 +15,10 @@ from rich.console import Console
 from antevolt.hdl.spec.errors import AntevoltError
 from antevolt.hdl.spec.memory_map import Region, size
 from antevolt.hdl.spec.network import Network, Population
+from antevolt.host.core_options import machine_for, machine_options
 from antevolt.host.device import Device
 from antevolt.host.device import open as open_device
 from antevolt.host.random_samples import random_batch
-from antevolt.host.verify_command import machine_for, machine_options
 from antevolt.host.verify_worker import memories
 from antevolt.host.words import word_bits
 
@@ -170,7 +171,7 @@ def _compare(device: Device, seed: int, learn: bool) -> str:
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @machine_options
-def command(device: str, seed: int, as_json: bool, **core: int) -> None:
+def command(device: str, seed: int, as_json: bool, **core: Any) -> None:
     """Test a device: its line, its memories, its array, its learning. What it held is lost.
 
     Exit status: 0 in order, 1 not.

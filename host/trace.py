@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -20,13 +21,14 @@ from antevolt.hdl.spec.network import read
 from antevolt.hdl.spec.program import Operation
 from antevolt.host.comparison import Case
 from antevolt.host.compile import compile
+from antevolt.host.core_options import machine_of
 from antevolt.host.device import Device
 from antevolt.host.effects import Written, written
 from antevolt.host.files import make_folder
 from antevolt.host.model import ModelBackend
 from antevolt.host.operands import operands
 from antevolt.host.samples import Batch
-from antevolt.host.verify_command import core_options, machine_of, run_cases
+from antevolt.host.verify_command import core_options, run_cases
 from antevolt.host.words import signed, word_bits
 from antevolt.sim.golden.core import GoldenCore
 
@@ -135,7 +137,7 @@ def command(
     steps: int,
     seed: int,
     profile: str,
-    **core: int,
+    **core: Any,
 ) -> None:
     """Write waveforms (VCD) and a listing of the operations of some steps of the simulated core."""
     described, parameters = read(network)

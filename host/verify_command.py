@@ -9,62 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from antevolt.hdl.spec.errors import BadInput
-from antevolt.hdl.spec.formats import Formats
-from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import read
 from antevolt.host.campaign import campaign, found, key, random_cases, result, write
 from antevolt.host.comparison import Case, Report
+from antevolt.host.core_options import machine_of, machine_options
 from antevolt.host.progress_bar import progress_bar
 from antevolt.host.verify import verify
 
-__all__ = ["command", "core_options", "machine_for", "machine_of", "machine_options", "run_cases"]
+__all__ = ["command", "core_options", "run_cases"]
 
-PORTS = ("serial:", "tcp:")
-"""How the names of boards begin whose core nobody can choose."""
 Command = Callable[..., Any]
-
-
-def machine_of(word: int, **parameters: Any) -> Machine:
-    """A machine from the options of a command; raises BadInput where there is none."""
-    try:
-        formats = Formats(word=word)
-        return Machine(formats=formats, phi_log2=formats.phi_log2, **parameters)
-    except ValueError as error:
-        raise BadInput(f"no such core: {error}") from error
-
-
-def machine_for(device: str, **core: int) -> Machine | None:
-    """The machine to open a device with; None for a board on a port, which says itself what it is:
-    raises BadInput where the command line has an option of the core."""
-    if not device.startswith(PORTS):
-        return machine_of(**core)
-    source = click.get_current_context().get_parameter_source
-    if given := [name for name in core if source(name) is not ParameterSource.DEFAULT]:
-        options = ", ".join("--" + name.replace("_", "-") for name in given)
-        raise BadInput(f"{device} has the core that was built for it; leave out {options}")
-    return None
-
-
-def machine_options(command: Command) -> Command:
-    """The options `machine_of` takes."""
-    for option in (
-        click.option("--carry", is_flag=True, help="An APPLY may carry gradient sums on."),
-        click.option("--moments", default=0, show_default=True, help="Moments per weight, 0..2."),
-        click.option("--w-depth", default=512, show_default=True, help="Weight pairs per row."),
-        click.option("--word", default=18, show_default=True, help="Word length, 8, 10, .. 18."),
-        click.option("--multipliers", default=1, show_default=True, help="M, per filter unit."),
-        click.option("--filters", default=1, show_default=True, help="F, filters per column."),
-        click.option("--contexts", default=1, show_default=True, help="T of the core."),
-        click.option("--streams", default=1, show_default=True, help="S of the core."),
-        click.option("--rows", default=1, show_default=True, help="R of the core."),
-    ):
-        command = option(command)
-    return command
 
 
 def core_options(command: Command) -> Command:
@@ -147,7 +105,7 @@ def command(
     whole: bool,
     out: Path | None,
     as_json: bool,
-    **core: int,
+    **core: Any,
 ) -> None:
     """Stream the same random samples through a device and the model, learning on, and compare
     every output and, in the end, every word of every memory.

@@ -11,7 +11,7 @@ from rich.console import Console
 from antevolt.hdl.spec.errors import BadInput
 from antevolt.hdl.spec.network import read
 from antevolt.host.bake import bake
-from antevolt.host.verify_command import machine_of, machine_options
+from antevolt.host.core_options import machine_of, machine_options
 from antevolt.sim.ip.export import export
 from antevolt.sim.ip.verilog import FAMILIES
 

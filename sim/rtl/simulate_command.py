@@ -2,13 +2,14 @@
 """`antevolt simulate --pty`: a simulated board that looks like one on a serial port."""
 
 import time
+from typing import Any
 
 import click
 from rich.console import Console
 
 from antevolt.hdl.spec.link import LinkParameters
+from antevolt.host.core_options import machine_of, machine_options
 from antevolt.host.finite import POSITIVE
-from antevolt.host.verify_command import machine_of, machine_options
 from antevolt.sim.rtl.line import SimulatedLine, build_top
 from antevolt.sim.rtl.pty import PtyBoard
 
@@ -22,7 +23,7 @@ SLOW = LinkParameters(1_843_200, 115_200, 460_800, selective=True)
 @click.option("--pty", is_flag=True, help="Put the board behind a pseudo-terminal.")
 @click.option("--seconds", type=POSITIVE, help="End after so many seconds; default: at Ctrl-C.")
 @machine_options
-def command(pty: bool, seconds: float | None, **core: int) -> None:
+def command(pty: bool, seconds: float | None, **core: Any) -> None:
     """Simulate a whole board, its serial line included, for other programs to open.
 
     Prints the name to open it with, as serial:PORT.

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from antevolt.boards.catalogue import board
+from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.network import Network, Population, write
 from antevolt.host import cli
 from antevolt.sim.docs import timing
@@ -154,6 +156,56 @@ def test_a_board_has_its_own_core(
     code, _, err = run(capsys, *words, "--device", port, "--rows", "1", "--w-depth", "64")
     assert code == 2
     assert "leave out --rows, --w-depth" in err
+
+
+def test_a_core_of_a_file_or_a_board(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The hint of what does not fit can be followed; a second word on the core is refused."""
+    network, file = tmp_path / "network.json", tmp_path / "core.json"
+    lagging = Population(2, "tanh", eta_tau_m=0.5)
+    write(network, Network(1, (lagging, Population(1, "linear", rule="instantaneous"))))
+    file.write_text(Machine(rows=2, time_constants=True).to_json())
+    compiled = ("compile", "--network", str(network), "--json")
+    code, out, _ = run(capsys, *compiled, "--rows", "2")
+    assert code == 1
+    assert "a core with time_constants (Machine, or --core FILE)" in json.loads(out)["message"]
+    code, out, _ = run(capsys, *compiled, "--core", str(file))
+    assert code == 0
+    assert json.loads(out)["core"] == "2x1w18t"
+    write(network, Network(1, (Population(1, "linear"),)))
+    code, out, _ = run(capsys, *compiled, "--board", "ulx3s-12f")
+    assert code == 0
+    assert json.loads(out)["core"] == board("ulx3s-12f").machine.name
+    both = ("--board", "ulx3s-12f", "--core", str(file), "--rows", "1")
+    code, _, err = run(capsys, *compiled, *both)
+    assert code == 2
+    assert "--board says all of the core; leave out --rows, --core" in err
+    assert "there is no board 'x'" in run(capsys, *compiled, "--board", "x")[2]
+    code, _, err = run(capsys, "selftest", "--device", "serial:x", *both)
+    assert code == 2
+    assert "leave out --rows, --board, --core" in err
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"rows": 0}, "rows is 0"),
+        ({"tables": 1.5}, "tables is 1.5"),
+        ({"rows": "2"}, "describes no core"),
+        ({"traces": 1}, "traces is 1"),
+        ({"formats": {"word": 18.0}}, "word is 18.0"),
+        ({"formats": None}, "describes no core"),
+        ({"columns": 3}, "has the keys"),
+    ],
+)
+def test_a_file_of_no_core(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, change: dict[str, object], says: str
+) -> None:
+    file = tmp_path / "core.json"
+    file.write_text(json.dumps(json.loads(Machine().to_json()) | change))
+    code, _, err = run(capsys, "verify", "--random", "1", "--core", str(file))
+    assert code == 2
+    assert err.startswith(f"antevolt: {file} describes no core: ")
+    assert says in err
 
 
 def test_compile_prints_what_the_manual_shows(

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,7 +98,7 @@ def test_stopped_at_any_write_and_resumed(files: Path, torn: bool) -> None:
     """At each write of a run in turn; then again when it is resumed, at one or another."""
     data = read_data(files / "data.npz")
     flags = {name: values[:SHORT] for name, values in data.flags.items()}
-    short = Data(data.x[:SHORT], data.y[:SHORT], flags, data.digest)
+    short = Data(data.x[:SHORT], data.y[:SHORT], flags, data.digest, data.path)
 
     def run(folder: Path) -> None:
         resume = (folder / RUN).exists()
@@ -310,6 +311,47 @@ def test_bad_data(tmp_path: Path, arrays: dict[str, np.ndarray], says: str) -> N
     np.savez(tmp_path / "data.npz", **arrays)
     with pytest.raises(BadFile, match=says):
         read_data(tmp_path / "data.npz")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"x": (250, np.nan)}, "samples[250, 0, 0] is nan"),
+        ({"y": (250, np.inf)}, "targets[250, 0, 0] is inf"),
+        ({"first": (250, 2.0)}, "first[250, 0] is 2.0; it is true or false"),
+        ({"y": None, "target_valid": (0, 1)}, "target_valid is true but there is no target"),
+        ({"x": np.zeros((300, 3))}, "samples has shape [300, 3]; expected [T, 1, 2]"),
+        ({"y": np.zeros((300, 2))}, "targets has shape [300, 2]; expected [300, 1, 1]"),
+    ],
+)
+def test_data_that_cannot_be_fed(files: Path, change: dict[str, Any], says: str) -> None:
+    """Is refused before there is a folder, with the file and the step of the run."""
+    arrays = {name: np.zeros((300, n)) for name, n in (("x", 2), ("y", 1))}
+    for name, value in change.items():
+        if value is None:
+            del arrays[name]
+        elif isinstance(value, tuple):
+            arrays.setdefault(name, np.zeros(300))[value[0]] = value[1]
+        else:
+            arrays[name] = value
+    np.savez(files / "data.npz", **arrays)
+    done = CliRunner().invoke(antevolt, arguments(files, "out", "--every", "100"))
+    assert isinstance(done.exception, BadInput)
+    assert str(done.exception).startswith(f"{files / 'data.npz'}: {says}")
+    assert not (files / "out").exists()
+
+
+def test_data_of_one_array(files: Path) -> None:
+    """Neither a run nor a report takes a .npy file, whatever it is called."""
+    assert CliRunner().invoke(antevolt, arguments(files, "out")).exit_code == 0
+    np.save(files / "data.npy", np.zeros((3, 2)))
+    (files / "data.npy").rename(files / "data.npz")
+    report = ["report", str(files / "out"), "--data", str(files / "data.npz")]
+    for words in (arguments(files, "other"), report):
+        done = CliRunner().invoke(antevolt, words)
+        assert isinstance(done.exception, BadFile)
+        assert "holds one array; give an .npz with x" in str(done.exception)
+    assert not (files / "other").exists()
 
 
 def test_data_that_is_cut(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ BAD_FLAGS: list[tuple[dict[str, Any], str]] = [
     ({"valid": [True, False]}, r"valid has shape \[2\]"),
     ({"first": np.zeros((4, 3))}, r"first has shape \[4, 3\]"),
     ({"first": np.zeros((4, 2, 1))}, r"first has shape \[4, 2, 1\]"),
-    ({"last": 2}, "last holds something other"),
+    ({"last": 2}, "last is 2; it is true or false"),
     ({"learn": "yes"}, "learn has dtype"),
     ({"target_valid": True}, "there is no target"),
 ]

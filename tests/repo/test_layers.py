@@ -52,6 +52,7 @@ RULES: dict[str, tuple[str, ...]] = {
 ON_DEMAND = {
     "antevolt.host.backend": (RTL, NETLIST),
     "antevolt.sim.netlist.simulator": (BOARDS, HDL),
+    "antevolt.host.core_options": (BOARDS,),
     "antevolt.host.device": (RTL,),
     "antevolt.host.trace": (RTL,),
     "antevolt.sim.fuzz.gateware": (RTL,),
