@@ -73,7 +73,8 @@ class Ram(wiring.Component):
         self.data.init = [word & (1 << self.width) - 1 for word in words]
 
     def copy(self, m: Module, other: "Ram") -> None:
-        """Holds from now on what the other does, and is read by itself."""
+        """Holds what the other is filled with by now and whatever is written to it, and is read by
+        itself."""
         self.data.init = list(other.data.init)
         m.d.comb += [
             *(self.waddr.eq(other.waddr), self.wdata.eq(other.wdata), self.wen.eq(other.wen)),
