@@ -33,7 +33,7 @@ OPERANDS = (
     *("groups", "interval", "weights", "rates", "neurons", "extra", "head", "tail", "prior_e"),
     *("odd", "keep", "skip", "rows", "shared"),
 )
-"""As in `struct Operation`, which has two numbers more."""
+"""As in `struct Operation`, which has three numbers more."""
 
 FEW = 8  # streams; fewer are no vector, and all neurons of an operation are taken as one
 ARRAYS = ("weights", "gradients", "rates", "u", "v", "e", "slope", "q", "output", "target",
@@ -72,8 +72,9 @@ class _Program:
         repeated = m.streams if m.streams < FEW else 1
         rows, first, given = [], 0, 0
         outputs = [op for op, _ in decoded if op.kind == Kind.OUTPUT]
-        for op, _ in decoded:
-            rows.append([*(getattr(op, name) for name in OPERANDS), first, given])
+        for op, run in decoded:
+            slots = run.slots if op.kind in (Kind.FORWARD, Kind.BACK) else 0
+            rows.append([*(getattr(op, name) for name in OPERANDS), first, given, slots])
             if op.kind in FILTERS:
                 first += 3 * op.n * repeated
             if op.kind == Kind.OUTPUT:
