@@ -44,7 +44,8 @@ def netlist_campaign(
 ) -> list[Verdict]:
     """Mutants of the netlist of `MACHINE` against the model; `only`: these numbers.
 
-    out  beside it verdicts are kept as they come, and taken over by the next call (`kept.Kept`)
+    out  beside it verdicts are kept as they come, and taken over by the next call (`kept.Kept`);
+         who has written the result there calls `kept.done`
     """
     library, mutants = mutated(MACHINE, count, seed)
     chosen = [m for m in mutants if only is None or m.number in only]
@@ -127,7 +128,6 @@ def _all(
             kept.add(_one(call, number, mutant))
         if progress is not None:
             progress(done, len(mutants))
-    kept.done()
     return [kept.verdicts[number] for number in mutants]
 
 

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from antevolt.host.files import write_record
+from antevolt.sim.mutation import kept
 from antevolt.sim.mutation.campaign import model_campaign, netlist_campaign, result
 
 __all__ = ["command"]
@@ -54,6 +55,7 @@ def command(
             found = result("netlist", verdicts, seed=seed)
     if out is not None:
         write_record(out, found)
+        kept.done(out)
     if as_json:
         click.echo(json.dumps(found))
     else:
