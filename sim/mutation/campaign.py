@@ -26,10 +26,12 @@ from antevolt.sim.mutation.short import observe, observe_short
 from antevolt.sim.mutation.subject import PATIENCE, Model, save
 from antevolt.sim.rtl.build import build
 
-__all__ = ["Verdict", "model_campaign", "netlist_campaign", "result"]
+__all__ = ["WANTED", "Verdict", "model_campaign", "netlist_campaign", "result"]
 
 SECONDS = 900.0  # for one mutant's process; a busy machine must not look like a noticed mutant
 EQUAL = "equal"
+WANTED = 0.9
+"""Share of the mutants that the short comparison is to notice."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of mutants done and of all."""

@@ -13,11 +13,9 @@ from rich.table import Table
 
 from antevolt.host.files import write_record
 from antevolt.sim.mutation import kept
-from antevolt.sim.mutation.campaign import model_campaign, netlist_campaign, result
+from antevolt.sim.mutation.campaign import WANTED, model_campaign, netlist_campaign, result
 
 __all__ = ["command"]
-
-ENOUGH = 0.9  # share that must be noticed
 
 
 @click.command("mutate")
@@ -60,7 +58,7 @@ def command(
         click.echo(json.dumps(found))
     else:
         _print(found)
-    if found["killed"] < ENOUGH * found["mutants"]:
+    if found["killed"] < WANTED * found["mutants"]:
         sys.exit(1)
 
 

@@ -20,14 +20,13 @@ from antevolt.host.random_samples import weights
 from antevolt.sim.docs.mutants import (
     DOCS,
     EXPLAINED,
-    WANTED,
     WANTED_OF_THE_REST,
     record,
     unexplained,
     unnoticeable,
 )
 from antevolt.sim.mutation import campaign, patch
-from antevolt.sim.mutation.campaign import model_campaign, netlist_campaign, result
+from antevolt.sim.mutation.campaign import WANTED, model_campaign, netlist_campaign, result
 from antevolt.sim.mutation.cases import Case, cases, full, graph, learned, network
 from antevolt.sim.mutation.coverage import Point, by_file, missed, places, points
 from antevolt.sim.mutation.drawn import coefficients, fill, moments, times
