@@ -98,7 +98,3 @@ def command(context: click.Context, files: tuple[Path, ...], as_json: bool) -> N
             + (f"; {bad} could not be read" if bad else "")
         )
     context.exit(2 if bad else int(good < len(files)))
-
-
-if __name__ == "__main__":
-    command()

@@ -47,7 +47,7 @@ __all__ = [
 COMPARED = (
     *(Register.STEP, Register.SEED, Register.APPLY_EVERY, Register.LEARNED),
     *(Register.OUTPUT_MODE, Register.OUTPUT_EVERY, Register.OUTPUT_PASSED, Register.OUTPUT_SHIFT),
-    Register.SATURATED_SUMS,
+    *(Register.SLOTS, Register.SATURATED_SUMS),
     *(Register.SATURATED + k for k in range(len(KINDS))),
     *range(Register.CORE_KIND, Register.CORE_FEATURES + 1),
 )

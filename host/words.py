@@ -1,17 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Words of the memories: how many of their bits count, and signed numbers in them."""
 
-import numpy as np
-from numpy.typing import ArrayLike
-
-from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
 from antevolt.hdl.spec.memory_map import DATA_BITS, OUTPUT_SUM_BITS, Region
 from antevolt.hdl.spec.moments import WORD
+from antevolt.sim.golden.arithmetic import signed
+from antevolt.sim.golden.memories import SHIFT_BITS
 
-__all__ = ["SHIFT_BITS", "signed", "word_bits"]
-
-SHIFT_BITS = 6  # of a coefficient, above its mantissa
+__all__ = ["signed", "word_bits"]
 
 
 def word_bits(machine: Machine, region: Region) -> int:
@@ -30,10 +26,3 @@ def word_bits(machine: Machine, region: Region) -> int:
         Region.MOMENTS: WORD * machine.moments,
         Region.SUMS: OUTPUT_SUM_BITS,
     }.get(region, DATA_BITS)
-
-
-def signed(words: ArrayLike, bits: int) -> Raw:
-    """The numbers in the low `bits` of words, in two's complement."""
-    half = 1 << (bits - 1)
-    low = np.asarray(words, dtype=np.int64) & ((1 << bits) - 1)
-    return (low ^ half) - half

@@ -47,6 +47,11 @@ class Decoder:
         self._oversize = False
         self.good = self.bad = 0
 
+    @property
+    def held(self) -> int:
+        """Bytes of a frame that has not ended."""
+        return len(self._held)
+
     def feed(self, data: bytes) -> Iterator[Message | None]:
         """The frames that end in these bytes; None for a bad one."""
         *ends, rest = data.split(b"\0")

@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike
 from antevolt.hdl.spec.flags import target_follows
 from antevolt.hdl.spec.formats import Raw
 from antevolt.hdl.spec.machine import Machine
-from antevolt.hdl.spec.memory_map import DATA_BITS, INDEX_BITS, KINDS, UNIT_BITS, Region, Register
+from antevolt.hdl.spec.memory_map import DATA_BITS, INDEX_BITS, UNIT_BITS, Region
 from antevolt.hdl.spec.memory_map import size as region_size
 from antevolt.hdl.spec.network import Parameters
 from antevolt.host.compile import Image
 from antevolt.host.loading import load
+from antevolt.host.verify_worker import COMPARED
 from antevolt.host.words import signed, word_bits
 from antevolt.sim.bench.streams import Cycles, Sink, Source
 from antevolt.sim.golden.core import GoldenCore
@@ -22,14 +23,6 @@ from antevolt.sim.golden.core import GoldenCore
 __all__ = ["CoreBench", "MemoryBench", "load_model"]
 
 REGION_BITS = 4
-COMPARED = (
-    *(Register.STEP, Register.SEED, Register.APPLY_EVERY, Register.LEARNED, Register.SLOTS),
-    *(Register.OUTPUT_MODE, Register.OUTPUT_EVERY, Register.OUTPUT_PASSED, Register.OUTPUT_SHIFT),
-    Register.SATURATED_SUMS,
-    *(Register.SATURATED + n for n in range(len(KINDS))),
-    *range(Register.CORE_KIND, Register.CORE_FEATURES + 1),
-)
-"""Registers that do not count clock cycles."""
 
 
 def load_model(image: Image, parameters: Parameters) -> GoldenCore:

@@ -12,12 +12,14 @@ import os
 import platform
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,8 +29,8 @@ from xml.etree import ElementTree
 from amaranth.back import verilog
 from cocotb_tools.runner import get_runner
 
-from antevolt.hdl.spec.errors import BuildFailed
-from antevolt.sim.cache import folder_of, locked
+from antevolt.hdl.spec.errors import BuildFailed, DeadlineExceeded
+from antevolt.sim.cache import BUILD_SECONDS, folder_of, locked
 from antevolt.sim.rtl.build import MAKE, environment
 
 __all__ = ["SIMULATORS", "Result", "build", "inputs", "installed", "run", "values"]
@@ -37,6 +39,8 @@ SIMULATORS = ("verilator", "icarus")
 TOP = "dut"
 VALUES, INPUTS = "ANTEVOLT_BENCH_VALUES", "ANTEVOLT_BENCH_INPUTS"
 AHEAD = 3600.0  # seconds: keeps make from compiling again what is newer than its makefile
+RUN_SECONDS = 3600.0
+"""Longest simulation; benches limit their waits in cycles, long before."""
 TAIL = 4000  # characters of a simulator's log that go into a message
 
 CONSTANT = re.compile(r"^  always @\*\n(    [^;\n]+ = [0-9]+'[0-9a-z]+;)$", re.MULTILINE)
@@ -82,7 +86,7 @@ def inputs() -> list[str]:
 
 
 def build(component: Any, simulator: str = "verilator") -> Path:
-    """The folder of the built model; raises BuildFailed."""
+    """The folder of the built model; raises BuildFailed, and DeadlineExceeded."""
     os.environ.setdefault("AMARANTH_USE_YOSYS", "builtin")
     text = verilog.convert(component, name=TOP, emit_src=False, strip_internal_attrs=True)
     if simulator == "icarus":
@@ -113,7 +117,7 @@ def _digest(*parts: str) -> str:
 
 def _build(folder: Path, simulator: str, kept: Path, temporary: Path) -> None:
     log, runtime = temporary / "log", kept / f"runtime-{_digest(*_versions(), *MAKE)}"
-    with mock.patch.dict(os.environ, environment(temporary)):
+    with mock.patch.dict(os.environ, environment(temporary)), _limited(BUILD_SECONDS, log):
         # the runner calls make without arguments
         os.environ["MAKEFLAGS"] = " ".join(MAKE)
         if simulator == "verilator" and runtime.is_dir():
@@ -163,11 +167,13 @@ def run(
     only     regular expression: tests to run, by name
     given    JSON values that the tests get from `values`
 
-    Raises BuildFailed when the simulator ends without a result; its message has the log's end.
+    Raises BuildFailed when the simulator ends without a result, and DeadlineExceeded when it does
+    not end; the message has the log's end.
     """
     results, log = scratch / "results.xml", scratch / "log"
     told = {VALUES: json.dumps(given), INPUTS: " ".join(_inputs(folder / f"{TOP}.v"))}
-    with mock.patch.dict(os.environ, told), _importable(module.parent):
+    surroundings = mock.patch.dict(os.environ, told)
+    with surroundings, _importable(module.parent), _limited(RUN_SECONDS, log):
         os.environ.pop("PYTEST_CURRENT_TEST", None)  # with it the runner ends the process
         try:
             get_runner(simulator).test(
@@ -213,6 +219,19 @@ def _importable(folder: Path) -> Iterator[None]:
         yield
     finally:
         sys.path.remove(str(folder))
+
+
+@contextmanager
+def _limited(seconds: float, log: Path) -> Iterator[None]:
+    """What the runner starts may take so long; it knows no limits itself."""
+    limited = partial(subprocess.run, timeout=seconds)
+    try:
+        with mock.patch.object(subprocess, "run", limited):
+            yield
+    except subprocess.TimeoutExpired as error:
+        raise DeadlineExceeded(
+            f"the simulator was not done within {seconds:g} s\n{_tail(log)}"
+        ) from error
 
 
 def _tail(log: Path) -> str:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from antevolt.hdl.spec.errors import BadFile
+from antevolt.sim.mutation.campaign import WANTED
 
 __all__ = [
     "DOCS",
     "EXPLAINED",
-    "WANTED",
     "WANTED_OF_THE_REST",
     "coverage",
     "model",
@@ -33,10 +33,8 @@ BY = {
 }
 
 
-WANTED = 0.9
-"""Share of the mutants that the short comparison is to notice."""
 WANTED_OF_THE_REST = 0.95
-"""The same of those that can be noticed at all in this core."""
+"""As `WANTED`, of those that can be noticed at all in this core."""
 
 
 def record(name: str) -> dict[str, Any]:

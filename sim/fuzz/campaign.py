@@ -14,7 +14,7 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
@@ -119,18 +119,25 @@ def campaign(
 ) -> Result:
     """Blocks until there were so many inputs, or so many seconds have passed.
 
-    before  of the same target and seed: goes on from the first block that it has not all of
+    before  of the same target and seed: goes on in the first block that it has not all of, whose
+            inputs are fed again as far as it came, for what the target keeps of them
     """
     result, start = before or Result(target.name, seed), time.monotonic()
     refused, spent_before = Counter(result.refused), result.seconds
     typed: tuple[type[Exception], ...] = (AntevoltError, *target.refusals)
     with _limited(memory), _alarm(), warnings.catch_warnings(action="error"):
-        for block in count(-(-result.inputs // target.block)):
+        for block in count(result.inputs // target.block):
             if result.inputs >= inputs or time.monotonic() - start > seconds:
                 break
             draw = Random(f"{target.name} {seed} {block}")
             target.begin()
-            for place in range(min(target.block, inputs - result.inputs)):
+            begun = result.inputs % target.block
+            for _ in range(begun):
+                item = target.draw(draw)
+                _allow(deadline)
+                with suppress(Exception, TooSlow):  # counted before
+                    target.feed(item)
+            for place in range(begun, min(target.block, begun + inputs - result.inputs)):
                 item = target.draw(draw)
                 begin = time.perf_counter()
                 _allow(deadline)

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from antevolt.hdl.spec.errors import BadFile
 from antevolt.host.campaign import commit
-from antevolt.host.files import write_whole
+from antevolt.host.files import write_record
 from antevolt.host.finite import POSITIVE
 from antevolt.host.progress_bar import progress_bar
 from antevolt.host.version import version
@@ -115,10 +115,10 @@ def _before(out: Path, name: str, seed: int, made: str) -> Result | None:
 def _write(out: Path, found: dict[str, Any]) -> None:
     try:
         before = json.loads(out.read_text()) if out.exists() else {}
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(out, json.dumps({**before, **found}, indent=1) + "\n")
+        record = {**before, **found}
     except (OSError, ValueError, TypeError) as error:
-        raise BadFile(f"cannot write {out}: {error}") from error
+        raise BadFile(f"{out} holds no results ({error}); give another file") from error
+    write_record(out, record)
 
 
 def _print(result: Result) -> None:

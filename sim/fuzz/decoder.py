@@ -74,8 +74,8 @@ class DecoderTarget:
                 continue
             taken += 1
             self._check(message)
-        if len(self._decoder._held) > LONGEST:
-            raise Wrong(f"the decoder holds {len(self._decoder._held)} bytes")
+        if self._decoder.held > LONGEST:
+            raise Wrong(f"the decoder holds {self._decoder.held} bytes")
         if not taken or bad:
             raise NoFrame
 

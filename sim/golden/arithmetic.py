@@ -8,12 +8,12 @@ Adding the half of `half_up` may be inexact only for |x| < 1/4, whose result 0 t
 """
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from antevolt.hdl.spec.formats import Formats
+from antevolt.hdl.spec.formats import Formats, Raw
 from antevolt.hdl.spec.roundings import PRE
 
-__all__ = ["Limits", "Whole", "factors", "half_up", "lookup", "narrow", "product"]
+__all__ = ["Limits", "Whole", "factors", "half_up", "lookup", "narrow", "product", "signed"]
 
 Whole = NDArray[np.float64]
 """Whole numbers held in float64."""
@@ -26,10 +26,16 @@ def half_up(value: Whole, shift: int) -> Whole:
     return np.floor(value, out=value)
 
 
+def signed(words: ArrayLike, bits: int) -> Raw:
+    """The numbers in the low `bits` of words, in two's complement."""
+    half = 1 << (bits - 1)
+    low = np.asarray(words, dtype=np.int64) & ((1 << bits) - 1)
+    return (low ^ half) - half
+
+
 def factors(words: NDArray[np.int64], formats: Formats) -> Whole:
     """What coefficient words (mantissa, shift above it) multiply by: m 2^(PRE - shift)."""
-    half = 1 << (formats.word - 1)
-    mantissa = ((words & (2 * half - 1)) ^ half) - half
+    mantissa = signed(words, formats.word)
     return np.ldexp(mantissa.astype(np.float64), (PRE - (words >> formats.word)).astype(np.int32))
 
 
@@ -84,8 +90,8 @@ def lookup(words: NDArray[np.int64], formats: Formats, phi_log2: int) -> NDArray
 
     words  [2^phi_log2] as in the PHI region: value low, slope above. float32 holds a word exactly.
     """
-    word, half = formats.word, 1 << (formats.word - 1)
-    value, slope = (((words >> n & 2 * half - 1) ^ half) - half for n in (0, word))
+    word = formats.word
+    value, slope = (signed(words >> n, word) for n in (0, word))
     inside = word - phi_log2
     fraction = np.arange(1 << inside, dtype=np.float64)
     wide = product(

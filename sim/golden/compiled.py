@@ -23,6 +23,7 @@ from antevolt.hdl.spec.memory_map import KINDS, Register
 from antevolt.hdl.spec.moments import NEEDS, ROOTS, SLOWEST, SQUARES, Rule, knows
 from antevolt.hdl.spec.program import FILTERS, Kind, Operation
 from antevolt.hdl.spec.time_constants import ONE
+from antevolt.sim.golden.arithmetic import signed
 from antevolt.sim.golden.core import GoldenCore
 from antevolt.sim.golden.library import library
 
@@ -33,7 +34,7 @@ OPERANDS = (
     *("groups", "interval", "weights", "rates", "neurons", "extra", "head", "tail", "prior_e"),
     *("odd", "keep", "skip", "rows", "shared"),
 )
-"""As in `struct Operation`, which has two numbers more."""
+"""As in `struct Operation`, which has three numbers more."""
 
 FEW = 8  # streams; fewer are no vector, and all neurons of an operation are taken as one
 ARRAYS = ("weights", "gradients", "rates", "u", "v", "e", "slope", "q", "output", "target",
@@ -72,8 +73,9 @@ class _Program:
         repeated = m.streams if m.streams < FEW else 1
         rows, first, given = [], 0, 0
         outputs = [op for op, _ in decoded if op.kind == Kind.OUTPUT]
-        for op, _ in decoded:
-            rows.append([*(getattr(op, name) for name in OPERANDS), first, given])
+        for op, run in decoded:
+            slots = run.slots if op.kind in (Kind.FORWARD, Kind.BACK) else 0
+            rows.append([*(getattr(op, name) for name in OPERANDS), first, given, slots])
             if op.kind in FILTERS:
                 first += 3 * op.n * repeated
             if op.kind == Kind.OUTPUT:
@@ -315,8 +317,7 @@ def _has_rule(m: Machine, op: Operation) -> bool:
 def _tables(core: GoldenCore) -> NDArray[np.float64]:
     """[table, interval, 4]: value and slope of phi, then of phi', as `struct Interval`."""
     f, phi = core.machine.formats, core.memories.phi
-    half = 1 << (f.word - 1)
-    value, slope = (((phi >> n & 2 * half - 1) ^ half) - half for n in (0, f.word))
+    value, slope = (signed(phi >> n, f.word) for n in (0, f.word))
     both = np.stack([value * 2.0**f.guard, slope * 2.0 ** -(f.word - 2 - f.guard)], axis=-1)
     pairs = both.reshape(core.machine.tables, 2, 1 << core.machine.phi_log2, 2)
     return np.ascontiguousarray(pairs.transpose(0, 2, 1, 3))

@@ -25,8 +25,9 @@ from antevolt.hdl.spec.moments import WORD
 from antevolt.hdl.spec.outputs import MODE_BITS
 from antevolt.hdl.spec.outputs import SHIFT_BITS as OUTPUT_SHIFT_BITS
 from antevolt.hdl.spec.program import CHUNK, CHUNKS, STRIDE
+from antevolt.sim.golden.arithmetic import signed
 
-__all__ = ["Exact", "Memories"]
+__all__ = ["SHIFT_BITS", "Exact", "Memories"]
 
 Exact = NDArray[np.float64]
 """Integers as float64."""
@@ -43,11 +44,6 @@ WRITABLE: dict[int, int] = {
 REGISTERS = frozenset(Register) - READ_ONLY | {Register.SATURATED + n for n in range(len(KINDS))}
 SATURATIONS = (Register.SATURATED_SUMS, *(Register.SATURATED + n for n in range(len(KINDS))))
 """Those that a core without `Machine.saturations` reads as 0."""
-
-
-def _signed(words: Raw, bits: int) -> Raw:
-    half = 1 << (bits - 1)
-    return ((words & ((1 << bits) - 1)) ^ half) - half
 
 
 def _masked(numbers: NDArray[np.generic], bits: int) -> Raw:
@@ -112,7 +108,7 @@ class Memories:
         self._check(region, unit, index, len(words))
         f, places = self.machine.formats, slice(index, index + len(words))
         if region in (Region.WEIGHTS, Region.RATES):
-            numbers = np.stack([_signed(words, f.word), _signed(words >> f.word, f.word)], axis=1)
+            numbers = np.stack([signed(words, f.word), signed(words >> f.word, f.word)], axis=1)
             pairs = slice(2 * index, 2 * (index + len(words)))
             if region == Region.WEIGHTS:
                 self.weights[unit, pairs] = numbers.ravel()
@@ -120,25 +116,25 @@ class Memories:
             else:
                 self.rates[pairs, unit] = numbers.ravel()
         elif region == Region.GRADIENTS:
-            self.gradients[unit, places] = _signed(words, f.g.width)
+            self.gradients[unit, places] = signed(words, f.g.width)
         elif region == Region.TIMES:
             at = np.arange(index, index + len(words))
-            self.times[at % 4, at // 4] = _signed(words, DATA_BITS)
+            self.times[at % 4, at // 4] = signed(words, DATA_BITS)
         elif region == Region.MOMENTS:
             self.moments[unit, places] = words & (1 << WORD * self.machine.moments) - 1
         elif region == Region.SUMS:
-            self.sums[unit, places] = _signed(words, OUTPUT_SUM_BITS)
+            self.sums[unit, places] = signed(words, OUTPUT_SUM_BITS)
         elif region in (Region.STATE, Region.PARTNER):
             state = region == Region.STATE
             bits = f.u.width if state else f.word
             of_mode = (self.u, self.v) if state else (self.e, self.slope)
-            numbers, at = _signed(words, bits), np.arange(index, index + len(words))
+            numbers, at = signed(words, bits), np.arange(index, index + len(words))
             for mode, memory in enumerate(of_mode):
                 chosen = at % 2 == mode
                 memory[at[chosen] // 2, unit] = numbers[chosen]
         elif region in (Region.Q, Region.OUTPUT):
             memory = self.q if region == Region.Q else self.output
-            memory[places, unit] = _signed(words, f.word)
+            memory[places, unit] = signed(words, f.word)
         elif region == Region.REGISTERS:
             for number, word in enumerate(words.tolist(), index):
                 if number in REGISTERS:
@@ -158,7 +154,7 @@ class Memories:
             there = at % 4 < COEFFICIENTS
             at, words = at[there], words[there]
             where = at // 8, at // 4 % 2, at % 4
-            self.mantissa[where] = _signed(words, f.word)
+            self.mantissa[where] = signed(words, f.word)
             self.shift[where] = words >> f.word & ((1 << SHIFT_BITS) - 1)
         self.loaded += 1
 

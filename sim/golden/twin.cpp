@@ -38,6 +38,7 @@ struct Operation {
         weights, rates, neurons, extra, head, tail, prior_e, odd, keep, skip, rows, shared;
     int32_t coefficients;  // first of 3 [n] factors, each repeated where `repeated` says so
     int32_t place;         // of an OUTPUT: first row of the outputs
+    int32_t slots;         // of the array, all groups
 };
 
 // Fields and their order: compiled.py, _Settings.
@@ -281,7 +282,7 @@ void Core::forward(const Operation &op, const Streams &streams, const double *co
     const long one = constant_column(op, columns);
     const double *rates = s.rates + 2 * op.rates * S;
     const bool before = op.prior && streams.any_starting;
-    s.registers[SLOTS] += op.words * op.groups;
+    s.registers[SLOTS] += op.slots;
     if ((pitch != S && S != 1) || before) {
         for (long j = 0; j < columns; j++) {
             const int64_t *zero = starting(streams, op.prior && j != one);
@@ -568,7 +569,7 @@ void Core::back(const Operation &op, const Streams &streams, const double *const
     const long targets = op.groups * s.machine_rows;
     const double *e = s.e + op.neurons * S;
     const int64_t *zero = starting(streams, op.prior_e);
-    s.registers[SLOTS] += op.words * op.groups;
+    s.registers[SLOTS] += op.slots;
     if (!(op.prior_e && streams.any_starting)) {
         std::fill(errors.begin(), errors.begin() + targets * S, 0.0);
         const long end = std::min<long>(op.skip + op.rows, targets);

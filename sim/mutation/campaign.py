@@ -26,10 +26,12 @@ from antevolt.sim.mutation.short import observe, observe_short
 from antevolt.sim.mutation.subject import PATIENCE, Model, save
 from antevolt.sim.rtl.build import build
 
-__all__ = ["Verdict", "model_campaign", "netlist_campaign", "result"]
+__all__ = ["WANTED", "Verdict", "model_campaign", "netlist_campaign", "result"]
 
 SECONDS = 900.0  # for one mutant's process; a busy machine must not look like a noticed mutant
 EQUAL = "equal"
+WANTED = 0.9
+"""Share of the mutants that the short comparison is to notice."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of mutants done and of all."""
@@ -44,7 +46,8 @@ def netlist_campaign(
 ) -> list[Verdict]:
     """Mutants of the netlist of `MACHINE` against the model; `only`: these numbers.
 
-    out  beside it verdicts are kept as they come, and taken over by the next call (`kept.Kept`)
+    out  beside it verdicts are kept as they come, and taken over by the next call (`kept.Kept`);
+         who has written the result there calls `kept.done`
 
     Raises BadInput for a number beyond `count`.
     """
@@ -137,7 +140,6 @@ def _all(
             kept.add(_one(call, number, mutant))
         if progress is not None:
             progress(done, len(mutants))
-    kept.done()
     return [kept.verdicts[number] for number in mutants]
 
 

@@ -12,11 +12,10 @@ from rich.table import Table
 
 from antevolt.host.files import write_record
 from antevolt.host.progress_bar import progress_bar
-from antevolt.sim.mutation.campaign import model_campaign, netlist_campaign, result
+from antevolt.sim.mutation import kept
+from antevolt.sim.mutation.campaign import WANTED, model_campaign, netlist_campaign, result
 
 __all__ = ["command"]
-
-ENOUGH = 0.9  # share that must be noticed
 
 
 @click.command("mutate")
@@ -51,11 +50,12 @@ def command(
             found = result("netlist", verdicts, seed=seed)
     if out is not None:
         write_record(out, found)
+        kept.done(out)
     if as_json:
         click.echo(json.dumps(found))
     else:
         _print(found)
-    if found["killed"] < ENOUGH * found["mutants"]:
+    if found["killed"] < WANTED * found["mutants"]:
         sys.exit(1)
 
 

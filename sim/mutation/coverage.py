@@ -56,9 +56,9 @@ def measure() -> list[Point]:
         pass
     with tempfile.TemporaryDirectory(prefix="antevolt-coverage-") as folder:
         path = Path(folder) / "coverage.dat"
-        write = subject.rtl._library.antevolt_coverage
+        write = subject.rtl.library.antevolt_coverage
         write.restype, write.argtypes = None, [c_void_p, c_char_p]
-        write(subject.rtl._handle, str(path).encode())
+        write(subject.rtl.handle, str(path).encode())
         subject.rtl.close()
         return points(path.read_text(errors="replace"), places(text))
 

@@ -14,7 +14,7 @@ from antevolt.hdl.spec.moments import EXPONENTS, FRACTION, MAGNITUDE, WORD, ZERO
 from antevolt.hdl.spec.time_constants import HIGHEST, ONE
 from antevolt.host.backend import Backend
 from antevolt.host.quantize import shifts
-from antevolt.host.words import SHIFT_BITS
+from antevolt.sim.golden.memories import SHIFT_BITS
 
 __all__ = ["coefficients", "fill", "moments", "numbers", "pairs", "times"]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from antevolt.hdl.spec.errors import BadFile
-from antevolt.host.files import make_folder
+from antevolt.host.files import make_folder, synced, write_whole
 
-__all__ = ["Kept", "Verdict"]
+__all__ = ["Kept", "Verdict", "done"]
 
 
 @dataclass(frozen=True)
@@ -41,33 +41,41 @@ class Kept:
     @classmethod
     def open(cls, out: Path | None, commit: str, **campaign: Any) -> Self:
         """Those of the same campaign and commit, from `OUT.part`; else none, in a new file. What
-        comes of files that were changed since their commit is not taken over.
+        comes of files that were changed since their commit is not taken over, nor is a torn last
+        line.
 
         Raises BadFile for a file that holds something else.
         """
         if out is None:
             return cls(None, {})
-        path, head = out.with_name(out.name + ".part"), {"commit": commit, **campaign}
-        lines = path.read_text().splitlines() if path.exists() else []
+        path, head = _beside(out), {"commit": commit, **campaign}
+        first, *lines = path.read_text(errors="replace").split("\n") if path.exists() else [""]
         try:
-            same = bool(lines) and json.loads(lines[0]) == head
-            found = [Verdict(**json.loads(line)) for line in lines[1:]] if same else []
+            same = bool(first) and json.loads(first) == head
+            found = [Verdict(**json.loads(line)) for line in lines[:-1]] if same else []
         except (ValueError, TypeError) as error:
             raise BadFile(f"{path} holds no verdicts ({error}); remove it") from error
-        if not same or not commit or commit.endswith("+"):
+        if not commit or commit.endswith("+"):
             found = []
+        if not found or lines[-1]:  # which is torn then
             make_folder(path.parent)
-            path.write_text(json.dumps(head) + "\n")
+            whole = (head, *map(asdict, found))
+            write_whole(path, "".join(json.dumps(line) + "\n" for line in whole))
         return cls(path, {verdict.number: verdict for verdict in found})
 
     def add(self, verdict: Verdict) -> None:
-        """One more."""
+        """One more; it is on the disk when this returns."""
         self.verdicts[verdict.number] = verdict
         if self.path is not None:
             with self.path.open("a") as file:
                 file.write(json.dumps(asdict(verdict)) + "\n")
+                synced(file)
 
-    def done(self) -> None:
-        """All verdicts are there; the file is not needed any more."""
-        if self.path is not None:
-            self.path.unlink(missing_ok=True)
+
+def done(out: Path) -> None:
+    """The result is in the file `out`: the verdicts beside it are not needed any more."""
+    _beside(out).unlink(missing_ok=True)
+
+
+def _beside(out: Path) -> Path:
+    return out.with_name(out.name + ".part")

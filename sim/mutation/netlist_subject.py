@@ -36,9 +36,9 @@ class NetlistSubject:
         self.rtl = RtlBackend(machine, deadline, simulator=library)
         self.rtl.patience = patience
         if number is not None:
-            choose = self.rtl._library.antevolt_mutant
+            choose = self.rtl.library.antevolt_mutant
             choose.restype, choose.argtypes = None, [c_void_p, c_uint32]
-            choose(self.rtl._handle, number)
+            choose(self.rtl.handle, number)
             self.rtl.reset()
 
     @property
@@ -55,7 +55,7 @@ class NetlistSubject:
         call = lib.Run(words, x.size, words, 0, words, 0)
         code = lib.AGAIN
         while code == lib.AGAIN:
-            code = self.rtl._library.antevolt_run(self.rtl._handle, ctypes.byref(call), STOP, SLICE)
+            code = self.rtl.library.antevolt_run(self.rtl.handle, ctypes.byref(call), STOP, SLICE)
         self.rtl.reset()
 
     def clock_error(self) -> int:

@@ -5,7 +5,7 @@
     python -m antevolt.sim.mutation.worker model REFERENCE SHORT NUMBER
 
 compare with the observations kept in REFERENCE (SHORT: of a core of short words) and print a
-verdict as JSON: `kind` is `equal`, `output`, `memory`, `cycles`, `deadline` or `surplus`, `where`
+verdict as JSON: `kind` is `equal`, `output`, `memory`, `cycles`, `deadline` or `refused`, `where`
 the first difference.
 """
 

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from antevolt.hdl.spec.errors import BuildFailed
+from antevolt.hdl.spec.errors import BuildFailed, DeadlineExceeded
 from antevolt.sim.cache import digest, folder_of, locked, processor
 
 __all__ = ["Timing", "run"]
@@ -15,7 +15,8 @@ __all__ = ["Timing", "run"]
 SOURCE = Path(__file__).with_name("cpu_gle.c")
 OPTIONS = ("-O3", "-march=native", "-ffast-math")
 COMPILERS = ("cc", "gcc", "clang")
-LIMIT = 120.0
+LIMIT = 120.0  # seconds, of the compiler and of a measurement
+TAIL = 1000  # characters of what failed printed
 SECONDS = 0.4
 """Of one measurement, about."""
 
@@ -26,7 +27,7 @@ def run(streams: int, sizes: tuple[int, ...], measurements: int = 3) -> Timing:
     """The fastest of some measurements: other programs can only make them slower.
 
     streams, synapses, steps, seconds, us_per_step, learned_synapses_per_s. Raises BuildFailed where
-    there is no C compiler.
+    there is no C compiler, or what it makes does not run, and DeadlineExceeded.
     """
     program = _build(streams)
     once = _measure(program, 20, sizes)
@@ -37,9 +38,30 @@ def run(streams: int, sizes: tuple[int, ...], measurements: int = 3) -> Timing:
 
 def _measure(program: Path, steps: int, sizes: tuple[int, ...]) -> Timing:
     words = [str(program), str(steps), *map(str, sizes)]
-    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=LIMIT)
-    found: Timing = json.loads(done.stdout)
+    found: Timing = json.loads(_run(words))
     return found
+
+
+def _run(command: list[str]) -> str:
+    """What it prints."""
+    name = Path(command[0]).name
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=LIMIT,
+            check=False,
+        )
+    except OSError as error:
+        raise BuildFailed(f"{name} does not start: {error}") from error
+    except subprocess.TimeoutExpired as error:
+        raise DeadlineExceeded(f"{name} was not done within {LIMIT:g} s") from error
+    if done.returncode:
+        raise BuildFailed(f"{name} failed ({done.returncode}):\n{done.stderr[-TAIL:]}")
+    return done.stdout
 
 
 def _build(streams: int) -> Path:
@@ -54,9 +76,6 @@ def _build(streams: int) -> Path:
     with locked(folder / "lock"):
         if not program.exists():
             made = program.with_suffix(".new")
-            command = [compiler, *options, str(SOURCE), "-o", str(made), "-lm"]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-            if done.returncode:
-                raise BuildFailed(f"{compiler} failed:\n{done.stderr[-1000:]}")
+            _run([compiler, *options, str(SOURCE), "-o", str(made), "-lm"])
             made.rename(program)
     return program

@@ -32,7 +32,6 @@ __all__ = [
     "build",
     "build_component",
     "build_verilog",
-    "cache_folder",
     "environment",
     "locked",
     "seconds_of",
@@ -69,11 +68,6 @@ MAKE = (
     "CFG_CXXFLAGS_PCH_I=-include",  # the wheel leaves it empty, and then g++ links the header
 )
 TAIL = 2000  # characters of a failed tool's output that go into the message
-
-
-def cache_folder() -> Path:
-    """Where simulators are kept."""
-    return folder_of("rtl")
 
 
 def build(machine: Machine, *, trace: bool = False) -> Path:
@@ -121,7 +115,7 @@ def build_component(
     flags = (*VERILATE, *MAKE, "trace" if trace else "", *options)
     harness = _harness() if front is None else front.read_bytes()
     fixed = digest(harness, *(text.encode() for text in (*tools, *flags)))
-    folder = cache_folder()
+    folder = folder_of("rtl")
     folder.mkdir(parents=True, exist_ok=True)
     known = folder / f"{digest(sources.encode(), fixed.encode())}.known" if sources else None
     if known is not None and known.exists():
@@ -153,7 +147,7 @@ def build_verilog(
     """
     parts = (_harness(), front.read_bytes(), *(t.encode() for t in (*_versions(), *VERILATE)))
     made_of = digest(verilog.encode(), *parts, *(text.encode() for text in (*MAKE, *flags)))
-    folder = cache_folder()
+    folder = folder_of("rtl")
     folder.mkdir(parents=True, exist_ok=True)
     library = folder / f"core-{name}-{made_of[:24]}.so"
     if not library.exists():

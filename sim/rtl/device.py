@@ -31,6 +31,8 @@ class RtlBackend:
     deadline  seconds a call may take
     trace     True: able to write waveforms, see `waveforms`; slower
     simulator the path of a library, instead of building one
+
+    library   the simulator; one with a C++ file of its own has more functions than are used here
     """
 
     def __init__(
@@ -43,19 +45,19 @@ class RtlBackend:
     ):
         self.machine, self._targets = machine, Targets(machine)
         self.deadline = deadline
-        self._library = lib.load(simulator or build(machine, trace=trace))
-        self._handle: int | None = self._library.antevolt_create()
+        self.library = lib.load(simulator or build(machine, trace=trace))
+        self._handle: int | None = self.library.antevolt_create()
         self.patience = PATIENCE
         self.reset()
 
     @property
     def cycles(self) -> int:
         """Clock cycles simulated so far, reset included."""
-        return int(self._library.antevolt_cycles(self._open()))
+        return int(self.library.antevolt_cycles(self.handle))
 
     def reset(self, cycles: int = RESET_CYCLES) -> None:
         """Hold the reset line for some cycles. Memories keep what they hold."""
-        self._library.antevolt_reset(self._open(), cycles)
+        self.library.antevolt_reset(self.handle, cycles)
         self._targets.forget()  # a step may have ended amid a target
 
     def stall(self, x: int = 0, y: int = 0, out: int = 0, seed: int = 1) -> None:
@@ -63,12 +65,12 @@ class RtlBackend:
         for name, percent in (("x", x), ("y", y), ("out", out)):
             if not 0 <= percent < 100:
                 raise BadInput(f"stall of {name} is {percent} percent; it is 0..99")
-        self._library.antevolt_stall(self._open(), seed, x, y, out)
+        self.library.antevolt_stall(self.handle, seed, x, y, out)
 
     def waveforms(self, path: Path | None) -> None:
         """Write waveforms (VCD) to `path` from now on, or stop with None."""
         target = None if path is None else str(path).encode()
-        if self._library.antevolt_trace(self._open(), target) == lib.NO_TRACE:
+        if self.library.antevolt_trace(self.handle, target) == lib.NO_TRACE:
             raise BadInput("this simulator was built without waveforms; open it with trace=True")
 
     def write(self, region: Region, unit: int, index: int, data: ArrayLike) -> None:
@@ -95,7 +97,7 @@ class RtlBackend:
         call = lib.Run(_words32(x), x.size, _words32(y), y.size, _words32(out), out.size)
         try:
             self._until_done(
-                lambda handle: self._library.antevolt_run(
+                lambda handle: self.library.antevolt_run(
                     handle, ctypes.byref(call), self.patience, SLICE
                 )
             )
@@ -109,10 +111,12 @@ class RtlBackend:
 
     def close(self) -> None:
         if self._handle is not None:
-            self._library.antevolt_destroy(self._handle)
+            self.library.antevolt_destroy(self._handle)
             self._handle = None
 
-    def _open(self) -> int:
+    @property
+    def handle(self) -> int:
+        """The simulated core, as functions of `library` take it."""
         if self._handle is None:
             raise Closed("the simulated core is closed; open it again")
         return self._handle
@@ -126,7 +130,7 @@ class RtlBackend:
         call = lib.Access(int(write), int(region), unit, index, data, words.size)
         try:
             self._until_done(
-                lambda handle: self._library.antevolt_access(
+                lambda handle: self.library.antevolt_access(
                     handle, ctypes.byref(call), self.patience, SLICE
                 )
             )
@@ -139,7 +143,7 @@ class RtlBackend:
     def _until_done(self, call: Callable[[int], int]) -> None:
         end = time.monotonic() + self.deadline
         while True:
-            code = call(self._open())
+            code = call(self.handle)
             if code == lib.DONE:
                 return
             if code == lib.AGAIN and time.monotonic() < end:

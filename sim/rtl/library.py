@@ -7,9 +7,9 @@ from pathlib import Path
 
 from antevolt.hdl.spec.errors import BuildFailed
 
-__all__ = ["AGAIN", "DONE", "NO_TRACE", "STUCK", "SURPLUS", "Access", "Run", "load", "opened"]
+__all__ = ["AGAIN", "DONE", "NO_TRACE", "STUCK", "Access", "Run", "load", "opened"]
 
-DONE, AGAIN, STUCK, SURPLUS, NO_TRACE = range(5)
+DONE, AGAIN, STUCK, _SURPLUS, NO_TRACE = range(5)
 """What a call returns (`Code` in harness.cpp)."""
 
 

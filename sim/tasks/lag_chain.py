@@ -25,6 +25,7 @@ __all__ = [
     "DT",
     "ETA",
     "PERIOD",
+    "SETTLED",
     "TAU_M",
     "TAU_MIN",
     "WEIGHTS",

@@ -125,7 +125,3 @@ def command(out: Path, seeds: int, periods: int, as_json: bool) -> None:
         "long before its parameters are the teacher's, and often with tau_m in the other order."
     )
     console.print(f"picture: {picture}", soft_wrap=True)
-
-
-if __name__ == "__main__":
-    command()

@@ -19,6 +19,7 @@ from antevolt.sim.tasks.lag_chain import (
     DT,
     ETA,
     PERIOD,
+    SETTLED,
     TAU_M,
     TAU_MIN,
     TAU_R,
@@ -33,8 +34,6 @@ from antevolt.sim.tasks.task import Record, Samples, Task, small
 from antevolt.sim.tasks.task import Settings as TaskSettings
 
 __all__ = ["LAGLINE", "Settings", "command"]
-
-SETTLED = 20  # periods after which the teacher's output repeats itself
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@
 import numpy as np
 
 from antevolt.hdl.spec.machine import Machine
+from antevolt.hdl.spec.memory_map import Region, Register
 from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.device import Device
-from antevolt.host.verify_worker import Memories, memories
+from antevolt.host.verify_worker import COMPARED, Memories, memories
 
 SMALL = Machine()  # one row, one stream: its simulator is built once and kept
 NETWORK = Network(
@@ -21,8 +22,11 @@ NETWORK = Network(
 
 
 def everything(device: Device) -> Memories:
-    """All memories of a device, to see that nothing changed."""
-    return memories(device.backend)
+    """All memories of a device, to see that nothing changed. Slots are counted by every step, also
+    by those whose traces are taken back."""
+    found = memories(device.backend)
+    found[Region.REGISTERS][:, COMPARED.index(Register.SLOTS)] = 0
+    return found
 
 
 def same(a: Memories, b: Memories) -> bool:

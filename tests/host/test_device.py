@@ -26,6 +26,7 @@ def test_model_and_netlist_agree_bit_for_bit() -> None:
             found.append((outputs, everything(device), device.counters()["slots"]))
     assert np.array_equal(found[0][0], found[1][0])
     assert same(found[0][1], found[1][1])
+    assert found[0][2] == found[1][2]
 
 
 def test_a_core_that_counts_no_saturations_says_so() -> None:

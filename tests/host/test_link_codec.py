@@ -71,7 +71,7 @@ def test_any_bytes(parts: list[bytes]) -> None:
     decoder = Decoder()
     for part in parts:
         assert all(message is None for message in decoder.feed(part))
-        assert len(decoder._held) <= LONGEST
+        assert decoder.held <= LONGEST
     assert decoder.good == 0
 
 

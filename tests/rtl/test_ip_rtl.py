@@ -27,8 +27,9 @@ from antevolt.hdl.spec.memory_map import READ_ONLY, Address, Region, Register, s
 from antevolt.hdl.spec.network import Network, Population
 from antevolt.host.compile import compile
 from antevolt.host.targets import known_only
+from antevolt.host.verify_worker import COMPARED
 from antevolt.host.words import signed, word_bits
-from antevolt.sim.bench.core import COMPARED, load_model
+from antevolt.sim.bench.core import load_model
 from antevolt.sim.bench.simulator import inputs
 
 MACHINE = Machine(

@@ -44,12 +44,13 @@ def test_a_short_campaign(name: str) -> None:
 
 
 def test_a_campaign_goes_on() -> None:
-    """In two parts it is the one that it is in one."""
+    """In parts it is the one that it is in one, wherever these end."""
     whole = campaign(DecoderTarget(), 3000, seed=3)
-    half = campaign(DecoderTarget(), 2000, seed=3)
-    block = DecoderTarget.block
-    assert 2000 % block == 0
-    parts = campaign(DecoderTarget(), 3000, seed=3, before=Result.from_dict(half.to_dict()))
+    parts = campaign(DecoderTarget(), 1000, seed=3)
+    for inputs in (1400, 1700, 3000):
+        before = Result.from_dict(parts.to_dict())
+        parts = campaign(DecoderTarget(), inputs, seed=3, before=before)
+        assert parts.inputs == inputs
     for name in ("inputs", "taken", "refused", "failures"):
         assert getattr(parts, name) == getattr(whole, name)
 
@@ -144,6 +145,10 @@ def test_the_command(tmp_path: Path) -> None:
     out.write_text("[")
     done = CliRunner().invoke(antevolt, words)
     assert isinstance(done.exception, BadFile)
+    longest = tmp_path / ("f" * 255)  # there is none beside it
+    done = CliRunner().invoke(antevolt, ["fuzz", "decoder", "--inputs", "1", "--out", str(longest)])
+    assert isinstance(done.exception, BadFile)
+    assert str(done.exception).count("cannot write") == 1
 
 
 FOUND = {

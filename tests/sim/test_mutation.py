@@ -7,29 +7,30 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from antevolt.hdl.spec.errors import BadFile, BadInput
 from antevolt.hdl.spec.memory_map import DATA_BITS, Region
 from antevolt.hdl.spec.program import Kind
 from antevolt.hdl.spec.time_constants import HIGHEST, ONE
+from antevolt.host.cli import antevolt
 from antevolt.host.compile import compile
 from antevolt.host.model import NumpyBackend
 from antevolt.host.random_samples import weights
 from antevolt.sim.docs.mutants import (
     DOCS,
     EXPLAINED,
-    WANTED,
     WANTED_OF_THE_REST,
     record,
     unexplained,
     unnoticeable,
 )
-from antevolt.sim.mutation import patch
-from antevolt.sim.mutation.campaign import model_campaign, netlist_campaign, result
+from antevolt.sim.mutation import campaign, patch
+from antevolt.sim.mutation.campaign import WANTED, model_campaign, netlist_campaign, result
 from antevolt.sim.mutation.cases import Case, cases, full, graph, learned, network
 from antevolt.sim.mutation.coverage import Point, by_file, missed, places, points
 from antevolt.sim.mutation.drawn import coefficients, fill, moments, times
-from antevolt.sim.mutation.kept import Kept, Verdict
+from antevolt.sim.mutation.kept import Kept, Verdict, done
 from antevolt.sim.mutation.machines import MACHINE
 from antevolt.sim.mutation.netlist import MODES, mutated, place
 from antevolt.sim.mutation.placed import Offsets, load, slow
@@ -121,8 +122,47 @@ def test_a_campaign_that_was_stopped_goes_on(tmp_path: Path) -> None:
     (tmp_path / "new" / "result.json.part").write_text("{")
     with pytest.raises(BadFile):
         Kept.open(out, "abc", kind="model")
-    kept.done()
+    done(out)
     assert not Kept.open(out, "abc", kind="netlist", seed=1).verdicts
+
+
+def test_a_torn_verdict_is_not_there(tmp_path: Path) -> None:
+    out, part = tmp_path / "result.json", tmp_path / "result.json.part"
+    verdicts = [Verdict(n, f"mistake {n}", "output", "here", 1.5) for n in range(3)]
+    kept = Kept.open(out, "abc", kind="model")
+    for verdict in verdicts:
+        kept.add(verdict)
+    whole = part.read_text()
+    part.write_text(whole[:-5])
+    kept = Kept.open(out, "abc", kind="model")
+    assert list(kept.verdicts.values()) == verdicts[:2]
+    kept.add(verdicts[2])
+    assert part.read_text() == whole
+    part.write_text(whole.replace('"mistake 1"', "mistake 1"))
+    with pytest.raises(BadFile):
+        Kept.open(out, "abc", kind="model")
+
+
+def test_verdicts_stay_until_the_result_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, ran = tmp_path / "result.json", []
+
+    def one(call: list[str], number: int, mutant: str) -> Verdict:
+        ran.append(number)
+        return Verdict(number, mutant, "output" if number else "", "", 1.5)
+
+    for name in ("build", "NetlistSubject", "save"):
+        monkeypatch.setattr(campaign, name, lambda *_: None)
+    monkeypatch.setattr(campaign, "commit", lambda: "abc")
+    monkeypatch.setattr(campaign, "_one", one)
+    words = ["mutate", "--model", "--only", "1", "--out", str(out)]
+    out.mkdir()  # so that it cannot be written
+    assert isinstance(CliRunner().invoke(antevolt, words).exception, BadFile)
+    out.rmdir()
+    assert CliRunner().invoke(antevolt, words).exit_code == 0
+    assert ran == [0, 1, 0]  # 0: the control
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
 
 
 PLACED = {"graph": graph(), "times": learned(network(3, 5, 4, 3))}

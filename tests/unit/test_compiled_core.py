@@ -43,6 +43,7 @@ MACHINES = {
     "one stream": Machine(rows=3, **DEPTHS),
     "nine streams": Machine(streams=9, **DEPTHS | {"w_depth": 512}),
     "rows share a lane": Machine(rows=4, tile_rows=2, apply_rows=2, **DEPTHS),
+    "columns in pairs": Machine(rows=2, streams=2, paired=True, **DEPTHS),
 }  # fmt: skip
 
 STEPS = 200
