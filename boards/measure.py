@@ -29,7 +29,7 @@ __all__ = ["DATA", "MECHANISMS", "PLAIN", "Record", "campaign", "command", "mach
 
 DATA = Path(__file__).resolve().parent / "records"
 PLAIN = Machine(traces=False, softmax=False, sums=False)
-"""The smallest core: one row, one stream, no mechanism that may be left out."""
+"""The plain core: one row, one stream, no mechanism that may be left out."""
 
 MECHANISMS: dict[str, dict[str, Any]] = {
     "presynaptic traces, recurrent projections": {"traces": True},
