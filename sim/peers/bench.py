@@ -97,10 +97,11 @@ def pytorch(say: Say) -> Iterator[Row]:
 
 
 def boards() -> Iterator[Row]:
-    """Boards whose core holds the network: cycles of a step that applies, and the clock."""
+    """Boards whose core holds the network: cycles of a step that applies, and the median clock of
+    the seeds of the stored build."""
     for board in BOARDS.values():
         result = stored(board)
-        hz = board.pll.hz if result is None else 1e6 * min(max(result.megahertz), result.target)
+        hz = board.pll.hz if result is None else 1e6 * result.median
         how = "the preset's clock, not placed yet" if result is None else f"build {result.id}"
         try:
             table = compile(NETWORK, board.machine).timetable
@@ -109,7 +110,7 @@ def boards() -> Iterator[Row]:
         taken, streams = table.cycles_learning / hz, board.machine.total_streams
         yield Row(
             board.name, streams, 1e6 * taken, NETWORK.weight_count * streams / taken,
-            f"{table.cycles_learning} cycles at {hz / 1e6:g} MHz, {how}",
+            f"{table.cycles_learning} cycles at {hz / 1e6:.1f} MHz, {how}",
         )  # fmt: skip
 
 
