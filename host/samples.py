@@ -20,7 +20,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from antevolt.hdl.spec.errors import BadInput
+from antevolt.hdl.spec import checks
+from antevolt.hdl.spec.errors import BadInput, BadNetwork
 from antevolt.hdl.spec.flags import TARGETED, Flag
 from antevolt.hdl.spec.formats import Formats, QFormat, Raw
 from antevolt.hdl.spec.machine import Machine
@@ -134,12 +135,9 @@ def real_array(name: str, value: ArrayLike, wants: str) -> NDArray[Any]:
     wants  what was expected, for the message
     """
     try:
-        array = np.asarray(value)
-    except (ValueError, TypeError) as error:
-        raise BadInput(f"{name} is not an array ({error}); expected {wants}") from error
-    if array.dtype.kind not in "biuf":
-        raise BadInput(f"{name} has dtype {array.dtype}; expected {wants} of real numbers")
-    return array
+        return checks.real_array(name, value, wants)
+    except BadNetwork as error:
+        raise BadInput(str(error)) from error
 
 
 def steps_of(

@@ -3,14 +3,15 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import fields
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from antevolt.hdl.spec.errors import BadNetwork
 
-__all__ = ["array", "choice", "flag", "integer", "real", "several", "shown"]
+__all__ = ["array", "choice", "flag", "integer", "real", "real_array", "several", "shown", "typed"]
 
 
 def integer(name: str, value: Any, low: int, high: int) -> None:
@@ -41,15 +42,32 @@ def choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
         raise BadNetwork(f"{name} is {shown(value)}; there are {', '.join(choices)}")
 
 
-def array(name: str, value: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """A float64 copy, row after row; raises BadNetwork unless it is an array of this shape, of
-    finite real numbers."""
+def typed(described: Any) -> None:
+    """Raises ValueError unless each field of a dataclass has the type it is declared with."""
+    for each in fields(described):
+        value, kind = getattr(described, each.name), cast(type, each.type)
+        if type(value) is not kind:  # true is no number
+            raise ValueError(f"{each.name} is {value!r}; it is of type {kind.__name__}")
+
+
+def real_array(name: str, value: Any, wants: str) -> NDArray[Any]:
+    """`value` as an array of booleans, integers or reals; raises BadNetwork for anything else.
+
+    wants  what was expected, for the message
+    """
     try:
         found = np.asarray(value)
     except (ValueError, TypeError) as error:
-        raise BadNetwork(f"{name} is not an array ({error}); expected {shape}") from error
+        raise BadNetwork(f"{name} is not an array ({error}); expected {wants}") from error
     if found.dtype.kind not in "biuf":
-        raise BadNetwork(f"{name} has dtype {found.dtype}; expected {shape} of real numbers")
+        raise BadNetwork(f"{name} has dtype {found.dtype}; expected {wants} of real numbers")
+    return found
+
+
+def array(name: str, value: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """A float64 copy, row after row; raises BadNetwork unless it is an array of this shape, of
+    finite real numbers."""
+    found = real_array(name, value, str(shape))
     if found.shape != shape:
         raise BadNetwork(f"{name} has shape {found.shape}; this network has {shape}")
     copy = np.array(found, dtype=np.float64, order="C")

@@ -7,6 +7,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from antevolt.hdl.spec import checks
+
 __all__ = ["WORDS", "Formats", "QFormat", "Raw", "Rounding", "round_shift", "saturate"]
 
 Raw = NDArray[np.int64]
@@ -87,6 +89,7 @@ class Formats:
     g_drop: int = OF_WORD
 
     def __post_init__(self) -> None:
+        checks.typed(self)
         if self.word not in WORDS:
             raise ValueError(
                 f"word is {self.word} bits; a core has {', '.join(map(str, WORDS))} of them"

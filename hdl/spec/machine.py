@@ -3,8 +3,8 @@
 
 import json
 from dataclasses import asdict, dataclass, field, fields
-from typing import cast
 
+from antevolt.hdl.spec import checks
 from antevolt.hdl.spec.formats import Formats
 
 __all__ = ["Machine"]
@@ -91,10 +91,7 @@ class Machine:
     formats: Formats = field(default_factory=Formats)
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            value, kind = getattr(self, each.name), cast(type, each.type)
-            if type(value) is not kind:  # true is no number
-                raise ValueError(f"{each.name} is {value!r}; it is of type {kind.__name__}")
+        checks.typed(self)
         for name, most in LIMITS.items():
             if not 1 <= getattr(self, name) <= most:
                 raise ValueError(f"{name} is {getattr(self, name)}; a core has 1..{most}")
