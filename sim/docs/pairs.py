@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 from antevolt.hdl.spec.errors import BadFile
 from antevolt.sim.docs.results import Record, records
 from antevolt.sim.tasks.mnist1d import Settings
-from antevolt.sim.tasks.setting import of_before
+from antevolt.sim.tasks.setting import settled
 
 __all__ = ["Difference", "difference", "figures", "found", "pairs", "runs", "settings"]
 
@@ -53,7 +53,7 @@ def found() -> tuple[Record, Record]:
 
 def settings(record: Record) -> dict[str, Any]:
     """Of its runs, those included that are younger than it."""
-    return {**of_before(Settings), **record["settings"]}
+    return settled(Settings, record["settings"])
 
 
 def figures(record: Record, name: str) -> list[float]:

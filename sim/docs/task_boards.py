@@ -13,7 +13,7 @@ from antevolt.sim.tasks.delayed_xor import DELAYED_XOR
 from antevolt.sim.tasks.japanese_vowels import JAPANESE_VOWELS
 from antevolt.sim.tasks.mackey_glass import MACKEY_GLASS
 from antevolt.sim.tasks.mnist1d import MNIST1D
-from antevolt.sim.tasks.setting import of_before
+from antevolt.sim.tasks.setting import settled
 from antevolt.sim.tasks.task import Task
 
 __all__ = ["task_boards"]
@@ -57,7 +57,7 @@ def task_boards() -> str:
 def _network(task: Task, record: Record) -> Network:
     """Of a record's settings; what is younger than the record has the value from before it was."""
     names = {field.name for field in fields(task.settings)}
-    told = {**of_before(task.settings), **record["settings"]}
+    told = settled(task.settings, record["settings"])
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in told.items() if k in names}
     return task.network(task.settings(**values), 0)
 

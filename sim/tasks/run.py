@@ -22,7 +22,7 @@ from antevolt.host.files import write_record
 from antevolt.host.version import version
 from antevolt.sim.tasks.float_core import CALL, open_core
 from antevolt.sim.tasks.learner import Learner
-from antevolt.sim.tasks.setting import of_before
+from antevolt.sim.tasks.setting import settled
 from antevolt.sim.tasks.task import Record, Samples, Settings, Task
 
 __all__ = ["commit", "compare", "learn"]
@@ -115,8 +115,8 @@ def _begun(settings: Settings, seed: int, folder: Path) -> Record:
         return fresh
     try:
         found: Record = json.loads(path.read_text())
-        settled = {**of_before(type(settings)), **found["settings"]}
-        same = settled == fresh["settings"] and set(found) >= set(fresh)
+        told = settled(type(settings), found["settings"])
+        same = told == fresh["settings"] and set(found) >= set(fresh)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise BadFile(f"{path} is no record of a run: {error}; remove it to start anew") from error
     if not same:

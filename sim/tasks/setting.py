@@ -5,7 +5,7 @@ A field made by `setting` is an option of the task's command; the option's kind 
 field's type.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, field, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -21,9 +21,9 @@ __all__ = [
     "Option",
     "Rule",
     "integers",
-    "of_before",
     "options_of",
     "setting",
+    "settled",
 ]
 
 Rule = Literal["trace", "gle", "instantaneous"]
@@ -65,10 +65,10 @@ def setting(
     return field(default=default, metadata={**bounds, **said, "before": before})
 
 
-def of_before(settings: type[Any]) -> dict[str, Any]:
-    """What a run had of settings that are younger than it."""
+def settled(settings: type[Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record tells of a run's settings, and what the run had of those that are younger."""
     said = {f.name: f.metadata.get("before") for f in fields(settings)}
-    return {**settings().to_dict(), **{k: v for k, v in said.items() if v is not None}}
+    return {**settings().to_dict(), **{k: v for k, v in said.items() if v is not None}, **told}
 
 
 def integers(least: int) -> Callable[[click.Context, click.Parameter, str], tuple[int, ...]]:
