@@ -24,6 +24,14 @@ def test_what_is_left_out_is_as_in_the_classes(tmp_path: Path) -> None:
     assert read(path) == (Network(1, (Population(2, tau_m=(1.0, 4.0)),)), None)
 
 
+def refused(kind: type[Exception], text: str, says: str, folder: Path) -> None:
+    """A file of this text, by its name."""
+    path = folder / "mine.json"
+    path.write_text(text)
+    with pytest.raises(kind, match=f"^{re.escape(str(path))}: {says}"):
+        read(path)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -40,10 +48,7 @@ def test_what_is_left_out_is_as_in_the_classes(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_is_no_network(text: str, says: str, tmp_path: Path) -> None:
-    path = tmp_path / "mine.json"
-    path.write_text(text)
-    with pytest.raises(BadFile, match=f"^{re.escape(str(path))}: {says}"):
-        read(path)
+    refused(BadFile, text, says, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -58,10 +63,7 @@ def test_a_file_that_is_no_network(text: str, says: str, tmp_path: Path) -> None
     ],
 )  # fmt: skip
 def test_a_network_in_a_file_that_cannot_be(text: str, says: str, tmp_path: Path) -> None:
-    path = tmp_path / "mine.json"
-    path.write_text(text)
-    with pytest.raises(BadNetwork, match=f"^{re.escape(str(path))}: {says}"):
-        read(path)
+    refused(BadNetwork, text, says, tmp_path)
 
 
 @pytest.mark.parametrize(
